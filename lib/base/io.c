@@ -1,0 +1,290 @@
+#include "base/io.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/status.h"
+
+int
+io_open(int dirfd, const char *name, int flags, mode_t mode, int *fd)
+{
+	int got;
+
+	do
+		got = openat(dirfd, name, flags | O_CLOEXEC, mode);
+	while (got < 0 && errno == EINTR);
+	if (got < 0)
+		return errno;
+	*fd = got;
+	return 0;
+}
+
+int
+io_close(int *fd)
+{
+	int rc = 0;
+
+	/* Linux frees the descriptor whatever close(2) returns. */
+	if (*fd >= 0 && close(*fd) != 0 && errno != EINTR)
+		rc = errno;
+	*fd = -1;
+	return rc;
+}
+
+int
+io_pread(int fd, void *data, size_t len, int64_t pos, size_t *got)
+{
+	*got = 0;
+	while (*got < len) {
+		ssize_t n = pread(fd, (char *)data + *got, len - *got,
+		    (off_t)(pos + (int64_t)*got));
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return errno;
+		if (n == 0)
+			break;
+		*got += (size_t)n;
+	}
+	return 0;
+}
+
+int
+io_pread_full(int fd, void *data, size_t len, int64_t pos)
+{
+	size_t got;
+	int rc = io_pread(fd, data, len, pos, &got);
+
+	if (rc == 0 && got < len)
+		rc = STATUS_SHORT;
+	return rc;
+}
+
+int
+io_pwrite_full(int fd, const void *data, size_t len, int64_t pos)
+{
+	while (len > 0) {
+		ssize_t n = pwrite(fd, data, len, (off_t)pos);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return errno;
+		data = (const char *)data + n;
+		len -= (size_t)n;
+		pos += n;
+	}
+	return 0;
+}
+
+int
+io_pwritev_full(int fd, struct iovec *iov, int count, int64_t pos)
+{
+	while (count > 0) {
+		ssize_t n = pwritev(fd, iov, count, (off_t)pos);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return errno;
+		pos += n;
+		while (count > 0 && (size_t)n >= iov->iov_len) {
+			n -= (ssize_t)iov->iov_len;
+			iov++;
+			count--;
+		}
+		if (count > 0) {
+			iov->iov_base = (char *)iov->iov_base + n;
+			iov->iov_len -= (size_t)n;
+		}
+	}
+	return 0;
+}
+
+int
+io_write_full(int fd, const void *data, size_t len)
+{
+	while (len > 0) {
+		ssize_t n = write(fd, data, len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return errno;
+		data = (const char *)data + n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+/* Not retried on EINTR: after any failure the pages are not to be trusted. */
+int
+io_sync(int fd)
+{
+	return fdatasync(fd) == 0 ? 0 : errno;
+}
+
+int
+io_sync_dir(int fd)
+{
+	return fsync(fd) == 0 ? 0 : errno;
+}
+
+void
+io_sync_start(int fd, int64_t pos, int64_t len)
+{
+	(void)sync_file_range(fd, pos, len, SYNC_FILE_RANGE_WRITE);
+}
+
+void
+io_drop_cache(int fd, int64_t pos, int64_t len)
+{
+	(void)posix_fadvise(fd, pos, len, POSIX_FADV_DONTNEED);
+}
+
+int
+io_truncate(int fd, int64_t size)
+{
+	int rc;
+
+	do
+		rc = ftruncate(fd, size);
+	while (rc != 0 && errno == EINTR);
+	return rc == 0 ? 0 : errno;
+}
+
+int
+io_rename(int dirfd, const char *from, const char *to)
+{
+	return renameat(dirfd, from, dirfd, to) == 0 ? 0 : errno;
+}
+
+int
+io_unlink(int dirfd, const char *name)
+{
+	return unlinkat(dirfd, name, 0) == 0 ? 0 : errno;
+}
+
+int
+io_mkdir(int dirfd, const char *name, mode_t mode)
+{
+	return mkdirat(dirfd, name, mode) == 0 ? 0 : errno;
+}
+
+int
+io_set_access(int fd, mode_t mode, gid_t gid)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) != 0)
+		return errno;
+	/* A group we are not in is left as it is: setgid covers that. */
+	if (st.st_gid != gid && fchown(fd, (uid_t)-1, gid) != 0 &&
+	    errno != EPERM)
+		return errno;
+	if ((st.st_mode & 07777) != mode && fchmod(fd, mode) != 0)
+		return errno;
+	return 0;
+}
+
+int
+io_read_file(int dirfd, const char *name, size_t max, struct buf *b)
+{
+	int fd = -1;
+	size_t start = b->len, got;
+	struct stat st;
+	int rc;
+
+	rc = io_open(dirfd, name, O_RDONLY, 0, &fd);
+	if (rc != 0)
+		return rc;
+	if (fstat(fd, &st) != 0)
+		rc = errno;
+	else if (!S_ISREG(st.st_mode))
+		rc = EINVAL;
+	else if ((uint64_t)st.st_size > max)
+		rc = STATUS_TOO_BIG;
+	/* One byte more tells a file that has grown since. */
+	if (rc == 0)
+		rc = buf_reserve(b, (size_t)st.st_size + 1);
+	if (rc == 0)
+		rc = io_pread(fd, b->data + start, (size_t)st.st_size + 1, 0,
+		    &got);
+	if (rc == 0)
+		b->len = start + got;
+	(void)io_close(&fd);
+	return rc;
+}
+
+int
+io_replace_file(int dirfd, const char *name, const void *data, size_t len,
+    mode_t mode, gid_t gid)
+{
+	char tmp[300];
+	int fd = -1, rc, close_rc;
+
+	if (snprintf(tmp, sizeof(tmp), "%s.tmp", name) >= (int)sizeof(tmp))
+		return ENAMETOOLONG;
+	rc = io_open(dirfd, tmp, O_WRONLY | O_CREAT | O_TRUNC, 0600, &fd);
+	if (rc != 0)
+		return rc;
+	rc = io_set_access(fd, mode, gid);
+	if (rc == 0)
+		rc = io_write_full(fd, data, len);
+	if (rc == 0)
+		rc = io_sync(fd);
+	close_rc = io_close(&fd);
+	if (rc == 0)
+		rc = close_rc;
+	if (rc == 0)
+		rc = io_rename(dirfd, tmp, name);
+	if (rc != 0) {
+		(void)io_unlink(dirfd, tmp);
+		return rc;
+	}
+	return io_sync_dir(dirfd);
+}
+
+static struct flock
+lock_request(int64_t byte, enum io_lock kind)
+{
+	struct flock fl = {.l_whence = SEEK_SET, .l_len = 1};
+
+	fl.l_start = (off_t)byte;
+	fl.l_type = F_UNLCK;
+	if (kind == IO_LOCK_SHARED)
+		fl.l_type = F_RDLCK;
+	else if (kind == IO_LOCK_EXCLUSIVE)
+		fl.l_type = F_WRLCK;
+	return fl;
+}
+
+int
+io_lock(int fd, int64_t byte, enum io_lock kind, bool wait)
+{
+	struct flock fl = lock_request(byte, kind);
+	int rc;
+
+	do
+		rc = fcntl(fd, wait ? F_OFD_SETLKW : F_OFD_SETLK, &fl);
+	while (rc != 0 && errno == EINTR);
+	if (rc == 0)
+		return 0;
+	return errno == EACCES ? EAGAIN : errno;
+}
+
+int
+io_locked(int fd, int64_t byte, bool *locked)
+{
+	struct flock fl = lock_request(byte, IO_LOCK_EXCLUSIVE);
+
+	if (fcntl(fd, F_OFD_GETLK, &fl) != 0)
+		return errno;
+	*locked = fl.l_type != F_UNLCK;
+	return 0;
+}

@@ -1,0 +1,90 @@
+#ifndef BASE_IO_H
+#define BASE_IO_H
+
+/*
+ * The only file calls of the project: whatever changes a file goes through
+ * here, so that a test can fail, shorten or record each of them.
+ *
+ * Interrupted calls (EINTR) are retried, short ones go on until done or
+ * until the system says why not.  Descriptors are opened close-on-exec.
+ * All return 0, errno, or a STATUS_* named at the function.
+ */
+
+#include <sys/stat.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct buf;
+
+/* Open NAME in the directory dirfd (AT_FDCWD: the current one). */
+int io_open(int dirfd, const char *name, int flags, mode_t mode, int *fd);
+/* Close *fd, if it is one, and set it to -1.  The first error is told. */
+int io_close(int *fd);
+
+/*
+ * Read up to len bytes from pos; fewer only at the end of the file.
+ * *got is set in any case to what was read before an error.
+ */
+int io_pread(int fd, void *data, size_t len, int64_t pos, size_t *got);
+/* Read exactly len bytes from pos.  STATUS_SHORT if the file ends before. */
+int io_pread_full(int fd, void *data, size_t len, int64_t pos);
+/* Write all at pos. */
+int io_pwrite_full(int fd, const void *data, size_t len, int64_t pos);
+/*
+ * Write all of iov[0..count) at pos, by one pwritev(2) where the system takes
+ * it whole.  iov is used up.
+ */
+int io_pwritev_full(int fd, struct iovec *iov, int count, int64_t pos);
+/* Write all to a stream (pipe, terminal, file at its position). */
+int io_write_full(int fd, const void *data, size_t len);
+
+/* fdatasync(2): the data and the size are on the device, or an error. */
+int io_sync(int fd);
+/* fsync(2) of a directory: its names are on the device. */
+int io_sync_dir(int fd);
+/* Ask the kernel to begin writing what is dirty in a range; a hint. */
+void io_sync_start(int fd, int64_t pos, int64_t len);
+/* Forget clean cached pages of a range, so that a read asks the device. */
+void io_drop_cache(int fd, int64_t pos, int64_t len);
+
+int io_truncate(int fd, int64_t size);
+int io_rename(int dirfd, const char *from, const char *to);
+int io_unlink(int dirfd, const char *name);
+int io_mkdir(int dirfd, const char *name, mode_t mode);
+
+/* Give fd these mode bits whatever the umask, and the group if it can. */
+int io_set_access(int fd, mode_t mode, gid_t gid);
+
+/*
+ * Read the whole of a small file into b (after what is there).
+ * STATUS_TOO_BIG if it is larger than max bytes.
+ */
+int io_read_file(int dirfd, const char *name, size_t max, struct buf *b);
+/*
+ * Write a small file so that a crash at any moment leaves the old or the new
+ * one: NAME.tmp, sync, rename, sync of dirfd.  mode and gid as
+ * io_set_access().
+ */
+int io_replace_file(int dirfd, const char *name, const void *data, size_t len,
+    mode_t mode, gid_t gid);
+
+/* Kinds of lock; see io_lock(). */
+enum io_lock {
+	IO_UNLOCK,
+	IO_LOCK_SHARED,
+	IO_LOCK_EXCLUSIVE,
+};
+/*
+ * Change the lock on one byte of fd: an open file description lock
+ * (F_OFD_SETLK), which belongs to the open file and goes with its last
+ * descriptor.  With wait, waits; without, EAGAIN if another holds it.
+ */
+int io_lock(int fd, int64_t byte, enum io_lock kind, bool wait);
+/* Does another open description hold a lock on the byte? */
+int io_locked(int fd, int64_t byte, bool *locked);
+
+#endif
