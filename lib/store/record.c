@@ -124,7 +124,8 @@ record_decode(const uint8_t *p, const uint8_t *end, int64_t base_timestamp,
 	if (__builtin_add_overflow(base_timestamp, timestamp_delta,
 	        &out->timestamp))
 		return STATUS_CORRUPT;
-	out->offset = base_offset + offset_delta;
+	if (__builtin_add_overflow(base_offset, offset_delta, &out->offset))
+		return STATUS_CORRUPT;
 	*next = end;
 	return 0;
 }

@@ -1,0 +1,85 @@
+#include "store/lock.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+
+#include "base/io.h"
+
+enum lock_byte {
+	BYTE_GATE = 0,
+	BYTE_LOG = 1,
+	BYTE_SYNC = 2,
+};
+
+void
+lock_init(struct lock *l)
+{
+	*l = (struct lock){.fd = -1};
+}
+
+int
+lock_open(struct lock *l, int dirfd, mode_t mode, gid_t gid)
+{
+	int rc = io_open(dirfd, LOCK_FILE, O_RDWR, 0, &l->fd);
+
+	if (rc != ENOENT)
+		return rc;
+	rc = io_open(dirfd, LOCK_FILE, O_RDWR | O_CREAT, 0600, &l->fd);
+	if (rc == 0)
+		rc = io_set_access(l->fd, mode, gid);
+	/* Another user may have made it a moment before us. */
+	return rc == EPERM ? 0 : rc;
+}
+
+void
+lock_close(struct lock *l)
+{
+	(void)io_close(&l->fd);
+	lock_init(l);
+}
+
+int
+lock_log(struct lock *l)
+{
+	int rc, gate_rc;
+
+	assert(!l->log);
+	rc = io_lock(l->fd, BYTE_GATE, IO_LOCK_EXCLUSIVE, true);
+	if (rc != 0)
+		return rc;
+	rc = io_lock(l->fd, BYTE_LOG, IO_LOCK_EXCLUSIVE, true);
+	if (rc == 0)
+		l->log = true;
+	gate_rc = io_lock(l->fd, BYTE_GATE, IO_UNLOCK, false);
+	return rc != 0 ? rc : gate_rc;
+}
+
+int
+lock_unlock_log(struct lock *l)
+{
+	assert(l->log);
+	l->log = false;
+	return io_lock(l->fd, BYTE_LOG, IO_UNLOCK, false);
+}
+
+int
+lock_sync(struct lock *l)
+{
+	int rc;
+
+	assert(!l->sync);
+	assert(!l->log);
+	rc = io_lock(l->fd, BYTE_SYNC, IO_LOCK_EXCLUSIVE, true);
+	if (rc == 0)
+		l->sync = true;
+	return rc;
+}
+
+int
+lock_unlock_sync(struct lock *l)
+{
+	assert(l->sync);
+	l->sync = false;
+	return io_lock(l->fd, BYTE_SYNC, IO_UNLOCK, false);
+}
