@@ -1,0 +1,200 @@
+# logkit: GNU make.  `make help` lists the targets.
+#
+# Everything is found by wildcard:
+#   lib/*/*.c               into build/liblogkit.a
+#   src/NAME.c, src/NAME/   bin/NAME
+#   tests/unit/NAME_test.c  build/tests/unit/NAME_test (so for the slow sets)
+# Variables for users: CC CFLAGS LDFLAGS PREFIX DESTDIR WITHOUT NO_INSTALL.
+# V=1 shows whole commands.
+# Variants, each in folders of its own: SAN=1 (ASan and UBSan), or any BUILD
+# and BIN given.  WERROR=1 turns warnings into errors.
+
+PREFIX = /usr/local
+CFLAGS = -O2 -g
+Q = $(if $(V),,@)
+ifdef SAN
+BUILD = build/san
+BIN = bin/san
+else
+BUILD = build
+BIN = bin
+endif
+
+# What the project itself needs, whatever CFLAGS says.  Empty answers are
+# fine here: a machine without pkg-config must still get to "make demo".
+BSD_CFLAGS := $(shell pkg-config --cflags libbsd-overlay 2>/dev/null)
+BSD_LIBS := $(shell pkg-config --libs libbsd-overlay 2>/dev/null)
+# libisal goes in statically where the system has the archive.
+ISAL_LIBS := $(if $(wildcard $(shell $(CC) -print-file-name=libisal.a \
+    2>/dev/null)),-l:libisal.a,-lisal)
+
+WARNINGS = -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes \
+    -Wmissing-prototypes -Wpointer-arith -Wwrite-strings -Wformat=2
+ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -Ilib $(BSD_CFLAGS) $(CPPFLAGS) \
+    $(CFLAGS) $(WARNINGS) -fvisibility=hidden -pthread
+ALL_LDFLAGS = $(LDFLAGS) -pthread -Wl,--as-needed -Wl,-z,relro
+LIBS = $(BSD_LIBS) $(ISAL_LIBS) -ldl
+ifdef SAN
+ALL_CFLAGS += -O1 -fno-omit-frame-pointer -fsanitize=address,undefined \
+    -fno-sanitize-recover=all
+ALL_LDFLAGS += -fsanitize=address,undefined
+endif
+
+LIB_SRCS := $(wildcard lib/*/*.c)
+LIB_OBJS := $(LIB_SRCS:%.c=$(BUILD)/%.o)
+LIB := $(BUILD)/liblogkit.a
+PROGS := $(basename $(notdir $(wildcard src/*.c))) \
+    $(notdir $(patsubst %/main.c,%,$(wildcard src/*/main.c)))
+PROG_SRCS := $(wildcard src/*.c src/*/*.c)
+SLOW_SETS := slow crash fault fuzz
+UNIT_SRCS := $(wildcard tests/unit/*_test.c)
+SLOW_SRCS := $(wildcard $(SLOW_SETS:%=tests/%/*_test.c))
+UNITS := $(UNIT_SRCS:%.c=$(BUILD)/%)
+SLOWS := $(SLOW_SRCS:%.c=$(BUILD)/%)
+# Libraries that a test loads into a program: tests/SET/NAME_preload.c
+PRELOADS := $(patsubst %.c,$(BUILD)/%.so,$(wildcard tests/*/*_preload.c))
+DEPS := $(LIB_OBJS:.o=.d) $(PROG_SRCS:%.c=$(BUILD)/%.d) $(UNITS:=.d) \
+    $(SLOWS:=.d) $(PRELOADS:.so=.d)
+
+all: $(PROGS:%=$(BIN)/%) $(LIB)
+
+help:
+	@echo 'all          build bin/* (default)'
+	@echo 'demo         install what is missing, build, show the main job'
+	@echo 'check        install what is missing, build, lint, test (quick)'
+	@echo 'check-slow   clang, valgrind, crash, fault and fuzz tests'
+	@echo 'check-deps   the Debian packages that are missing, by purpose'
+	@echo 'lint         style checks alone'
+	@echo 'bench        measure, side by side with the reference'
+	@echo 'install      to PREFIX ($(PREFIX)), under DESTDIR; WITHOUT="NAME..."'
+	@echo 'uninstall clean'
+
+# --- building -------------------------------------------------------------
+
+# Rebuild when the compiler or a flag changes; WERROR alone does not count.
+$(BUILD)/flags: FORCE
+	@mkdir -p $(@D)
+	@echo '$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) $(LIBS)' >$@.new
+	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
+
+$(BUILD)/%.o: %.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	@echo 'CC $@'
+	$(Q)$(CC) $(ALL_CFLAGS) $(if $(WERROR),-Werror) -MMD -MP -c -o $@ $<
+
+# From scratch, so that the object of a source removed is not kept.
+$(LIB): $(LIB_OBJS)
+	@mkdir -p $(@D)
+	@rm -f $@
+	@echo 'AR $@'
+	$(Q)$(AR) rcs $@ $^
+
+# One program: a file, or a folder whose files are linked together.
+define PROGRAM
+$(BIN)/$(1): $(patsubst %.c,$(BUILD)/%.o,$(wildcard src/$(1).c src/$(1)/*.c)) \
+    $(LIB)
+	@mkdir -p $$(@D)
+	@echo 'LD $$@'
+	$(Q)$$(CC) $$(ALL_LDFLAGS) -o $$@ $$^ $$(LIBS)
+endef
+$(foreach p,$(PROGS),$(eval $(call PROGRAM,$(p))))
+
+$(UNITS) $(SLOWS): %: %.o $(LIB)
+	@echo 'LD $@'
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
+$(PRELOADS): $(BUILD)/%.so: %.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	@echo 'LD $@'
+	$(Q)$(CC) $(ALL_CFLAGS) -fPIC -shared -MMD -MP -o $@ $< -ldl
+
+units: $(UNITS)
+slows: $(SLOWS) $(PRELOADS)
+
+# --- testing --------------------------------------------------------------
+
+check-deps:
+	@tests/deps.sh list
+
+demo:
+	@tests/deps.sh ensure build demo
+	@$(MAKE) --no-print-directory all
+	@examples/demo.sh
+
+CLI_TESTS := $(wildcard tests/cli/*.bats)
+SLOW_TESTS := $(wildcard $(SLOW_SETS:%=tests/%/*.bats))
+PROVE = prove -j2 --exec tests/tap
+
+# A path below build/san/ runs the same test with the programs in bin/san.
+check:
+	@tests/deps.sh ensure build check
+	@$(MAKE) --no-print-directory all units $(PRELOADS)
+	@$(MAKE) --no-print-directory SAN=1 WERROR=1 all units
+	@$(PROVE) tests/lint/run $(UNITS) $(UNIT_SRCS:%.c=build/san/%) \
+	    $(CLI_TESTS) $(CLI_TESTS:%=build/san/%)
+
+CLANG = CC=clang WERROR=1 BUILD=build/clang BIN=build/clang/bin
+CLANG_SAN = CC=clang WERROR=1 SAN=1 BUILD=build/clang-san \
+    BIN=build/clang-san/bin
+check-slow:
+	@tests/deps.sh ensure build check slow
+	@$(MAKE) --no-print-directory all units slows
+	@$(MAKE) --no-print-directory WERROR=1 BUILD=build/gcc \
+	    BIN=build/gcc/bin all units
+	@if command -v clang >/dev/null; then \
+	    $(MAKE) --no-print-directory $(CLANG) all units && \
+	    $(MAKE) --no-print-directory $(CLANG_SAN) all units; \
+	    else echo 'skipped: the builds with clang'; fi
+	@$(PROVE) $(UNIT_SRCS:%.c=build/valgrind/%) \
+	    $(if $(shell command -v clang),$(UNIT_SRCS:%.c=build/clang-san/%)) \
+	    $(SLOWS) $(SLOW_TESTS)
+
+bench: all
+	@tests/bench/run
+
+lint: all
+	@tests/lint/run
+
+# --- installing -----------------------------------------------------------
+
+INSTALL = install
+BINDIR = $(DESTDIR)$(PREFIX)/bin
+MANDIR = $(DESTDIR)$(PREFIX)/share/man
+BASHDIR = $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+TAKEN := $(filter-out $(WITHOUT),$(PROGS))
+PAGES := $(filter-out $(foreach w,$(WITHOUT),man/$(w).1 man/$(w).8), \
+    $(wildcard man/*.[1-8]))
+
+install: all
+	$(INSTALL) -d $(BINDIR)
+	$(INSTALL) -m 755 $(TAKEN:%=$(BIN)/%) $(BINDIR)
+	@for page in $(PAGES); do \
+		dir=$(MANDIR)/man$${page##*.}; \
+		$(INSTALL) -d $$dir && \
+		$(INSTALL) -m 644 $$page $$dir || exit 1; \
+	done
+	@if [ -f completions/bash ]; then \
+		$(INSTALL) -d $(BASHDIR) && \
+		$(INSTALL) -m 644 completions/bash $(BASHDIR)/logkit && \
+		for p in $(filter-out logkit,$(TAKEN)); do \
+			ln -sf logkit $(BASHDIR)/$$p || exit 1; \
+		done; \
+	fi
+	@tests/others.sh $(PREFIX)/bin $(TAKEN)
+
+uninstall:
+	rm -f $(PROGS:%=$(BINDIR)/%) $(PROGS:%=$(BASHDIR)/%)
+	@for page in $(notdir $(wildcard man/*.[1-8])); do \
+		rm -f $(MANDIR)/man$${page##*.}/$$page; \
+	done
+
+clean:
+	rm -rf build bin/san $(PROGS:%=bin/%)
+
+-include $(DEPS)
+
+FORCE:
+.PHONY: all help units slows check-deps demo check check-slow bench lint \
+    install uninstall clean FORCE
+.SECONDARY:
+.DELETE_ON_ERROR:
