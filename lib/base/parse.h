@@ -32,6 +32,10 @@ int parse_duration(const char *s, int64_t *ms);
  * by nothing (local zone, or UTC if utc), Z, or +02:00; now, today,
  * yesterday; -2h (that long before now_ms); 1 to 11 digits (seconds) or 13
  * digits (ms) since 1970.  A day that does not exist is STATUS_SYNTAX.
+ *
+ * Second 60 is the first of the next minute; a fraction of any length is cut
+ * to ms.  Of a local hour that comes twice (clocks set back) the first is
+ * meant; one that is left out is read as if the clock had not been set yet.
  */
 int parse_time(const char *s, int64_t now_ms, bool utc, int64_t *ms);
 
@@ -50,7 +54,7 @@ struct position {
 	int64_t n;
 };
 
-/* start | end | stored | N | -N | @TIME */
+/* start | end | stored | N | -N | @TIME; -0 is the end. */
 int parse_position(const char *s, int64_t now_ms, bool utc,
     struct position *out);
 
@@ -58,7 +62,7 @@ int parse_position(const char *s, int64_t now_ms, bool utc,
  * RANGE: POS (= POS:) | POS: | :POS | POS:POS.  A missing first is the start,
  * a missing last the end; has_to tells whether a last was given.  After a
  * time the separator is ":@", or ":" before "end" or nothing; else it is the
- * first ":".
+ * first ":".  Whether the second comes after the first is not checked.
  */
 struct range {
 	struct position from;
@@ -70,7 +74,8 @@ int parse_range(const char *s, int64_t now_ms, bool utc, struct range *out);
 
 /*
  * LIST of partitions: 0,2,5-7.  Ascending or not, twice or not: it is a set.
- * An empty one (count 0) means all.
+ * The struct with count 0 means all; an empty string is no list.  ERANGE for
+ * a number from PARTITIONS_MAX on, and for more spans than there is room.
  */
 struct partition_list {
 	struct {
@@ -86,17 +91,21 @@ bool parse_partitions_has(const struct partition_list *list, int32_t p);
 
 /*
  * Append s to out with \n \t \r \0 \\ \xHH as the bytes they stand for.
- * Any other letter after a backslash is STATUS_SYNTAX.
+ * Any other letter after a backslash is STATUS_SYNTAX.  Errors of buf_add()
+ * too; out is then as it was.
  */
 int parse_escapes(const char *s, struct buf *out);
 
-/* ms since 1970 as YYYY-MM-DDTHH:MM:SS.mmmZ; returns its length. */
+/*
+ * ms since 1970 as YYYY-MM-DDTHH:MM:SS.mmmZ; returns its length.  A year after
+ * 9999 has more digits, one before 0 a minus.
+ */
 #define PARSE_TIME_TEXT 40
 size_t parse_time_text(int64_t ms, char out[PARSE_TIME_TEXT]);
 
 /*
- * RFC 3339 date-time (the envelope's timestamp): zone required, len bytes,
- * fraction of any length, cut to ms.
+ * RFC 3339 date-time (the envelope's timestamp): seconds and zone required,
+ * len bytes, otherwise as parse_time().
  */
 int parse_rfc3339(const char *s, size_t len, int64_t *ms);
 
