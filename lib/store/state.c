@@ -48,10 +48,12 @@ enum slot_pos {
 	SLOT_RECORDS = 216,
 	SLOT_DATA_BYTES = 224,
 	SLOT_SEGMENT_CRC = 232,
-	SLOT_RESERVED = 236,
+	SLOT_MIN_TIMESTAMP = 236,
+	SLOT_STATE_INODE = 244,
+	SLOT_RESERVED = 252,
 };
 
-_Static_assert(SLOT_RESERVED + 20 == STATE_SLOT_LEN, "slot layout");
+_Static_assert(SLOT_RESERVED + 4 == STATE_SLOT_LEN, "slot layout");
 _Static_assert(STATE_SLOT_B + STATE_SLOT_LEN <= STATE_PAGE_LEN, "page");
 
 /* The 64-bit fields, for the mirror functions below. */
@@ -75,7 +77,9 @@ _Static_assert(STATE_SLOT_B + STATE_SLOT_LEN <= STATE_PAGE_LEN, "page");
 	F(SLOT_PERSISTED_POS, persisted_pos)                                   \
 	F(SLOT_BATCHES, batches)                                               \
 	F(SLOT_RECORDS, records)                                               \
-	F(SLOT_DATA_BYTES, data_bytes)
+	F(SLOT_DATA_BYTES, data_bytes)                                         \
+	F(SLOT_MIN_TIMESTAMP, min_timestamp)                                   \
+	F(SLOT_STATE_INODE, state_inode)
 
 void
 state_init(struct state *s)
@@ -100,6 +104,7 @@ state_begin_segment(struct state *s, int64_t base, int64_t now_ms)
 	s->aborted_count = 0;
 	s->first_timestamp = -1;
 	s->max_timestamp = -1;
+	s->min_timestamp = -1;
 	s->max_timestamp_offset = -1;
 	s->created_ms = now_ms;
 	s->index_pos = 0;

@@ -46,7 +46,9 @@
  *	216    8  records in its data batches
  *	224    8  bytes of its data batches
  *	232    4  CRC-32C of the active segment up to the end position
- *	236   20  reserved, 0
+ *	236    8  smallest base timestamp in the active segment, -1 none
+ *	244    8  inode of this file
+ *	252    4  reserved, 0
  *
  * The last stable offset is the smaller of visible and the open transaction's
  * first offset.  What each number may be trusted for, and when, is told in
@@ -113,6 +115,8 @@ struct state {
 	int64_t records;
 	int64_t data_bytes;
 	uint32_t segment_crc;
+	int64_t min_timestamp;
+	int64_t state_inode;
 };
 
 /* A state of a partition without any segment; log start and base are 0. */
