@@ -64,7 +64,7 @@ help:
 	@echo 'check        install what is missing, build, lint, test (quick)'
 	@echo 'check-slow   clang, valgrind, crash, fault and fuzz tests'
 	@echo 'check-deps   the Debian packages that are missing, by purpose'
-	@echo 'lint         style checks alone'
+	@echo 'lint format  style checks alone; rewrite what clang-format would'
 	@echo 'bench        measure, side by side with the reference'
 	@echo 'install      to PREFIX ($(PREFIX)), under DESTDIR; WITHOUT="NAME..."'
 	@echo 'uninstall clean'
@@ -155,6 +155,11 @@ bench: all
 lint: all
 	@tests/lint/run
 
+# Rewrite what lint says clang-format would write otherwise.
+format:
+	@tests/lint/format -i $(wildcard lib/*/*.[ch] src/*.[ch] src/*/*.[ch] \
+	    tests/*/*.[ch])
+
 # --- installing -----------------------------------------------------------
 
 INSTALL = install
@@ -195,6 +200,6 @@ clean:
 
 FORCE:
 .PHONY: all help units slows check-deps demo check check-slow bench lint \
-    install uninstall clean FORCE
+    format install uninstall clean FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:

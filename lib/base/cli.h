@@ -40,7 +40,8 @@ struct cli_option {
 struct cli_program {
 	const char *synopsis;	/* after the name: "[OPTION]... TOPIC..." */
 	const char *purpose;	/* one line */
-	const struct cli_option *const *tables;	/* NULL-terminated list */
+	/* its options: a list that ends with NULL; cli_common is not in it */
+	const struct cli_option *const *tables;
 };
 
 /* Set by the options that all programs have; see cli_common. */
@@ -62,19 +63,23 @@ int cli_next(const struct cli_program *prog, int argc, char **argv);
 extern char *cli_arg;
 extern int cli_operand;
 
-/* A line "PROGRAM: what" and "try PROGRAM --help"; exit 2. */
+/* One line: "PROGRAM: what (try PROGRAM --help)"; exit 2. */
 void cli_usage(const char *fmt, ...)
     __attribute__((noreturn, format(printf, 1, 2)));
 
 /* warnx(3) unless -q. */
 void cli_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
-/* The id's name as the user would type it: "-k" or "--key-field". */
+/*
+ * The id's name as the user would type it: "-k" or "--key-field".  Valid for
+ * the next three calls.
+ */
 const char *cli_option_name(const struct cli_program *prog, int id);
 
 /*
  * At the start of main: the name for messages (also when run as
- * "logkit NAME"), and stdin, stdout, stderr made sure to be open.
+ * "logkit NAME"), and stdin, stdout, stderr made sure to be open: one that is
+ * closed is opened so that every use of it fails.
  */
 void cli_start(char **argv);
 
@@ -86,12 +91,15 @@ bool cli_progress_wanted(void);
 /*
  * Show how far the work is: at most ten times a second, after the first half
  * second, on one line of stderr that is erased at the end.  total < 0 is
- * unknown; unit is "B" or "records".
+ * unknown; unit is "B" or "records".  Does nothing unless wanted.
  */
 void cli_progress(int64_t done, int64_t total, const char *unit);
 void cli_progress_end(void);
 
-/* Flush and close stdout; a failure other than EPIPE is told, exit 1. */
+/*
+ * Flush and close stdout.  A failure: exit 1, told unless it is EPIPE.  Only
+ * the first call does anything, so it may be registered with atexit(3).
+ */
 void cli_close_stdout(void);
 
 #endif
