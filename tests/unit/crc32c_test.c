@@ -1,0 +1,72 @@
+#include "base/crc32c.h"
+
+#include "tap.h"
+
+/* RFC 3720 B.4: of 32 bytes, and the check value of the polynomial. */
+static void
+test_known(void)
+{
+	uint8_t p[32];
+
+	tap_int(crc32c("", 0), 0, "nothing");
+	tap_int(crc32c("123456789", 9), 0xe3069283, "the check value");
+	memset(p, 0, sizeof(p));
+	tap_int(crc32c(p, sizeof(p)), 0x8a9136aa, "zeros");
+	memset(p, 0xff, sizeof(p));
+	tap_int(crc32c(p, sizeof(p)), 0x62a8ab43, "ones");
+	for (uint8_t i = 0; i < 32; i++)
+		p[i] = i;
+	tap_int(crc32c(p, sizeof(p)), 0x46dd794e, "ascending");
+	for (uint8_t i = 0; i < 32; i++)
+		p[i] = (uint8_t)(31 - i);
+	tap_int(crc32c(p, sizeof(p)), 0x113fdb5c, "descending");
+}
+
+/* The definition, bit by bit. */
+static uint32_t
+plain(const uint8_t *p, size_t len)
+{
+	uint32_t crc = ~UINT32_C(0);
+
+	for (; len > 0; p++, len--) {
+		crc ^= *p;
+		for (int bit = 0; bit < 8; bit++)
+			crc = crc >> 1 ^ (crc & 1 ? 0x82f63b78 : 0);
+	}
+	return ~crc;
+}
+
+/* Every length around where the fast ways change, at every alignment. */
+static void
+test_plain(void)
+{
+	static uint8_t p[70000];
+	int bad = 0, bad_parts = 0;
+
+	for (size_t i = 0; i < sizeof(p); i++)
+		p[i] = (uint8_t)tap_random();
+	for (size_t len = 0; len < 300; len++)
+		for (size_t at = 0; at < 8; at++)
+			bad += crc32c(p + at, len) != plain(p + at, len);
+	tap_int(bad, 0, "short ones are as defined");
+	bad = 0;
+	for (int i = 0; i < 100; i++) {
+		size_t len = tap_random() % (sizeof(p) - 8);
+		size_t at = tap_random() % 8, cut = tap_random() % (len + 1);
+		uint32_t want = plain(p + at, len);
+
+		bad += crc32c(p + at, len) != want;
+		bad_parts += crc32c_update(crc32c(p + at, cut), p + at + cut,
+				 len - cut) != want;
+	}
+	tap_int(bad, 0, "long ones are as defined");
+	tap_int(bad_parts, 0, "and in two parts");
+}
+
+int
+main(void)
+{
+	test_known();
+	test_plain();
+	return tap_done();
+}

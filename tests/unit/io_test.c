@@ -1,0 +1,309 @@
+#include "base/io.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+
+#include "base/buf.h"
+#include "base/status.h"
+#include "tap.h"
+
+static int dir = -1;
+
+/* Is the file just these bytes? */
+static bool
+holds(const char *name, const char *want)
+{
+	struct buf b;
+	bool same;
+
+	buf_init(&b, 1 << 20);
+	same = io_read_file(dir, name, 1 << 19, &b) == 0 &&
+	    b.len == strlen(want) &&
+	    (b.len == 0 || memcmp(b.data, want, b.len) == 0);
+	buf_release(&b);
+	return same;
+}
+
+static void
+test_open(void)
+{
+	int fd = 77;
+
+	tap_int(io_open(dir, "none", O_RDONLY, 0, &fd), ENOENT, "no file");
+	tap_int(fd, 77, "leaves the result");
+	tap_int(io_open(dir, "a", O_RDWR | O_CREAT | O_EXCL, 0644, &fd), 0,
+	    "a new file");
+	tap_int(fcntl(fd, F_GETFD) & FD_CLOEXEC, FD_CLOEXEC, "close-on-exec");
+	tap_int(io_close(&fd), 0, "close");
+	tap_int(fd, -1, "it is no more");
+	tap_int(io_close(&fd), 0, "closing none is fine");
+	fd = 1000000;
+	tap_int(io_close(&fd), EBADF, "a wrong one is told");
+}
+
+static void
+test_positions(void)
+{
+	struct iovec iov[3] = {{(void *)(uintptr_t) "one", 3}, {NULL, 0},
+	    {(void *)(uintptr_t) "two", 3}};
+	char p[32] = "";
+	size_t got = 99;
+	int fd = -1;
+
+	if (io_open(dir, "b", O_RDWR | O_CREAT | O_TRUNC, 0644, &fd) != 0)
+		abort();
+	tap_int(io_pwrite_full(fd, "0123456789", 10, 5), 0, "write at 5");
+	tap_int(io_pwritev_full(fd, iov, 3, 0), 0, "write parts at 0");
+	tap_int(io_pread(fd, p, sizeof(p), 0, &got), 0, "read more than is");
+	tap_int(got, 15, "gets what is");
+	tap(memcmp(p, "onetwo123456789", 15) == 0, "in its place");
+	tap_int(io_pread_full(fd, p, 5, 10), 0, "the last five");
+	tap_int(io_pread_full(fd, p, 6, 10), STATUS_SHORT, "one more");
+	tap_int(io_pread(fd, p, 1, 15, &got), 0, "at the end");
+	tap_int(got, 0, "is nothing");
+	tap_int(io_truncate(fd, 3), 0, "cut");
+	tap(holds("b", "one"), "the rest is gone");
+	tap_int(io_sync(fd), 0, "sync");
+	tap_int(io_sync_dir(dir), 0, "sync the directory");
+	io_close(&fd);
+	io_open(dir, "b", O_RDONLY, 0, &fd);
+	tap_int(io_pwrite_full(fd, "x", 1, 0), EBADF, "not for writing");
+	tap_int(io_truncate(fd, 0), EINVAL, "nor cutting");
+	io_close(&fd);
+	tap_int(io_pread(fd, p, 1, 0, &got), EBADF, "closed");
+	tap_int(got, 0, "reads nothing");
+}
+
+static void
+on_alarm(int sig)
+{
+	(void)sig;
+}
+
+/*
+ * A pipe that takes little at a time, and signals that break into the calls:
+ * what arrives must be all, once, in order.
+ */
+static void
+test_stream(void)
+{
+	static uint8_t data[1 << 20];
+	struct sigaction act = {.sa_handler = on_alarm};
+	struct itimerval often = {{0, 500}, {0, 500}}, never = {{0, 0}, {0, 0}};
+	int fds[2], status = 0, rc;
+	pid_t pid;
+
+	for (size_t i = 0; i < sizeof(data); i++)
+		data[i] = (uint8_t)(i * 7 + i / 251);
+	if (pipe(fds) != 0 || (pid = fork()) < 0)
+		abort();
+	if (pid == 0) {
+		uint8_t part[1009];
+		size_t at = 0;
+		ssize_t n;
+
+		close(fds[1]);
+		while ((n = read(fds[0], part, sizeof(part))) > 0) {
+			if (at + (size_t)n > sizeof(data) ||
+			    memcmp(part, data + at, (size_t)n) != 0)
+				_exit(1);
+			at += (size_t)n;
+			usleep(at % 64 == 0 ? 100 : 0);
+		}
+		_exit(at == sizeof(data) ? 0 : 2);
+	}
+	close(fds[0]);
+	sigaction(SIGALRM, &act, NULL);
+	setitimer(ITIMER_REAL, &often, NULL);
+	rc = io_write_full(fds[1], data, sizeof(data));
+	setitimer(ITIMER_REAL, &never, NULL);
+	tap_int(rc, 0, "interrupted writes go on");
+	close(fds[1]);
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	tap_int(status, 0, "all arrives, once, in order");
+	signal(SIGPIPE, SIG_IGN);
+	if (pipe(fds) != 0)
+		abort();
+	close(fds[0]);
+	tap_int(io_write_full(fds[1], data, 1), EPIPE, "a closed pipe");
+	close(fds[1]);
+}
+
+static void
+test_names(void)
+{
+	struct stat st;
+
+	tap_int(io_mkdir(dir, "d", 0755), 0, "a directory");
+	tap_int(io_mkdir(dir, "d", 0755), EEXIST, "twice");
+	tap_int(io_rename(dir, "b", "c"), 0, "rename");
+	tap(fstatat(dir, "b", &st, 0) != 0 && holds("c", "one"), "moved");
+	tap_int(io_rename(dir, "b", "e"), ENOENT, "what is not there");
+	tap_int(io_unlink(dir, "c"), 0, "unlink");
+	tap_int(io_unlink(dir, "c"), ENOENT, "again");
+	tap_int(io_unlink(dir, "d"), EISDIR, "a directory is no file");
+}
+
+static void
+test_read_file(void)
+{
+	struct buf b;
+	int fd = -1;
+
+	buf_init(&b, 100);
+	io_open(dir, "f", O_WRONLY | O_CREAT, 0644, &fd);
+	io_write_full(fd, "0123456789", 10);
+	io_close(&fd);
+	buf_add_str(&b, "ab");
+	tap_int(io_read_file(dir, "f", 10, &b), 0, "a file of the maximum");
+	tap(b.len == 12 && memcmp(b.data, "ab0123456789", 12) == 0,
+	    "comes after what is there");
+	tap_int(io_read_file(dir, "f", 9, &b), STATUS_TOO_BIG, "one over it");
+	tap_int(io_read_file(dir, "g", 9, &b), ENOENT, "none");
+	tap_int(io_read_file(dir, "d", 9, &b), EINVAL, "a directory");
+	tap_int(b.len, 12, "and the buffer is as it was");
+	buf_release(&b);
+	tap(!holds("f", "012345678") && holds("f", "0123456789"), "holds");
+}
+
+static void
+test_replace(void)
+{
+	struct stat st;
+	mode_t umask_was = umask(077);
+	gid_t gid = getegid();
+
+	tap_int(io_replace_file(dir, "r", "old", 3, 0644, gid), 0, "a new one");
+	tap(holds("r", "old"), "is there");
+	fstatat(dir, "r", &st, 0);
+	tap_int(st.st_mode & 07777, 0644, "with its mode, whatever the umask");
+	tap_int(io_replace_file(dir, "r", "", 0, 0640, gid), 0, "by an empty");
+	tap(holds("r", ""), "is empty");
+	fstatat(dir, "r", &st, 0);
+	tap_int(st.st_mode & 07777, 0640, "with another mode");
+	tap(fstatat(dir, "r.tmp", &st, 0) != 0, "no rest is left");
+	tap_int(io_replace_file(dir, "d", "x", 1, 0644, gid), EISDIR,
+	    "what cannot be replaced");
+	tap(fstatat(dir, "d.tmp", &st, 0) != 0, "leaves no rest either");
+	tap_int(io_replace_file(dir, "no/r", "x", 1, 0644, gid), ENOENT,
+	    "no directory");
+	umask(umask_was);
+}
+
+/*
+ * Readers of a file that is replaced again and again see the old one or the
+ * new one: whole, of one letter.
+ */
+static void
+test_replace_atomic(void)
+{
+	char text[5000];
+	int bad = 0, seen = 0, status = 0;
+	struct buf b;
+	pid_t pid;
+
+	memset(text, 'a', sizeof(text));
+	io_replace_file(dir, "r", text, sizeof(text), 0644, getegid());
+	pid = fork();
+	if (pid == 0) {
+		for (int i = 0; i < 100; i++) {
+			memset(text, 'a' + i % 26, sizeof(text));
+			if (io_replace_file(dir, "r", text, sizeof(text), 0644,
+				getegid()) != 0)
+				_exit(1);
+		}
+		_exit(0);
+	}
+	buf_init(&b, 10000);
+	while (waitpid(pid, &status, WNOHANG) == 0) {
+		b.len = 0;
+		bad += io_read_file(dir, "r", 9000, &b) != 0 ||
+		    b.len != sizeof(text) ||
+		    memcmp(b.data, b.data + 1, b.len - 1) != 0;
+		seen++;
+	}
+	buf_release(&b);
+	tap_int(status, 0, "a hundred replacements");
+	tap(bad == 0 && seen > 0, "readers saw whole files only");
+}
+
+static void
+test_lock(void)
+{
+	int a = -1, b = -1, copy;
+	bool locked = true;
+
+	io_open(dir, "lock", O_RDWR | O_CREAT, 0644, &a);
+	io_open(dir, "lock", O_RDWR, 0, &b);
+	tap_int(io_lock(a, 0, IO_LOCK_EXCLUSIVE, false), 0, "lock");
+	tap_int(io_lock(b, 0, IO_LOCK_EXCLUSIVE, false), EAGAIN, "held");
+	tap_int(io_lock(b, 0, IO_LOCK_SHARED, false), EAGAIN, "from all");
+	tap_int(io_lock(b, 1, IO_LOCK_EXCLUSIVE, false), 0, "another byte");
+	tap(io_locked(b, 0, &locked) == 0 && locked, "others see it");
+	tap(io_locked(a, 0, &locked) == 0 && !locked, "not its holder");
+	tap(io_locked(a, 1, &locked) == 0 && locked, "each sees the other's");
+	tap_int(io_lock(a, 0, IO_LOCK_SHARED, false), 0, "to shared");
+	tap_int(io_lock(b, 0, IO_LOCK_SHARED, false), 0, "now both");
+	tap_int(io_lock(a, 0, IO_LOCK_EXCLUSIVE, false), EAGAIN, "not alone");
+	tap_int(io_lock(b, 0, IO_UNLOCK, false), 0, "unlock");
+	tap_int(io_lock(a, 0, IO_LOCK_EXCLUSIVE, false), 0, "alone");
+	/* It belongs to the open file, not to the process or descriptor. */
+	copy = dup(a);
+	io_close(&a);
+	tap_int(io_lock(b, 0, IO_LOCK_SHARED, false), EAGAIN,
+	    "goes with the last descriptor");
+	io_close(&copy);
+	tap_int(io_lock(b, 0, IO_LOCK_SHARED, false), 0, "not before");
+	io_close(&b);
+}
+
+/* A waiter gets the lock when its holder dies, however it dies. */
+static void
+test_lock_wait(void)
+{
+	int fd = -1, ready[2];
+	char byte;
+	pid_t pid;
+
+	if (pipe(ready) != 0 || (pid = fork()) < 0)
+		abort();
+	if (pid == 0) {
+		io_open(dir, "lock", O_RDWR, 0, &fd);
+		io_lock(fd, 5, IO_LOCK_EXCLUSIVE, true);
+		if (write(ready[1], "x", 1) != 1)
+			_exit(1);
+		usleep(50000);
+		kill(getpid(), SIGKILL);
+	}
+	if (read(ready[0], &byte, 1) != 1)
+		abort();
+	io_open(dir, "lock", O_RDWR, 0, &fd);
+	tap_int(io_lock(fd, 5, IO_LOCK_SHARED, false), EAGAIN, "held");
+	tap_int(io_lock(fd, 5, IO_LOCK_SHARED, true), 0, "its holder died");
+	waitpid(pid, NULL, 0);
+	io_close(&fd);
+	close(ready[0]);
+	close(ready[1]);
+}
+
+int
+main(void)
+{
+	if (io_open(AT_FDCWD, tap_dir(), O_RDONLY | O_DIRECTORY, 0, &dir) != 0)
+		return 1;
+	test_open();
+	test_positions();
+	test_stream();
+	test_names();
+	test_read_file();
+	test_replace();
+	test_replace_atomic();
+	test_lock();
+	test_lock_wait();
+	io_close(&dir);
+	return tap_done();
+}
