@@ -52,7 +52,6 @@ int codec_compress(enum codec c, int level, const void *in, size_t len,
  * STATUS_CORRUPT if in is not of that codec, ends early or has bytes left
  * over.
  */
-int codec_decompress(enum codec c, const void *in, size_t len,
-    struct buf *out);
+int codec_decompress(enum codec c, const void *in, size_t len, struct buf *out);
 
 #endif
