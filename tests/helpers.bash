@@ -1,0 +1,148 @@
+# Helpers of the tests in bats.  A test file begins with
+#
+#	load ../helpers
+#
+# and gets the programs on PATH (bin, or bin/san when tests/tap says so), a
+# directory of its own as the current one ($BATS_TEST_TMPDIR), and a clean
+# environment.  No test sleeps: it waits for a condition.
+
+ROOT=$(cd "${BASH_SOURCE[0]%/*}/.." && pwd)
+LOGKIT_BIN=${LOGKIT_BIN:-$ROOT/bin}
+PATH=$LOGKIT_BIN:$PATH
+# What the environment may change, said once.
+export LC_ALL=C.UTF-8 TZ=UTC0
+unset LOGKIT_CONFIG LOGKIT_BROKER NO_COLOR POSIXLY_CORRECT
+# A report of a sanitizer is not an exit status that a test may expect.
+export ASAN_OPTIONS=exitcode=99 UBSAN_OPTIONS=exitcode=99:print_stacktrace=1
+# Seconds that one program, or one wait, may take.
+TOOL_TIMEOUT=${TOOL_TIMEOUT:-30}
+
+bats_require_minimum_version 1.5.0
+
+# A file with a setup or teardown of its own calls these from it.
+setup() {
+	helpers_setup
+}
+
+teardown() {
+	helpers_teardown
+}
+
+helpers_setup() {
+	cd "$BATS_TEST_TMPDIR" || return 1
+	exec </dev/null
+}
+
+# Stop what a test began with start and left running.
+helpers_teardown() {
+	local pid
+	for pid in $(jobs -p); do
+		kill "$pid" 2>/dev/null || true
+	done
+}
+
+# run_tool CODE PROGRAM [ARG]...: run it, and fail unless it ends with that exit
+# status.  Its output is left in $out and $err, without NULs and last newlines,
+# and whole in the files $tool_out and $tool_err.  Standard input is empty
+# unless redirected (run_tool ... <FILE, not behind a pipe, where the shell would
+# lose the variables).
+run_tool() {
+	local want=$1 got=0 dir=$BATS_TEST_TMPDIR/.tool
+	shift
+	mkdir -p "$dir"
+	tool_out=$dir/out
+	tool_err=$dir/err
+	timeout -k 5 "$TOOL_TIMEOUT" "$@" >"$tool_out" 2>"$tool_err" || got=$?
+	out=$(tr -d '\0' <"$tool_out")
+	err=$(tr -d '\0' <"$tool_err")
+	[ "$got" -eq "$want" ] && return 0
+	echo "$*: exit status $got, not $want"
+	[ "$got" -ne 124 ] || echo "(over $TOOL_TIMEOUT s)"
+	head -c 2000 "$tool_err" | sed 's/^/stderr: /'
+	head -c 1000 "$tool_out" | sed 's/^/stdout: /'
+	return 1
+}
+
+# same GOT WANT: fail, showing both, unless they are equal.
+same() {
+	[ "$1" = "$2" ] && return 0
+	printf 'got:  %q\nwant: %q\n' "$1" "$2"
+	return 1
+}
+
+# has TEXT PART: fail, showing the text, unless PART is in it.
+has() {
+	case $1 in *"$2"*) return 0 ;; esac
+	printf 'no %q\nin %q\n' "$2" "$1"
+	return 1
+}
+
+# lines FILE: how many it has.
+lines() {
+	wc -l <"$1"
+}
+
+# start NAME PROGRAM [ARG]...: run it in the background, its output in the
+# files NAME.out and NAME.err and its process in $NAME_pid.  It is killed at
+# the end of the test.
+start() {
+	local name=$1
+	shift
+	"$@" >"$name.out" 2>"$name.err" 3>&- &
+	printf -v "${name}_pid" %s "$!"
+}
+
+# wait_for CONDITION [ARG]...: try a command until it succeeds, and fail after
+# $TOOL_TIMEOUT seconds.
+wait_for() {
+	local end=$((SECONDS + TOOL_TIMEOUT))
+	until "$@" >/dev/null 2>&1; do
+		if [ "$SECONDS" -ge "$end" ]; then
+			echo "waited $TOOL_TIMEOUT s for: $*"
+			return 1
+		fi
+		sleep 0.01
+	done
+}
+
+# wait_exit CODE PID: wait for a process of start to end with that status.
+wait_exit() {
+	local got=0
+	wait_for process_gone "$2" || return 1
+	wait "$2" || got=$?
+	[ "$got" -eq "$1" ] && return 0
+	echo "process $2: exit status $got, not $1"
+	return 1
+}
+
+# Has the process ended (though nobody may have asked how)?
+process_gone() {
+	local state
+	[ -r "/proc/$1/stat" ] || return 0
+	state=$(sed 's/.*) //' "/proc/$1/stat" 2>/dev/null) || return 0
+	[ "${state%% *}" = Z ]
+}
+
+# has_lines FILE N: has it at least so many lines?
+has_lines() {
+	[ -e "$1" ] && [ "$(lines "$1")" -ge "$2" ]
+}
+
+# need PROGRAM...: skip the test where one of them is not installed.
+need() {
+	local program
+	for program; do
+		command -v "$program" >/dev/null ||
+			skip "$program is not installed"
+	done
+}
+
+# need_user: skip where root runs the tests, whom no permission stops.
+need_user() {
+	[ "$(id -u)" -ne 0 ] || skip "root is stopped by no permission"
+}
+
+# Is this the build with the sanitizers?  (Times and memory say nothing then.)
+is_san() {
+	[ "${LOGKIT_BIN##*/}" = san ]
+}
