@@ -68,6 +68,8 @@ int producer_check(const struct producer_table *t, const struct batch *b,
  */
 int producer_apply(struct producer_table *t, const uint8_t *p,
     const struct batch *b, struct aborted *aborted, bool *has_aborted);
+/* Everything below offset is known to concern no producer: go on there. */
+void producer_skip(struct producer_table *t, int64_t offset);
 /* First offset of the oldest open transaction, -1 if none is open. */
 int64_t producer_unstable_offset(const struct producer_table *t);
 /* Forget producers whose last batch is older, unless in a transaction. */

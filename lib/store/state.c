@@ -50,10 +50,11 @@ enum slot_pos {
 	SLOT_SEGMENT_CRC = 232,
 	SLOT_MIN_TIMESTAMP = 236,
 	SLOT_STATE_INODE = 244,
-	SLOT_RESERVED = 252,
+	SLOT_EARLIER_TIMESTAMP = 252,
+	SLOT_RESERVED = 260,
 };
 
-_Static_assert(SLOT_RESERVED + 4 == STATE_SLOT_LEN, "slot layout");
+_Static_assert((int)SLOT_RESERVED <= (int)STATE_SLOT_LEN, "slot layout");
 _Static_assert(STATE_SLOT_B + STATE_SLOT_LEN <= STATE_PAGE_LEN, "page");
 
 /* The 64-bit fields, for the mirror functions below. */
@@ -79,7 +80,8 @@ _Static_assert(STATE_SLOT_B + STATE_SLOT_LEN <= STATE_PAGE_LEN, "page");
 	F(SLOT_RECORDS, records)                                               \
 	F(SLOT_DATA_BYTES, data_bytes)                                         \
 	F(SLOT_MIN_TIMESTAMP, min_timestamp)                                   \
-	F(SLOT_STATE_INODE, state_inode)
+	F(SLOT_STATE_INODE, state_inode)                                       \
+	F(SLOT_EARLIER_TIMESTAMP, earlier_timestamp)
 
 void
 state_init(struct state *s)
@@ -88,13 +90,17 @@ state_init(struct state *s)
 	    .unstable_offset = -1,
 	    .leader_epoch = -1,
 	    .snapshot_offset = -1,
+	    .earlier_timestamp = -1,
 	};
+	s->max_timestamp = -1;
 	state_begin_segment(s, 0, 0);
 }
 
 void
 state_begin_segment(struct state *s, int64_t base, int64_t now_ms)
 {
+	if (s->max_timestamp > s->earlier_timestamp)
+		s->earlier_timestamp = s->max_timestamp;
 	s->inode = 0;
 	s->active_base = base;
 	s->end_offset = base;

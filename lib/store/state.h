@@ -12,7 +12,7 @@
  *
  *	pos size  field
  *	  0    4  magic "LKPS"
- *	  4    4  CRC-32C of bytes 8 to 255
+ *	  4    4  CRC-32C of bytes 8 to 511
  *	  8    2  format version, 1; a greater one is refused
  *	 10    1  role (enum state_role)
  *	 11    1  reserved, 0
@@ -48,7 +48,8 @@
  *	232    4  CRC-32C of the active segment up to the end position
  *	236    8  smallest base timestamp in the active segment, -1 none
  *	244    8  inode of this file
- *	252    4  reserved, 0
+ *	252    8  largest timestamp in all earlier segments, -1 none
+ *	260       reserved, 0
  *
  * The last stable offset is the smaller of visible and the open transaction's
  * first offset.  What each number may be trusted for, and when, is told in
@@ -64,7 +65,7 @@
 enum {
 	STATE_VERSION = 1,
 	STATE_PAGE_LEN = 4096,
-	STATE_SLOT_LEN = 256,
+	STATE_SLOT_LEN = 512,
 	STATE_SLOT_B = 2048,
 };
 
@@ -117,6 +118,7 @@ struct state {
 	uint32_t segment_crc;
 	int64_t min_timestamp;
 	int64_t state_inode;
+	int64_t earlier_timestamp;
 };
 
 /* A state of a partition without any segment; log start and base are 0. */

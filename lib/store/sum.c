@@ -24,6 +24,7 @@ enum sum_pos {
 	SUM_MIN_TIMESTAMP = 56,
 	SUM_MAX_TIMESTAMP = 64,
 	SUM_ABORTED = 72,
+	SUM_PREFIX_TIMESTAMP = 76,
 };
 
 void
@@ -42,6 +43,7 @@ sum_encode(const struct sum *s, uint8_t out[SUM_LEN])
 	buf_put_64(out + SUM_MIN_TIMESTAMP, (uint64_t)s->min_timestamp);
 	buf_put_64(out + SUM_MAX_TIMESTAMP, (uint64_t)s->max_timestamp);
 	buf_put_32(out + SUM_ABORTED, (uint32_t)s->aborted_count);
+	buf_put_64(out + SUM_PREFIX_TIMESTAMP, (uint64_t)s->prefix_timestamp);
 	buf_put_32(out + SUM_CRC,
 	    crc32c(out + SUM_FORMAT, SUM_LEN - SUM_FORMAT));
 }
@@ -66,6 +68,8 @@ sum_decode(const uint8_t in[SUM_LEN], struct sum *out)
 	out->min_timestamp = (int64_t)buf_get_64(in + SUM_MIN_TIMESTAMP);
 	out->max_timestamp = (int64_t)buf_get_64(in + SUM_MAX_TIMESTAMP);
 	out->aborted_count = (int32_t)buf_get_32(in + SUM_ABORTED);
+	out->prefix_timestamp =
+	    (int64_t)buf_get_64(in + SUM_PREFIX_TIMESTAMP);
 	return 0;
 }
 

@@ -20,7 +20,8 @@
  *	 56    8  smallest batch base timestamp, -1 none
  *	 64    8  largest timestamp, -1 none
  *	 72    4  aborted transactions noted in the .txnindex
- *	 76       0
+ *	 76    8  largest timestamp in this and all earlier segments
+ *	 84       0
  *
  * A missing or bad .sum says nothing; it can be made again from the segment.
  */
@@ -45,6 +46,7 @@ struct sum {
 	int64_t min_timestamp;
 	int64_t max_timestamp;
 	int32_t aborted_count;
+	int64_t prefix_timestamp;
 };
 
 void sum_encode(const struct sum *s, uint8_t out[SUM_LEN]);

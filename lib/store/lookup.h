@@ -1,0 +1,57 @@
+#ifndef STORE_LOOKUP_H
+#define STORE_LOOKUP_H
+
+/*
+ * Questions to a partition: where is a time, an epoch, a range of bytes.
+ * What a server answers ListOffsets, OffsetForLeaderEpoch and Fetch with.
+ * No locks; one thread per struct partition.
+ */
+
+#include <stdint.h>
+
+#include "store/partition.h"
+#include "store/reader.h"
+
+struct fault;
+
+/*
+ * The first record, at or after the log start and below the reader's end,
+ * with a timestamp >= timestamp: its offset and timestamp (ListOffsets by
+ * time, KIP-79).  STATUS_END if there is none: *offset is then that end.
+ * r is used for the walk and stands anywhere afterwards.
+ */
+int lookup_time(struct partition *p, struct reader *r, int64_t timestamp,
+    int64_t *offset, int64_t *found, struct fault *f);
+
+/*
+ * Where a leader epoch ended (OffsetForLeaderEpoch, KIP-101 and KIP-279); see
+ * epoch_end_offset().  Without a leader-epoch-checkpoint the epochs are read
+ * from the batches.
+ */
+int lookup_epoch(struct partition *p, int32_t epoch, int32_t *found,
+    int64_t *end, struct fault *f);
+
+/*
+ * Whole batches as a stretch of a file, to be sent as they are (sendfile).
+ * The first one holds offset, or is the first behind it; its earlier records
+ * may lie below.  The stretch ends before a batch that would pass max bytes
+ * (but has at least one batch), at end, or at the segment's end.
+ */
+struct lookup_range {
+	int fd;			/* the caller closes it */
+	int64_t pos;		/* in the file */
+	int64_t len;		/* bytes */
+	int64_t base_offset;	/* of the first batch */
+	int64_t next_offset;	/* after the last one */
+};
+
+/*
+ * end is the offset to stop at (partition_offsets: high watermark or last
+ * stable).  STATUS_END: nothing at or after offset below end (no fd).
+ * STATUS_OFFSET: offset is below the log start or above the log end.
+ * STATUS_CORRUPT: the headers do not add up.  CRCs are not checked.
+ */
+int lookup_range(struct partition *p, int64_t offset, int64_t end,
+    int64_t max, struct lookup_range *out, struct fault *f);
+
+#endif

@@ -1,0 +1,87 @@
+#ifndef STORE_PARTITION_IMPL_H
+#define STORE_PARTITION_IMPL_H
+
+/*
+ * The inside of struct partition, shared by partition.c (append, sync),
+ * roll.c (segments begun and ended), recover.c (finding the end again) and
+ * tail.c (how far a reader may go).  Nobody else includes it.
+ */
+
+#include <sys/types.h>
+
+#include "store/batch.h"
+#include "store/lock.h"
+#include "store/partition.h"
+#include "store/producer.h"
+#include "store/segment.h"
+#include "store/state.h"
+
+struct partition {
+	char *path;
+	int dirfd;
+	enum partition_mode mode;
+	struct partition_settings settings;
+	mode_t file_mode;	/* for new files, from the directory's */
+	mode_t lock_mode;
+	gid_t gid;
+	uint8_t boot_id[16];
+	uint64_t mount_id;
+
+	struct lock lock;
+	int state_fd;
+	struct state st;	/* as last read or written */
+	bool st_valid;
+
+	/* Writers: files of the active segment, -1 while not needed. */
+	int log_fd;
+	int64_t log_base;	/* segment that log_fd is of */
+	int index_fd;
+	int timeindex_fd;
+	struct producer_table *producers;	/* NULL until needed */
+	int64_t own_end;	/* end of our last append; -1 none unsynced */
+	int64_t started_pos;	/* partition_sync_start() asked up to here */
+	struct partition_cut cut;
+
+	/* Readers of a directory without usable state: tail.c. */
+	int64_t tail_base;	/* segment last scanned, -1 none */
+	int64_t tail_pos;
+	int64_t tail_offset;
+	int64_t tail_unstable;
+	struct producer_table *tail_producers;
+};
+
+enum {
+	/* Producers are saved, and the state synced, at least this often. */
+	PARTITION_CHECKPOINT_BYTES = 64 << 20,
+	PARTITION_SCAN_BLOCK = 256 << 10,
+};
+
+/* recover.c: with the log lock held, make st and the files agree. */
+int recover_check(struct partition *p, struct fault *f);
+/* Load the producers up to the log end, if any occur. */
+int recover_producers(struct partition *p, struct fault *f);
+
+/* roll.c */
+/* Open the active segment, made if the state says that it is to be. */
+int roll_open_active(struct partition *p);
+/* Must a new segment begin before len bytes with these bounds? */
+bool roll_is_due(const struct partition *p, size_t len, int64_t last_offset,
+    int64_t max_timestamp);
+/* With sync and log locks: end the active segment, begin the next. */
+int roll_segment(struct partition *p, struct fault *f);
+/* Take note of a batch at pos that is now the last: indexes, sums, times. */
+int roll_note_batch(struct partition *p, const uint8_t *data,
+    const struct batch *b, int64_t pos);
+/*
+ * Another died while it synced: ask the device whether it has these bytes.
+ * 0 or STATUS_FAILED.
+ */
+int roll_verify(struct partition *p, int64_t from, int64_t to);
+/* Close the files of the active segment. */
+void roll_close_files(struct partition *p);
+/* Write the state and sync it. */
+int roll_checkpoint(struct partition *p);
+/* The epoch in the state begins at its end offset: into the checkpoint. */
+int roll_note_epoch(struct partition *p, int32_t epoch, int64_t start);
+
+#endif

@@ -1,0 +1,382 @@
+#include "store/reader.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "base/io.h"
+#include "base/status.h"
+#include "store/seek.h"
+#include "store/segment.h"
+#include "store/sum.h"
+#include "store/tail.h"
+#include "store/txnindex.h"
+
+enum { BLOCK_DEFAULT = 512 << 10 };
+
+struct reader {
+	struct partition *p;	/* not owned */
+	int flags;
+	struct partition_offsets offsets;
+	struct tail_hint hint;
+	int64_t offset;		/* read next */
+	int64_t base;		/* segment that fd is of, -1 none */
+	int64_t last;		/* last offset scanned in it, -1 none */
+	int fd;
+	struct segment_scan scan;
+	struct segment_list list;	/* as last listed; may be stale */
+	struct aborted_list aborted;
+	bool has_aborted;	/* aborted is loaded */
+	int64_t aborted_end;	/* for this end */
+};
+
+int
+reader_open(struct partition *p, int flags, size_t block,
+    struct reader **out, struct fault *f)
+{
+	struct reader *r = calloc(1, sizeof(*r));
+	int rc;
+
+	if (r == NULL)
+		return ENOMEM;
+	r->p = p;
+	r->flags = flags;
+	r->fd = -1;
+	r->base = -1;
+	segment_scan_init(&r->scan, block == 0 ? BLOCK_DEFAULT : block);
+	txnindex_list_init(&r->aborted);
+	rc = reader_refresh(r, f);
+	if (rc != 0) {
+		reader_close(r);
+		return rc;
+	}
+	r->offset = r->offsets.log_start;
+	*out = r;
+	return 0;
+}
+
+void
+reader_close(struct reader *r)
+{
+	if (r == NULL)
+		return;
+	(void)io_close(&r->fd);
+	segment_scan_release(&r->scan);
+	segment_list_release(&r->list);
+	txnindex_list_release(&r->aborted);
+	free(r);
+}
+
+static void
+leave_segment(struct reader *r)
+{
+	(void)io_close(&r->fd);
+	r->base = -1;
+}
+
+int
+reader_refresh(struct reader *r, struct fault *f)
+{
+	int64_t end = r->fd >= 0 ? reader_end(r) : 0;
+	int rc = tail_look(r->p, &r->offsets, &r->hint, f);
+
+	/* What was read ahead past the old end may be stale. */
+	if (rc == 0 && r->fd >= 0 && reader_end(r) != end)
+		segment_scan_start(&r->scan, r->fd, r->scan.pos, -1);
+	return rc;
+}
+
+const struct partition_offsets *
+reader_offsets(const struct reader *r)
+{
+	return &r->offsets;
+}
+
+int64_t
+reader_end(const struct reader *r)
+{
+	return r->flags & READER_UNCOMMITTED ? r->offsets.high_watermark :
+	    r->offsets.last_stable;
+}
+
+int64_t
+reader_offset(const struct reader *r)
+{
+	return r->offset;
+}
+
+int
+reader_seek(struct reader *r, int64_t offset, bool *moved, struct fault *f)
+{
+	(void)f;
+	if (moved != NULL)
+		*moved = offset < r->offsets.log_start;
+	if (offset < r->offsets.log_start)
+		offset = r->offsets.log_start;
+	r->offset = offset;
+	leave_segment(r);
+	return 0;
+}
+
+static int
+fault_here(const struct reader *r, struct fault *f, int rc, int64_t pos,
+    const char *what)
+{
+	char name[SEGMENT_NAME_LEN], path[512];
+
+	segment_name(name, r->base, ".log");
+	snprintf(path, sizeof(path), "%s/%s", partition_path(r->p), name);
+	return status_fault(f, rc, path, pos, r->offset, what);
+}
+
+int
+reader_fault(const struct reader *r, const struct batch *b,
+    const char *what, struct fault *f)
+{
+	fault_here(r, f, STATUS_CORRUPT, r->scan.pos - (int64_t)b->size, what);
+	if (f != NULL) {
+		f->offset = b->base_offset;
+		f->offset_end = b->last_offset + 1;
+	}
+	return STATUS_CORRUPT;
+}
+
+static int
+list_again(struct reader *r)
+{
+	struct stat st;
+
+	segment_list_release(&r->list);
+	if (stat(partition_path(r->p), &st) != 0 && errno == ENOENT)
+		return STATUS_REMOVED;
+	return segment_list_read(partition_dirfd(r->p), ".log", &r->list);
+}
+
+/* Open the segment of that base and stand at the reader's offset. */
+static int
+enter(struct reader *r, int64_t base, struct fault *f)
+{
+	char name[SEGMENT_NAME_LEN];
+	int64_t pos;
+	int rc;
+
+	leave_segment(r);
+	segment_name(name, base, ".log");
+	rc = io_open(partition_dirfd(r->p), name, O_RDONLY, 0, &r->fd);
+	if (rc != 0)
+		return rc;
+	r->base = base;
+	r->last = -1;
+	rc = seek_offset(partition_dirfd(r->p), base, r->fd, r->offset, -1,
+	    &pos);
+	segment_scan_start(&r->scan, r->fd, pos, -1);
+	if (rc > 0)
+		return fault_here(r, f, rc, pos, NULL);
+	/* Damage on the way is met again, and told, by who reads on. */
+	return 0;
+}
+
+/* The segment that holds the reader's offset, by a fresh listing. */
+static int
+enter_listed(struct reader *r, struct fault *f)
+{
+	int rc = ENOENT;
+
+	/* Files may go between the listing and the opening. */
+	for (int tries = 0; rc == ENOENT && tries < 10; tries++) {
+		rc = list_again(r);
+		if (rc != 0)
+			return rc;
+		if (r->list.count == 0)
+			return STATUS_END;
+		if (r->offset < r->list.bases[0]) {
+			r->offset = r->list.bases[0];
+			return STATUS_OFFSET;
+		}
+		rc = enter(r, r->list.bases[segment_list_find(&r->list,
+		    r->offset)], f);
+	}
+	return rc;
+}
+
+static int
+enter_first(struct reader *r, struct fault *f)
+{
+	int rc;
+
+	/* At the end of a large topic there is no need of a listing. */
+	if (r->hint.active_base >= 0 && r->offset >= r->hint.active_base) {
+		rc = enter(r, r->hint.active_base, f);
+		/* Just rolled, not made yet: nothing is in it. */
+		return rc == ENOENT ? STATUS_END : rc;
+	}
+	return enter_listed(r, f);
+}
+
+/* The base of the segment after the current one, -1 if there is none. */
+static int64_t
+next_base(const struct reader *r)
+{
+	for (size_t i = r->list.count == 0 ? 0 :
+	        segment_list_find(&r->list, r->base); i < r->list.count; i++)
+		if (r->list.bases[i] > r->base)
+			return r->list.bases[i];
+	return -1;
+}
+
+/* The current segment has been read to its end. */
+static int
+enter_next(struct reader *r, struct fault *f)
+{
+	int64_t next = next_base(r);
+	int rc;
+
+	if (next < 0) {
+		rc = list_again(r);
+		if (rc != 0)
+			return rc;
+		next = next_base(r);
+	}
+	if (next < 0)
+		return STATUS_END;
+	if (r->offset < next)
+		r->offset = next;
+	/* Offsets of a gap between segments are nowhere. */
+	if (r->offset >= reader_end(r))
+		return STATUS_END;
+	rc = enter(r, next, f);
+	return rc == ENOENT ? enter_listed(r, f) : rc;
+}
+
+/* Aborted transactions from the reader's segment on. */
+static int
+load_aborted(struct reader *r)
+{
+	struct segment_list l;
+	int rc;
+
+	if (r->has_aborted && r->aborted_end == reader_end(r))
+		return 0;
+	r->aborted.count = 0;
+	r->aborted_end = reader_end(r);
+	r->has_aborted = true;
+	if (!r->hint.has_producers)
+		return 0;
+	rc = segment_list_read(partition_dirfd(r->p), ".txnindex", &l);
+	for (size_t i = 0; rc == 0 && i < l.count; i++)
+		if (l.bases[i] >= r->base)
+			rc = txnindex_read(partition_dirfd(r->p), l.bases[i],
+			    r->offset, &r->aborted, NULL);
+	segment_list_release(&l);
+	return rc;
+}
+
+/* Is this batch for the reader's eyes? */
+static int
+is_wanted(struct reader *r, const struct batch *b, bool *wanted)
+{
+	int rc;
+
+	*wanted = true;
+	if (b->attributes & BATCH_CONTROL) {
+		*wanted = (r->flags & READER_CONTROL) != 0;
+		return 0;
+	}
+	if ((b->attributes & BATCH_TRANSACTIONAL) == 0 ||
+	    (r->flags & READER_UNCOMMITTED) != 0)
+		return 0;
+	rc = load_aborted(r);
+	if (rc == 0)
+		*wanted = !txnindex_list_has(&r->aborted, b->producer_id,
+		    b->base_offset);
+	return rc;
+}
+
+/*
+ * Why a batch cannot stand here, or NULL.  Its offset is not covered by the
+ * CRC, so it has to fit its place.
+ */
+static const char *
+misplaced(const struct reader *r, const struct batch *b)
+{
+	if (b->base_offset < r->base)
+		return "offset is below the segment's base";
+	if (b->base_offset <= r->last)
+		return "offset is out of order";
+	if (b->base_offset >= r->offsets.log_end)
+		return "offset is past the log end";
+	if (r->hint.contiguous && r->base == r->hint.active_base &&
+	    r->last >= 0 && b->base_offset != r->last + 1)
+		return "offsets are not continuous";
+	return NULL;
+}
+
+int
+reader_next(struct reader *r, struct batch *b, const uint8_t **data,
+    struct fault *f)
+{
+	bool wanted;
+	int rc = 0;
+
+	for (;;) {
+		if (r->offset >= reader_end(r))
+			return STATUS_END;
+		if (r->fd < 0)
+			rc = enter_first(r, f);
+		if (rc != 0)
+			return rc;
+		rc = segment_scan_next(&r->scan, b, data);
+		if (rc == STATUS_END) {
+			rc = enter_next(r, f);
+			if (rc != 0)
+				return rc;
+			continue;
+		}
+		if (rc == STATUS_SHORT)
+			rc = STATUS_CORRUPT;
+		if (rc != 0)
+			return fault_here(r, f, rc, r->scan.pos, r->scan.what);
+		if (misplaced(r, b) != NULL) {
+			r->scan.pos -= (int64_t)b->size;
+			return fault_here(r, f, STATUS_CORRUPT, r->scan.pos,
+			    misplaced(r, b));
+		}
+		r->last = b->last_offset;
+		if (b->last_offset < r->offset)
+			continue;
+		rc = is_wanted(r, b, &wanted);
+		if (rc != 0)
+			return fault_here(r, f, rc, r->scan.pos, NULL);
+		r->offset = b->last_offset + 1;
+		if (wanted)
+			return 0;
+	}
+}
+
+int
+reader_skip(struct reader *r, int64_t *from, int64_t *to, struct fault *f)
+{
+	struct batch b;
+	int rc;
+
+	*from = r->offset;
+	if (r->fd < 0)
+		return EINVAL;
+	rc = segment_scan_resync(&r->scan, r->offset, reader_end(r));
+	if (rc == 0)
+		rc = segment_header_at(r->fd, r->scan.pos, &b);
+	r->last = -1;
+	if (rc == 0) {
+		r->offset = b.base_offset;
+	} else if (rc == STATUS_END) {
+		rc = enter_next(r, f);
+		if (rc == STATUS_END) {
+			r->offset = reader_end(r);
+			rc = 0;
+		}
+	}
+	*to = r->offset;
+	return rc;
+}

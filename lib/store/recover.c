@@ -1,0 +1,641 @@
+/*
+ * Finding the end of the log again.
+ *
+ * A writer that has just taken the log lock compares the state with the
+ * active segment (recover_check).  As long as both say the same nothing is
+ * read.  Otherwise one of these is the case:
+ *
+ *	TAIL	same boot, mount and files; the file is longer: a writer died
+ *		between writing and noting it.  Scan from the end position.
+ *	CRASH	another boot or mount, or a failed write or sync.  Bytes above
+ *		the synced position may be anything.  Scan from there, or from
+ *		the index entry before it, where the counts are known.
+ *	COPY	the directory was copied, or has no usable state.  Scan the
+ *		last segment from its beginning.
+ *
+ * In each, valid batches are taken in, the first invalid one ends the log,
+ * and what is behind goes to lost+found/.  An invalid batch below the synced
+ * position is damage and nothing is changed.
+ */
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/io.h"
+#include "base/now.h"
+#include "base/status.h"
+#include "store/access.h"
+#include "store/epoch.h"
+#include "store/offindex.h"
+#include "store/partition_impl.h"
+#include "store/seek.h"
+#include "store/sum.h"
+#include "store/timeindex.h"
+
+enum cause { CAUSE_TAIL, CAUSE_CRASH, CAUSE_COPY };
+
+static bool
+is_same_life(const struct partition *p)
+{
+	return memcmp(p->st.boot_id, p->boot_id, sizeof(p->boot_id)) == 0 &&
+	    p->st.mount_id == p->mount_id;
+}
+
+static int
+fault_at(struct partition *p, struct fault *f, int64_t pos, const char *what)
+{
+	char name[SEGMENT_NAME_LEN], path[512];
+
+	segment_name(name, p->st.active_base, ".log");
+	snprintf(path, sizeof(path), "%s/%s", p->path, name);
+	return status_fault(f, STATUS_CORRUPT, path, pos, p->st.end_offset,
+	    what);
+}
+
+/* Nothing to do: the file is what the state says. */
+static bool
+is_current(struct partition *p, const struct stat *st)
+{
+	return is_same_life(p) && (p->st.flags & STATE_FAILED) == 0 &&
+	    st->st_ino == p->st.inode && st->st_size == p->st.end_pos;
+}
+
+/* The directory's state file is not the one that wrote what is in it. */
+static bool
+is_copied(struct partition *p)
+{
+	struct stat st;
+
+	return fstat(p->state_fd, &st) == 0 &&
+	    (int64_t)st.st_ino != p->st.state_inode;
+}
+
+/* Put what is behind the end of the log aside, durably, then cut it off. */
+static int
+save_tail(struct partition *p, int64_t size)
+{
+	static const char dir[] = "lost+found";
+	uint8_t block[16384];
+	int64_t pos = p->st.end_pos;
+	int dirfd = -1, fd = -1, rc;
+	struct partition_cut *cut = &p->cut;
+
+	*cut = (struct partition_cut){p->st.active_base, pos, size - pos,
+	    p->st.end_offset, ""};
+	snprintf(cut->saved, sizeof(cut->saved), "%020lld.log.%lld.%lld",
+	    (long long)p->st.active_base, (long long)pos,
+	    (long long)now_wall_ms());
+	rc = io_mkdir(p->dirfd, dir, 0700);
+	if (rc != 0 && rc != EEXIST)
+		return rc;
+	rc = io_open(p->dirfd, dir, O_RDONLY | O_DIRECTORY, 0, &dirfd);
+	if (rc == 0)
+		rc = io_set_access(dirfd, access_dir_mode(p->file_mode |
+		    ((p->file_mode & 0444) >> 2)), p->gid);
+	if (rc == EPERM)
+		rc = 0;
+	if (rc == 0)
+		rc = io_open(dirfd, cut->saved, O_WRONLY | O_CREAT | O_EXCL,
+		    0600, &fd);
+	if (rc == 0)
+		rc = io_set_access(fd, p->file_mode, p->gid);
+	for (int64_t at = pos; rc == 0 && at < size;) {
+		size_t got;
+
+		rc = io_pread(p->log_fd, block, sizeof(block), at, &got);
+		if (rc == 0 && got == 0)
+			break;
+		if (rc == 0)
+			rc = io_pwrite_full(fd, block, got, at - pos);
+		at += (int64_t)got;
+	}
+	if (rc == 0)
+		rc = io_sync(fd);
+	if (rc == 0)
+		rc = io_sync_dir(dirfd);
+	(void)io_close(&fd);
+	(void)io_close(&dirfd);
+	if (rc == 0)
+		rc = io_sync_dir(p->dirfd);
+	return rc;
+}
+
+/*
+ * Take in valid batches from the state's end position on.  floor is the
+ * synced position: an invalid batch below it is damage.  Our own writers
+ * leave no gaps between offsets (contiguous).
+ */
+static int
+scan_tail(struct partition *p, int64_t floor, bool contiguous, bool short_ok,
+    struct fault *f)
+{
+	struct state *s = &p->st;
+	struct segment_scan scan;
+	const uint8_t *data;
+	struct batch b;
+	int rc;
+
+	segment_scan_init(&scan, PARTITION_SCAN_BLOCK);
+	segment_scan_start(&scan, p->log_fd, s->end_pos, -1);
+	while ((rc = segment_scan_next(&scan, &b, &data)) == 0) {
+		if (b.base_offset < s->end_offset ||
+		    (contiguous && b.base_offset != s->end_offset) ||
+		    b.last_offset - s->active_base > INT32_MAX) {
+			scan.what = "offset is out of order";
+			rc = STATUS_CORRUPT;
+			break;
+		}
+		if (b.producer_id >= 0 && p->producers == NULL) {
+			s->flags |= STATE_PRODUCERS;
+			rc = recover_producers(p, f);
+		}
+		if (rc == 0 && b.leader_epoch > s->leader_epoch)
+			rc = roll_note_epoch(p, b.leader_epoch, b.base_offset);
+		if (rc == 0)
+			rc = roll_note_batch(p, data, &b, s->end_pos);
+		if (rc != 0)
+			break;
+	}
+	if (rc == STATUS_CORRUPT || rc == STATUS_SHORT ||
+	    rc == STATUS_UNSUPPORTED) {
+		if (s->end_pos < floor && !(short_ok && rc == STATUS_SHORT))
+			rc = fault_at(p, f, s->end_pos, scan.what);
+		else
+			rc = 0;
+	}
+	segment_scan_release(&scan);
+	return rc == STATUS_END ? 0 : rc;
+}
+
+/* Begin the counts of the active segment anew, at its beginning. */
+static void
+restart_at_base(struct partition *p)
+{
+	struct state *s = &p->st;
+	uint64_t inode = s->inode;
+	int64_t created_ms = s->created_ms;
+
+	state_begin_segment(s, s->active_base, created_ms);
+	s->inode = inode;
+}
+
+/*
+ * Begin again at the last index entry below pos that the log confirms.
+ * False: there is none.
+ */
+static bool
+restart_at_index(struct partition *p, int64_t pos)
+{
+	struct state *s = &p->st;
+	struct offindex_entry e;
+	struct timeindex_entry t = {-1, -1};
+	struct batch b;
+	struct stat st;
+	int32_t i;
+
+	if (p->index_fd < 0 || p->timeindex_fd < 0 ||
+	    fstat(p->index_fd, &st) != 0)
+		return false;
+	i = (int32_t)(st.st_size / OFFINDEX_ENTRY_LEN) - 1;
+	if (i >= s->index_count)
+		i = s->index_count - 1;
+	while (i >= 0 && (offindex_get(p->index_fd, s->active_base, i, &e) != 0 ||
+	    e.pos >= pos))
+		i--;
+	if (i < 0 || e.pos <= 0 ||
+	    segment_header_at(p->log_fd, e.pos, &b) != 0 ||
+	    b.base_offset < s->active_base || b.last_offset != e.offset)
+		return false;
+	s->end_pos = e.pos;
+	s->end_offset = b.base_offset;
+	s->index_count = i;
+	s->index_pos = 0;
+	if (i > 0 && offindex_get(p->index_fd, s->active_base, i - 1, &e) == 0)
+		s->index_pos = e.pos;
+	while (s->timeindex_count > 0 &&
+	    (timeindex_get(p->timeindex_fd, s->active_base,
+	        s->timeindex_count - 1, &t) != 0 ||
+	    t.offset >= b.base_offset || t.timestamp <= 0)) {
+		s->timeindex_count--;
+		t = (struct timeindex_entry){-1, -1};
+	}
+	s->timeindex_last = t.timestamp;
+	s->max_timestamp = t.timestamp;
+	s->max_timestamp_offset = t.offset;
+	s->flags &= ~(uint32_t)STATE_SUMS;
+	return true;
+}
+
+/* Did both indexes survive up to the entries that the state counts? */
+static bool
+has_indexes(struct partition *p)
+{
+	struct state *s = &p->st;
+	struct offindex_entry e;
+	struct timeindex_entry t;
+	struct batch b;
+
+	if (s->index_count > 0 &&
+	    (p->index_fd < 0 ||
+	        offindex_get(p->index_fd, s->active_base, s->index_count - 1,
+	            &e) != 0 ||
+	        e.pos != s->index_pos ||
+	        segment_header_at(p->log_fd, e.pos, &b) != 0 ||
+	        b.last_offset != e.offset))
+		return false;
+	return s->timeindex_count == 0 ||
+	    (p->timeindex_fd >= 0 &&
+	        timeindex_get(p->timeindex_fd, s->active_base,
+	            s->timeindex_count - 1, &t) == 0 &&
+	        t.timestamp == s->timeindex_last);
+}
+
+/* Drop the noted aborts at or behind the end of the log. */
+static int
+restart_txnindex(struct partition *p)
+{
+	struct aborted_list all;
+	int32_t keep = 0;
+	int rc;
+
+	txnindex_list_init(&all);
+	rc = txnindex_read(p->dirfd, p->st.active_base, 0, &all, NULL);
+	if (rc == STATUS_CORRUPT)
+		rc = 0;
+	while (rc == 0 && (size_t)keep < all.count &&
+	    all.items[keep].last_offset < p->st.end_offset)
+		keep++;
+	if (rc == 0 && (all.count > 0 || p->st.aborted_count > 0))
+		rc = txnindex_truncate(p->dirfd, p->st.active_base, keep);
+	p->st.aborted_count = keep;
+	txnindex_list_release(&all);
+	return rc;
+}
+
+/* Do producers occur?  Asked where no state tells. */
+static int
+find_producers(struct partition *p, const struct segment_list *segments)
+{
+	struct segment_list snapshots;
+	struct sum sum;
+	int rc;
+
+	rc = segment_list_read(p->dirfd, ".snapshot", &snapshots);
+	if (rc != 0)
+		return rc;
+	if (snapshots.count > 0)
+		p->st.flags |= STATE_PRODUCERS;
+	segment_list_release(&snapshots);
+	for (size_t i = 0; i + 1 < segments->count; i++)
+		if (sum_read(p->dirfd, segments->bases[i], &sum) != 0 ||
+		    (sum.flags & SUM_PRODUCERS) != 0)
+			p->st.flags |= STATE_PRODUCERS;
+	return 0;
+}
+
+/* The newest readable snapshot at or below the log end. */
+static int
+load_snapshot(struct partition *p)
+{
+	struct segment_list l;
+	int rc;
+
+	producer_clear(p->producers);
+	rc = segment_list_read(p->dirfd, ".snapshot", &l);
+	if (rc != 0)
+		return rc;
+	rc = ENOENT;
+	for (size_t i = l.count; i > 0 && rc != 0; i--)
+		if (l.bases[i - 1] <= p->st.end_offset)
+			rc = producer_read_snapshot(p->producers, p->dirfd,
+			    l.bases[i - 1], NULL);
+	if (rc != 0)
+		producer_clear(p->producers);
+	segment_list_release(&l);
+	return 0;
+}
+
+/* Apply the batches of one segment from the table's next offset on. */
+static int
+replay_segment(struct partition *p, int64_t base, struct fault *f)
+{
+	struct segment_scan scan;
+	struct aborted aborted;
+	const uint8_t *data;
+	struct batch b;
+	bool has_aborted;
+	int64_t pos;
+	char name[SEGMENT_NAME_LEN];
+	int fd = -1, rc;
+
+	segment_name(name, base, ".log");
+	rc = io_open(p->dirfd, name, O_RDONLY, 0, &fd);
+	if (rc != 0)
+		return rc;
+	rc = seek_offset(p->dirfd, base, fd,
+	    producer_next_offset(p->producers), -1, &pos);
+	segment_scan_init(&scan, PARTITION_SCAN_BLOCK);
+	scan.verify = false;
+	segment_scan_start(&scan, fd, pos, -1);
+	while (rc == 0 && (rc = segment_scan_next(&scan, &b, &data)) == 0) {
+		if (b.base_offset >= p->st.end_offset)
+			break;
+		if (b.base_offset >= producer_next_offset(p->producers))
+			rc = producer_apply(p->producers, data, &b, &aborted,
+			    &has_aborted);
+	}
+	if (rc == STATUS_END || rc == STATUS_SHORT)
+		rc = 0;
+	if (rc == STATUS_CORRUPT || rc == STATUS_UNSUPPORTED)
+		rc = status_fault(f, STATUS_CORRUPT, p->path, scan.pos,
+		    producer_next_offset(p->producers), scan.what);
+	segment_scan_release(&scan);
+	(void)io_close(&fd);
+	return rc;
+}
+
+int
+recover_producers(struct partition *p, struct fault *f)
+{
+	struct segment_list l;
+	struct sum sum;
+	int rc = 0;
+
+	if (p->producers == NULL) {
+		rc = producer_new(&p->producers);
+		if (rc == 0)
+			rc = load_snapshot(p);
+	}
+	if (rc != 0 || producer_next_offset(p->producers) == p->st.end_offset)
+		return rc;
+	rc = segment_list_read(p->dirfd, ".log", &l);
+	if (rc != 0)
+		return rc;
+	for (size_t i = 0; i < l.count && rc == 0; i++) {
+		bool sealed = i + 1 < l.count;
+
+		if (sealed &&
+		    l.bases[i + 1] <= producer_next_offset(p->producers))
+			continue;
+		if (sealed && sum_read(p->dirfd, l.bases[i], &sum) == 0 &&
+		    (sum.flags & SUM_PRODUCERS) == 0)
+			continue;
+		rc = replay_segment(p, l.bases[i], f);
+	}
+	segment_list_release(&l);
+	if (rc == 0) {
+		producer_skip(p->producers, p->st.end_offset);
+		p->st.unstable_offset = producer_unstable_offset(p->producers);
+	}
+	return rc;
+}
+
+/* Open index files that are there; a missing one is made when needed. */
+static void
+open_indexes(struct partition *p)
+{
+	char name[SEGMENT_NAME_LEN];
+
+	(void)io_close(&p->index_fd);
+	(void)io_close(&p->timeindex_fd);
+	segment_name(name, p->st.active_base, ".index");
+	(void)io_open(p->dirfd, name, O_RDWR, 0, &p->index_fd);
+	segment_name(name, p->st.active_base, ".timeindex");
+	(void)io_open(p->dirfd, name, O_RDWR, 0, &p->timeindex_fd);
+}
+
+/* The state of a directory that has none of its own. */
+static int
+adopt(struct partition *p, bool have_state, struct fault *f)
+{
+	struct segment_list l;
+	struct epoch_list epochs;
+	struct state *s = &p->st;
+	int64_t last = 0;
+	int rc;
+
+	(void)f;
+	rc = segment_list_read(p->dirfd, ".log", &l);
+	if (rc != 0)
+		return rc;
+	if (!have_state) {
+		state_init(s);
+		s->log_start = l.count > 0 ? l.bases[0] : 0;
+	}
+	if (l.count > 0)
+		last = l.bases[l.count - 1];
+	rc = find_producers(p, &l);
+	epoch_list_init(&epochs);
+	if (rc == 0 && epoch_read(p->dirfd, &epochs, NULL) == 0 &&
+	    epoch_latest(&epochs) > s->leader_epoch)
+		s->leader_epoch = epoch_latest(&epochs);
+	epoch_list_release(&epochs);
+	/* Positions of the copied state count only for the same segment. */
+	if (l.count == 0 || last != s->active_base) {
+		state_begin_segment(s, last, now_wall_ms());
+		s->visible_offset = last;
+	}
+	if (l.count > 0)
+		s->inode = 1; /* the file exists: do not make it */
+	if (s->log_start > s->end_offset)
+		s->log_start = l.count > 0 ? l.bases[0] : 0;
+	segment_list_release(&l);
+	return rc;
+}
+
+/* A new epoch where offsets of lost records might be used again. */
+static int
+begin_epoch(struct partition *p)
+{
+	return roll_note_epoch(p, p->st.leader_epoch + 1, p->st.end_offset);
+}
+
+/* Who we are, into the state. */
+static int
+sign_state(struct partition *p)
+{
+	struct stat st;
+
+	if (fstat(p->log_fd, &st) != 0)
+		return errno;
+	p->st.inode = st.st_ino;
+	if (fstat(p->state_fd, &st) != 0)
+		return errno;
+	p->st.state_inode = (int64_t)st.st_ino;
+	memcpy(p->st.boot_id, p->boot_id, sizeof(p->boot_id));
+	p->st.mount_id = p->mount_id;
+	return 0;
+}
+
+/* All that is in the log now is durable, visible and said so on the disk. */
+static int
+settle(struct partition *p, bool new_epoch)
+{
+	struct state *s = &p->st;
+	int rc = io_sync(p->log_fd);
+
+	if (rc != 0)
+		return rc;
+	if (new_epoch && s->end_offset > 0 && s->role == STATE_ROLE_OPEN)
+		rc = begin_epoch(p);
+	if (rc == 0)
+		rc = io_sync_dir(p->dirfd);
+	if (rc == 0)
+		rc = sign_state(p);
+	if (rc != 0)
+		return rc;
+	s->synced_offset = s->end_offset;
+	s->synced_pos = s->end_pos;
+	s->visible_offset = s->end_offset;
+	s->flags &= ~(uint32_t)(STATE_FAILED | STATE_SYNCING | STATE_RELAXED);
+	return roll_checkpoint(p);
+}
+
+/* Where to begin to scan, and the counts as of there. */
+static int
+choose_start(struct partition *p, enum cause cause, int64_t size,
+    struct fault *f)
+{
+	struct state *s = &p->st;
+
+	if (cause == CAUSE_TAIL)
+		return 0;
+	open_indexes(p);
+	if (cause == CAUSE_COPY) {
+		restart_at_base(p);
+	} else if (size < s->synced_pos) {
+		return fault_at(p, f, size, "shorter than its synced position");
+	} else if (s->end_pos != s->synced_pos || !has_indexes(p)) {
+		/* Indexes are not synced: their tail may be gone. */
+		if (!restart_at_index(p, s->synced_pos))
+			restart_at_base(p);
+	}
+	producer_free(p->producers);
+	p->producers = NULL;
+	return restart_txnindex(p);
+}
+
+static int
+recover(struct partition *p, enum cause cause, bool have_state,
+    struct fault *f)
+{
+	struct state *s = &p->st;
+	int64_t floor = have_state ? s->synced_pos : 0;
+	int64_t visible = s->visible_offset, base = s->active_base;
+	bool relaxed = (s->flags & STATE_RELAXED) != 0;
+	struct stat st;
+	int rc;
+
+	if (fstat(p->log_fd, &st) != 0)
+		return errno;
+	if (s->flags & STATE_FAILED) {
+		/* Pages in memory may never have reached the device. */
+		rc = io_sync(p->log_fd);
+		if (rc != 0)
+			return rc;
+		io_drop_cache(p->log_fd, 0, 0);
+	}
+	rc = choose_start(p, cause, st.st_size, f);
+	if (rc == 0 && (s->flags & STATE_PRODUCERS) != 0 &&
+	    (cause != CAUSE_TAIL || p->producers == NULL))
+		rc = recover_producers(p, f);
+	if (rc == 0)
+		rc = scan_tail(p, s->active_base == base ? floor : 0,
+		    cause != CAUSE_COPY, cause == CAUSE_COPY, f);
+	if (rc == 0 && st.st_size > s->end_pos)
+		rc = save_tail(p, st.st_size);
+	if (rc == 0 && st.st_size > s->end_pos)
+		rc = io_truncate(p->log_fd, s->end_pos);
+	if (rc != 0)
+		return rc;
+	if (cause == CAUSE_TAIL) {
+		rc = sign_state(p);
+		return rc != 0 ? rc : state_write(p->state_fd, s);
+	}
+	return settle(p, cause == CAUSE_COPY || relaxed ||
+	    s->end_offset < visible);
+}
+
+/* A roll that a crash cut short has left an empty next segment. */
+static int
+finish_roll(struct partition *p, struct fault *f)
+{
+	struct segment_list l;
+	int64_t last;
+	int rc = segment_list_read(p->dirfd, ".log", &l);
+
+	if (rc != 0)
+		return rc;
+	last = l.count > 0 ? l.bases[l.count - 1] : -1;
+	segment_list_release(&l);
+	if (last <= p->st.active_base)
+		return 0;
+	/* It was synced whole before the next one was made. */
+	if (last != p->st.end_offset)
+		return fault_at(p, f, p->st.end_pos,
+		    "does not reach up to the next segment");
+	roll_close_files(p);
+	state_begin_segment(&p->st, last, now_wall_ms());
+	rc = roll_open_active(p);
+	return rc != 0 ? rc : sign_state(p);
+}
+
+/* The state is not usable, or belongs to other files. */
+static int
+recover_copy(struct partition *p, bool have_state, struct fault *f)
+{
+	int rc = adopt(p, have_state, f);
+	bool fresh = rc == 0 && p->st.inode == 0;
+
+	roll_close_files(p);
+	if (rc == 0)
+		rc = state_fill(p->state_fd);
+	if (rc == 0 && fresh) {
+		rc = roll_open_active(p);
+		return rc != 0 ? rc : settle(p, false);
+	}
+	if (rc == 0)
+		rc = roll_open_active(p);
+	return rc != 0 ? rc : recover(p, CAUSE_COPY, have_state, f);
+}
+
+int
+recover_check(struct partition *p, struct fault *f)
+{
+	struct state s;
+	struct stat st;
+	int rc = state_read(p->state_fd, &s);
+
+	assert(p->lock.log);
+	if (rc == STATUS_CORRUPT)
+		return recover_copy(p, false, f);
+	if (rc != 0)
+		return rc;
+	p->st = s;
+	if (is_copied(p))
+		return recover_copy(p, true, f);
+	rc = roll_open_active(p);
+	if (rc == ENOENT)
+		return fault_at(p, f, 0, "the active segment is missing");
+	if (rc != 0)
+		return rc;
+	if (fstat(p->log_fd, &st) != 0)
+		return errno;
+	if (is_current(p, &st))
+		return 0;
+	if (st.st_ino != p->st.inode) {
+		if (st.st_size < p->st.synced_pos)
+			return fault_at(p, f, st.st_size,
+			    "shorter than its synced position");
+		return recover(p, CAUSE_COPY, true, f);
+	}
+	if (is_same_life(p) && (p->st.flags & STATE_FAILED) == 0 &&
+	    st.st_size > p->st.end_pos)
+		return recover(p, CAUSE_TAIL, true, f);
+	rc = recover(p, CAUSE_CRASH, true, f);
+	return rc != 0 ? rc : finish_roll(p, f);
+}

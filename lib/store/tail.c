@@ -1,0 +1,275 @@
+#include "store/tail.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/bounds.h"
+#include "base/io.h"
+#include "base/status.h"
+#include "store/partition_impl.h"
+
+/* The state belongs to this directory's files. */
+static bool
+is_own(struct partition *p, const struct state *s)
+{
+	char name[SEGMENT_NAME_LEN];
+	struct stat st;
+
+	if (fstat(p->state_fd, &st) != 0 ||
+	    (int64_t)st.st_ino != s->state_inode)
+		return false;
+	if (s->inode == 0)
+		return true;
+	segment_name(name, s->active_base, ".log");
+	return fstatat(p->dirfd, name, &st, 0) == 0 && st.st_ino == s->inode;
+}
+
+/*
+ * Scan on from where the last scan of this segment ended.  What is invalid
+ * ends the log there.
+ */
+static int
+scan_segment(struct partition *p, int64_t base)
+{
+	struct segment_scan scan;
+	char name[SEGMENT_NAME_LEN];
+	struct aborted aborted;
+	const uint8_t *data;
+	struct batch b;
+	bool has_aborted;
+	int fd = -1, rc;
+
+	if (p->tail_base != base) {
+		p->tail_base = base;
+		p->tail_pos = 0;
+		if (p->tail_offset < base)
+			p->tail_offset = base;
+	}
+	segment_name(name, base, ".log");
+	rc = io_open(p->dirfd, name, O_RDONLY, 0, &fd);
+	if (rc != 0)
+		return rc == ENOENT ? 0 : rc;
+	segment_scan_init(&scan, PARTITION_SCAN_BLOCK);
+	segment_scan_start(&scan, fd, p->tail_pos, -1);
+	while ((rc = segment_scan_next(&scan, &b, &data)) == 0) {
+		if (b.base_offset < p->tail_offset)
+			break;
+		if (p->tail_producers != NULL)
+			rc = producer_apply(p->tail_producers, data, &b,
+			    &aborted, &has_aborted);
+		if (rc > 0)
+			break;
+		p->tail_pos = scan.pos;
+		p->tail_offset = b.last_offset + 1;
+	}
+	segment_scan_release(&scan);
+	(void)io_close(&fd);
+	return rc > 0 ? rc : 0;
+}
+
+/* The newest readable snapshot not past the last segment's base, if any. */
+static int
+load_producers(struct partition *p, int64_t last_base)
+{
+	struct segment_list l;
+	int rc = segment_list_read(p->dirfd, ".snapshot", &l);
+	int found = ENOENT;
+
+	if (rc == 0)
+		rc = producer_new(&p->tail_producers);
+	for (size_t i = l.count; rc == 0 && i > 0 && found != 0; i--)
+		if (l.bases[i - 1] <= last_base)
+			found = producer_read_snapshot(p->tail_producers,
+			    p->dirfd, l.bases[i - 1], NULL);
+	if (rc == 0 && found != 0)
+		producer_clear(p->tail_producers);
+	segment_list_release(&l);
+	return rc;
+}
+
+/*
+ * A directory without state: walk from the segment of the newest snapshot (or
+ * the last one) to the end; later calls go on from there.
+ */
+static int
+scan_tail(struct partition *p, int64_t *first_base)
+{
+	struct segment_list l;
+	int64_t from;
+	int rc = segment_list_read(p->dirfd, ".log", &l);
+
+	*first_base = 0;
+	if (rc != 0 || l.count == 0)
+		goto out;
+	*first_base = l.bases[0];
+	from = p->tail_base;
+	if (from < 0) {
+		from = l.bases[l.count - 1];
+		rc = load_producers(p, from);
+		if (rc == 0 && producer_count(p->tail_producers) > 0 &&
+		    producer_next_offset(p->tail_producers) < from) {
+			from = producer_next_offset(p->tail_producers);
+			from = l.bases[segment_list_find(&l, from)];
+		}
+		p->tail_offset = from;
+	}
+	for (size_t i = 0; rc == 0 && i < l.count; i++)
+		if (l.bases[i] >= from)
+			rc = scan_segment(p, l.bases[i]);
+out:
+	segment_list_release(&l);
+	return rc;
+}
+
+/*
+ * The log start of a Kafka broker's partition DIR/NAME-N: a line "NAME N
+ * OFFSET" of DIR/log-start-offset-checkpoint.  None: first_base.
+ */
+static int64_t
+foreign_start(struct partition *p, int64_t first_base)
+{
+	char *real = realpath(p->path, NULL), *name, *dash, *line, *rest;
+	long long offset, n;
+	struct buf b;
+	int64_t start = first_base;
+
+	if (real == NULL)
+		return start;
+	name = strrchr(real, '/') + 1;
+	dash = strrchr(name, '-');
+	buf_init(&b, TEXT_FILE_BYTES_MAX);
+	if (dash == NULL || io_read_file(p->dirfd,
+	        "../log-start-offset-checkpoint", TEXT_FILE_BYTES_MAX - 1,
+	        &b) != 0 || buf_add_8(&b, 0) != 0)
+		goto out;
+	*dash = ' ';
+	rest = (char *)b.data;
+	while ((line = strsep(&rest, "\n")) != NULL) {
+		size_t len = strlen(name);
+
+		if (strncmp(line, name, len) == 0 && line[len] == ' ' &&
+		    sscanf(line + len, "%lld%lln", &offset, &n) == 1 &&
+		    offset > start)
+			start = offset;
+	}
+out:
+	buf_release(&b);
+	free(real);
+	return start;
+}
+
+static int
+look_without_state(struct partition *p, const struct state *copied,
+    struct partition_offsets *out, struct tail_hint *hint)
+{
+	int64_t first_base, unstable = -1;
+	int rc = scan_tail(p, &first_base);
+
+	if (rc != 0)
+		return rc;
+	if (p->tail_producers != NULL)
+		unstable = producer_unstable_offset(p->tail_producers);
+	out->log_end = p->tail_base < 0 ? first_base : p->tail_offset;
+	out->high_watermark = out->synced = out->log_end;
+	out->last_stable = unstable >= 0 ? unstable : out->log_end;
+	out->log_start = copied != NULL ? copied->log_start :
+	    foreign_start(p, first_base);
+	if (out->log_start > out->log_end || out->log_start < first_base)
+		out->log_start = first_base;
+	*hint = (struct tail_hint){-1, INT64_MAX, true, false};
+	return 0;
+}
+
+/* After a reboot: the state is true as far as it was synced. */
+static int
+look_after_crash(struct partition *p, const struct state *s,
+    struct partition_offsets *out, struct tail_hint *hint, struct fault *f)
+{
+	char name[SEGMENT_NAME_LEN];
+	struct stat st;
+	int rc;
+
+	segment_name(name, s->active_base, ".log");
+	if (s->inode != 0 && fstatat(p->dirfd, name, &st, 0) == 0 &&
+	    st.st_size < s->synced_pos)
+		return status_fault(f, STATUS_CORRUPT, p->path, st.st_size,
+		    s->synced_offset, "shorter than its synced position");
+	if (p->tail_base != s->active_base || p->tail_pos < s->synced_pos) {
+		p->tail_base = s->active_base;
+		p->tail_pos = s->synced_pos;
+		p->tail_offset = s->synced_offset;
+	}
+	rc = scan_segment(p, s->active_base);
+	if (rc != 0)
+		return rc;
+	out->log_start = s->log_start;
+	out->log_end = out->high_watermark = p->tail_offset;
+	out->last_stable = p->tail_offset;
+	out->synced = s->synced_offset;
+	*hint = (struct tail_hint){s->active_base, INT64_MAX, false, false};
+	return 0;
+}
+
+static int
+look(struct partition *p, struct partition_offsets *out,
+    struct tail_hint *hint, struct fault *f)
+{
+	struct state s;
+	int rc = STATUS_CORRUPT;
+
+	if (p->state_fd < 0)
+		(void)state_open(p->dirfd, false, 0, 0, &p->state_fd);
+	if (p->state_fd >= 0)
+		rc = state_read(p->state_fd, &s);
+	if (rc == STATUS_CORRUPT)
+		return look_without_state(p, NULL, out, hint);
+	if (rc != 0)
+		return rc;
+	if (!is_own(p, &s)) {
+		/* A roll between the two looks makes it differ, too. */
+		struct state again;
+
+		rc = state_read(p->state_fd, &again);
+		if (rc == 0 && again.sequence != s.sequence)
+			return EAGAIN;
+		return rc != 0 ? rc : look_without_state(p, &s, out, hint);
+	}
+	if (memcmp(s.boot_id, p->boot_id, sizeof(s.boot_id)) != 0) {
+		if (s.flags & STATE_PRODUCERS)
+			return look_without_state(p, &s, out, hint);
+		return look_after_crash(p, &s, out, hint, f);
+	}
+	out->log_start = s.log_start;
+	out->last_stable = state_last_stable(&s);
+	out->high_watermark = s.visible_offset;
+	out->log_end = s.end_offset;
+	out->synced = s.synced_offset;
+	*hint = (struct tail_hint){s.active_base, s.max_timestamp,
+	    (s.flags & STATE_PRODUCERS) != 0, s.role == STATE_ROLE_OPEN};
+	return 0;
+}
+
+int
+tail_look(struct partition *p, struct partition_offsets *out,
+    struct tail_hint *hint, struct fault *f)
+{
+	int rc = EAGAIN;
+
+	for (int tries = 0; rc == EAGAIN && tries < 1000; tries++)
+		rc = look(p, out, hint, f);
+	return rc;
+}
+
+int
+tail_offsets(struct partition *p, struct partition_offsets *out,
+    struct fault *f)
+{
+	struct tail_hint hint;
+
+	return tail_look(p, out, &hint, f);
+}

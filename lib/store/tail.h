@@ -1,0 +1,38 @@
+#ifndef STORE_TAIL_H
+#define STORE_TAIL_H
+
+/*
+ * How far a reader may go.
+ *
+ * Where a writer of this boot keeps the state, it says so.  After a reboot,
+ * until the first writer comes, the log ends at its last valid batch above
+ * the synced position.  A directory without a usable state, or a copied one,
+ * ends at the last valid batch of its last segment; its transactions are
+ * followed from the newest producer snapshot on, and its log start is the
+ * first segment's base or, for a Kafka broker's directory, what the file
+ * log-start-offset-checkpoint beside it says.
+ *
+ * Only readers and partition.c call this.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct fault;
+struct partition;
+struct partition_offsets;
+
+int tail_offsets(struct partition *p, struct partition_offsets *out,
+    struct fault *f);
+
+/* What else a reader wants to know of the state. */
+struct tail_hint {
+	int64_t active_base;	/* -1 not known: list the directory */
+	int64_t active_max_timestamp;	/* INT64_MAX not known */
+	bool has_producers;	/* there may be transactions */
+	bool contiguous;	/* no gaps in the active segment */
+};
+int tail_look(struct partition *p, struct partition_offsets *out,
+    struct tail_hint *hint, struct fault *f);
+
+#endif

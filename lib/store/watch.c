@@ -1,0 +1,132 @@
+#include "store/watch.h"
+
+#include <sys/inotify.h>
+#include <sys/vfs.h>
+
+#include <errno.h>
+#include <stdint.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum {
+	LOOK_MS = 1000,		/* look again at least this often */
+	POLL_MS = 50,		/* without inotify */
+};
+
+struct watch {
+	int fd;			/* -1: polling */
+};
+
+int
+watch_open(struct watch **out)
+{
+	struct watch *w = calloc(1, sizeof(*w));
+
+	if (w == NULL)
+		return ENOMEM;
+	w->fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	*out = w;
+	return 0;
+}
+
+void
+watch_close(struct watch *w)
+{
+	if (w == NULL)
+		return;
+	if (w->fd >= 0)
+		close(w->fd);
+	free(w);
+}
+
+/* File systems whose changes elsewhere inotify does not see. */
+static bool
+is_remote(const char *path)
+{
+	static const unsigned long types[] = {
+	    0x6969,		/* nfs */
+	    0xff534d42,		/* cifs */
+	    0xfe534d42,		/* smb2 */
+	    0x65735546,		/* fuse */
+	    0x01021997,		/* 9p */
+	    0x00c36400,		/* ceph */
+	};
+	struct statfs st;
+
+	if (statfs(path, &st) != 0)
+		return false;
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+		if ((unsigned long)st.f_type == types[i])
+			return true;
+	return false;
+}
+
+static void
+begin_polling(struct watch *w)
+{
+	if (w->fd >= 0)
+		close(w->fd);
+	w->fd = -1;
+}
+
+int
+watch_add(struct watch *w, const char *path)
+{
+	const uint32_t events = IN_MODIFY | IN_CREATE | IN_DELETE |
+	    IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE_SELF | IN_MOVE_SELF;
+
+	if (w->fd < 0)
+		return 0;
+	if (is_remote(path)) {
+		begin_polling(w);
+		return 0;
+	}
+	if (inotify_add_watch(w->fd, path, events) >= 0)
+		return 0;
+	if (errno == ENOSPC || errno == ENOMEM || errno == EMFILE) {
+		begin_polling(w);
+		return 0;
+	}
+	return errno;
+}
+
+/* Take all events there are; what they say does not matter. */
+static bool
+drain(int fd)
+{
+	char events[16384]
+	    __attribute__((aligned(__alignof__(struct inotify_event))));
+	bool any = false;
+
+	while (read(fd, events, sizeof(events)) > 0)
+		any = true;
+	return any;
+}
+
+int
+watch_wait(struct watch *w, int timeout_ms, int fd, bool *changed)
+{
+	struct pollfd fds[2] = {
+	    {w->fd, POLLIN, 0},
+	    {fd, 0, 0},
+	};
+	int most = w->fd < 0 ? POLL_MS : LOOK_MS;
+	int n;
+
+	if (timeout_ms < 0 || timeout_ms > most)
+		timeout_ms = most;
+	n = poll(fds, 2, timeout_ms);
+	if (n < 0)
+		return errno;
+	*changed = n == 0 || w->fd < 0 || fds[1].revents != 0;
+	if (fds[0].revents != 0)
+		*changed = drain(w->fd) || *changed;
+	return 0;
+}
+
+bool
+watch_is_polling(const struct watch *w)
+{
+	return w->fd < 0;
+}

@@ -1,0 +1,37 @@
+#ifndef STORE_WATCH_H
+#define STORE_WATCH_H
+
+/*
+ * Waiting for partitions to grow.
+ *
+ * Every append ends with a write to partition.state, which inotify(7) reports
+ * to whoever watches the directory; so are new segments, a broker's appends
+ * to a directory without state, and removal.  Where there is no inotify (the
+ * user's instances are used up, a network file system) watch_wait() polls.
+ * It returns at the latest after a second in any case, for what inotify may
+ * have missed.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct watch;
+
+int watch_open(struct watch **out);
+void watch_close(struct watch *w);
+/*
+ * Watch a directory (a partition's, a topic's, or one in which a topic may
+ * appear).  Adding it twice is the same as once.
+ */
+int watch_add(struct watch *w, const char *path);
+/*
+ * Wait until something may have changed since the last return, timeout_ms has
+ * passed, or fd (-1: none) can be read or was closed at its other end (a
+ * pipe that nobody reads any more).  *changed: look again.
+ * EINTR if a signal came.
+ */
+int watch_wait(struct watch *w, int timeout_ms, int fd, bool *changed);
+/* Is it polling? */
+bool watch_is_polling(const struct watch *w);
+
+#endif
