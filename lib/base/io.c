@@ -165,9 +165,22 @@ io_rename(int dirfd, const char *from, const char *to)
 }
 
 int
+io_rename_new(int dirfd, const char *from, const char *to)
+{
+	return renameat2(dirfd, from, dirfd, to, RENAME_NOREPLACE) == 0 ? 0
+									: errno;
+}
+
+int
 io_unlink(int dirfd, const char *name)
 {
 	return unlinkat(dirfd, name, 0) == 0 ? 0 : errno;
+}
+
+int
+io_rmdir(int dirfd, const char *name)
+{
+	return unlinkat(dirfd, name, AT_REMOVEDIR) == 0 ? 0 : errno;
 }
 
 int

@@ -53,7 +53,10 @@ void io_drop_cache(int fd, int64_t pos, int64_t len);
 
 int io_truncate(int fd, int64_t size);
 int io_rename(int dirfd, const char *from, const char *to);
+/* The same, but EEXIST if TO is there; EINVAL: not on this file system. */
+int io_rename_new(int dirfd, const char *from, const char *to);
 int io_unlink(int dirfd, const char *name);
+int io_rmdir(int dirfd, const char *name);
 int io_mkdir(int dirfd, const char *name, mode_t mode);
 
 /* Give fd these mode bits whatever the umask, and the group if it can. */

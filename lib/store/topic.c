@@ -372,23 +372,22 @@ check_version(const struct buf *text, const char **what, int64_t *pos)
 			continue;
 		*pos = p.line_pos;
 		*what = "bad " KEY_VERSION;
-		if (parse_int(value, 1, INT64_MAX, &version) != 0) {
-			rc = STATUS_SYNTAX;
+		version = 0;
+		rc = parse_int(value, 1, INT64_MAX, &version);
+		if (rc != 0)
 			break;
-		}
 	}
-	if (rc == STATUS_END) {
-		*what = version > TOPIC_VERSION ? "written by a newer version"
-						: "no " KEY_VERSION;
-		rc = version > TOPIC_VERSION ? STATUS_NEWER
-		    : version == 0           ? STATUS_SYNTAX
-					     : 0;
-	} else if (rc == STATUS_SYNTAX && version == 0 && *pos == 0) {
-		*pos = p.line_pos;
-		*what = "bad escape";
-	}
+	if (rc == STATUS_END && version == 0)
+		*what = "no " KEY_VERSION;
 	pairs_release(&p);
-	return rc;
+	if (rc != STATUS_END && rc != STATUS_SYNTAX && rc != ERANGE)
+		return rc;
+	if (version == 0)
+		return STATUS_SYNTAX;
+	if (version <= TOPIC_VERSION)
+		return 0;
+	*what = "written by a newer version";
+	return STATUS_NEWER;
 }
 
 static bool
@@ -442,8 +441,10 @@ parse_text(const struct buf *text, struct topic *t, const char **what,
 {
 	struct pairs p;
 	const char *key, *value;
-	int rc = check_version(text, what, pos);
+	int rc;
 
+	*what = "bad escape";
+	rc = check_version(text, what, pos);
 	if (rc != 0)
 		return rc;
 	t->made_as[0] = t->id[0] = '\0';
