@@ -29,7 +29,7 @@ enum {
 	LEN_MAX = INT32_MAX,
 	/* Room that a streaming decoder is given at least. */
 	ROOM_MIN = 64 << 10,
-	/* A zstd decoder holding more than this is not kept (128 MiB windows). */
+	/* A zstd decoder that holds more is not kept: windows reach 128 MiB. */
 	ZSTD_KEEP_MAX = 16 << 20,
 	/* Java's framing of snappy: header, then blocks behind their length. */
 	XERIAL_MAGIC_LEN = 8,
@@ -38,7 +38,7 @@ enum {
 	XERIAL_BLOCK_PACKED_MAX = 32 + XERIAL_BLOCK_LEN + XERIAL_BLOCK_LEN / 6,
 	/* No snappy element makes more than 64 bytes out of 3. */
 	SNAPPY_RATIO_MAX = 22,
-	/* FLG bits of an LZ4 frame that no producer sets: dictionary, reserved */
+	/* FLG bits of an LZ4 frame that nobody sets: dictionary, reserved */
 	LZ4_FLAGS_REFUSED = 0x03,
 	LZ4_MAGIC_LEN = 4,
 	LZ4_HEADER_MIN = 7,

@@ -7,7 +7,7 @@
  *
  * topic.properties is in Java's properties format:
  *
- *	logkit.version=1	format of the directory; a greater one is refused
+ *	logkit.version=1	of the format; a greater one is refused
  *	logkit.topic=orders	the name it was made with; a copy keeps it
  *	logkit.topic.id=...	16 random bytes as 22 characters of base64url
  *				(Kafka's topic id); never begins with -

@@ -26,7 +26,7 @@ static void
 check_set(const char *pair, const char *want)
 {
 	struct properties p;
-	enum properties_id id;
+	enum properties_id id = PROPERTIES_COUNT;
 	const char *why = NULL;
 	char name[64];
 
