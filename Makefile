@@ -24,16 +24,13 @@ endif
 # fine here: a machine without pkg-config must still get to "make demo".
 BSD_CFLAGS := $(shell pkg-config --cflags libbsd-overlay 2>/dev/null)
 BSD_LIBS := $(shell pkg-config --libs libbsd-overlay 2>/dev/null)
-# libisal goes in statically where the system has the archive.
-ISAL_LIBS := $(if $(wildcard $(shell $(CC) -print-file-name=libisal.a \
-    2>/dev/null)),-l:libisal.a,-lisal)
 
 WARNINGS = -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes \
     -Wmissing-prototypes -Wpointer-arith -Wwrite-strings -Wformat=2
 ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -Ilib $(BSD_CFLAGS) $(CPPFLAGS) \
     $(CFLAGS) $(WARNINGS) -fvisibility=hidden -pthread
 ALL_LDFLAGS = $(LDFLAGS) -pthread -Wl,--as-needed -Wl,-z,relro
-LIBS = $(BSD_LIBS) $(ISAL_LIBS) -ldl
+LIBS = $(BSD_LIBS) -ldl
 ifdef SAN
 ALL_CFLAGS += -O1 -fno-omit-frame-pointer -fsanitize=address,undefined \
     -fno-sanitize-recover=all
@@ -188,7 +185,7 @@ install: all
 	@tests/others.sh $(PREFIX)/bin $(TAKEN)
 
 uninstall:
-	rm -f $(PROGS:%=$(BINDIR)/%) $(PROGS:%=$(BASHDIR)/%)
+	rm -f $(PROGS:%=$(BINDIR)/%) $(PROGS:%=$(BASHDIR)/%) $(BASHDIR)/logkit
 	@for page in $(notdir $(wildcard man/*.[1-8])); do \
 		rm -f $(MANDIR)/man$${page##*.}/$$page; \
 	done

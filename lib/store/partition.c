@@ -14,6 +14,7 @@
 #include "store/access.h"
 #include "store/epoch.h"
 #include "store/partition_impl.h"
+#include "store/properties.h"
 #include "store/tail.h"
 
 const struct partition_settings partition_defaults = {
@@ -24,6 +25,24 @@ const struct partition_settings partition_defaults = {
     .message_bytes = MESSAGE_BYTES_DEFAULT,
     .append_time = false,
 };
+
+void
+partition_settings_of(const struct properties *props,
+    struct partition_settings *out)
+{
+	*out = (struct partition_settings){
+	    .segment_bytes = properties_int(props, PROPERTIES_SEGMENT_BYTES),
+	    .segment_ms = properties_int(props, PROPERTIES_SEGMENT_MS),
+	    .index_bytes = properties_int(props,
+	        PROPERTIES_SEGMENT_INDEX_BYTES),
+	    .index_interval_bytes = properties_int(props,
+	        PROPERTIES_INDEX_INTERVAL_BYTES),
+	    .message_bytes = properties_int(props,
+	        PROPERTIES_MAX_MESSAGE_BYTES),
+	    .append_time = properties_int(props, PROPERTIES_TIMESTAMP_TYPE) ==
+	        PROPERTIES_LOG_APPEND_TIME,
+	};
+}
 
 static int
 open_writable(struct partition *p)

@@ -95,6 +95,11 @@ struct partition_settings {
 /* Kafka's defaults. */
 extern const struct partition_settings partition_defaults;
 
+struct properties;
+/* Those of a topic. */
+void partition_settings_of(const struct properties *props,
+    struct partition_settings *out);
+
 enum partition_mode {
 	PARTITION_READ,		/* never writes, needs no write permission */
 	PARTITION_WRITE,	/* durable: an append is not visible until

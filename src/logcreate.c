@@ -1,0 +1,240 @@
+/*
+ * logcreate: make topics.
+ */
+
+#include <sys/stat.h>
+
+#include <err.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bounds.h"
+#include "base/cli.h"
+#include "base/parse.h"
+#include "base/status.h"
+#include "store/topic.h"
+
+enum {
+	OPT_REPLICAS = 256,
+	OPT_RETENTION,
+	OPT_RETENTION_BYTES,
+	OPT_SEGMENT_BYTES,
+	OPT_COMPACT,
+	OPT_COMPRESSION,
+	OPT_IF_NOT_EXISTS,
+	OPT_GROW_TO,
+	OPT_DRY_RUN,
+};
+
+static const struct cli_option options[] = {
+    {'P', "partitions", "N", "partitions of the topic (1)"},
+    {'X', "set", "PROP=VALUE", "a topic setting, by Kafka's name"},
+    {OPT_COMPACT, "compact", NULL, "keep the latest record of each key"},
+    {OPT_COMPRESSION, "compression", "CODEC",
+        "none, gzip, snappy, lz4, zstd or producer"},
+    {OPT_RETENTION, "retention", "DUR", "keep records that long (for ever)"},
+    {OPT_RETENTION_BYTES, "retention-bytes", "SIZE",
+        "keep about that much in each partition"},
+    {OPT_SEGMENT_BYTES, "segment-bytes", "SIZE", "size of a segment (1G)"},
+    {OPT_REPLICAS, "replicas", "N", "copies on servers; 1 in a directory"},
+    {OPT_IF_NOT_EXISTS, "if-not-exists", NULL,
+        "fine if it is there with the same settings"},
+    {OPT_GROW_TO, "grow-to", "N", "add partitions to a topic, up to N"},
+    {OPT_DRY_RUN, "dry-run", NULL, "say what would be done"},
+    {0, NULL, NULL, NULL},
+};
+
+static const struct cli_option *const tables[] = {options, NULL};
+
+static const struct cli_program program = {
+    "[OPTION]... TOPIC...",
+    "Make topics: directories that hold ordered, durable logs of events.",
+    tables,
+};
+
+static struct properties settings;
+static int64_t partitions = 1;
+static int64_t grow_to;
+static bool partitions_given;
+static bool if_not_exists;
+static bool dry_run;
+
+static void
+set_pair(const char *pair)
+{
+	const char *why = "not a setting";
+
+	if (properties_set_pair(&settings, pair, &why) != 0)
+		cli_usage("%s: %s", pair, why);
+}
+
+static void
+set_value(int id, enum properties_id property, const char *value)
+{
+	const char *why = "not a value";
+
+	if (properties_set(&settings, property, value, &why) != 0)
+		cli_usage("%s %s: %s", cli_option_name(&program, id), value,
+		    why);
+}
+
+static int64_t
+count_of(int id, const char *value)
+{
+	int64_t n;
+
+	if (parse_int(value, 1, PARTITIONS_MAX, &n) != 0)
+		cli_usage("%s %s: not a number from 1 to %d",
+		    cli_option_name(&program, id), value, PARTITIONS_MAX);
+	return n;
+}
+
+static void
+set_option(int id)
+{
+	switch (id) {
+	case 'P':
+		partitions = count_of(id, cli_arg);
+		partitions_given = true;
+		break;
+	case 'X':
+		set_pair(cli_arg);
+		break;
+	case OPT_REPLICAS:
+		if (count_of(id, cli_arg) != 1)
+			cli_usage("--replicas %s: a directory has one copy; "
+			    "more are for kafka:// places", cli_arg);
+		break;
+	case OPT_RETENTION:
+		set_value(id, PROPERTIES_RETENTION_MS, cli_arg);
+		break;
+	case OPT_RETENTION_BYTES:
+		set_value(id, PROPERTIES_RETENTION_BYTES, cli_arg);
+		break;
+	case OPT_SEGMENT_BYTES:
+		set_value(id, PROPERTIES_SEGMENT_BYTES, cli_arg);
+		break;
+	case OPT_COMPACT:
+		set_pair("cleanup.policy=compact");
+		break;
+	case OPT_COMPRESSION:
+		set_value(id, PROPERTIES_COMPRESSION_TYPE, cli_arg);
+		break;
+	case OPT_IF_NOT_EXISTS:
+		if_not_exists = true;
+		break;
+	case OPT_GROW_TO:
+		grow_to = count_of(id, cli_arg);
+		break;
+	case OPT_DRY_RUN:
+		dry_run = true;
+		break;
+	}
+}
+
+/* Is the topic that stands there the one that was asked for? */
+static int
+compare(const char *path)
+{
+	struct topic t;
+	struct fault fault;
+	bool same;
+	int rc = topic_open(path, &t, &fault);
+
+	if (rc != 0) {
+		warnx("%s: %s", path, status_text(rc));
+		return CLI_FAIL;
+	}
+	same = properties_equal(&t.settings, &settings) &&
+	    (!partitions_given || t.partitions == partitions);
+	topic_close(&t);
+	if (same)
+		return CLI_DONE;
+	warnx("%s: topic exists with other settings", path);
+	return CLI_CONDITION;
+}
+
+static int
+refuse(const char *path, int rc)
+{
+	if (rc == STATUS_EXISTS && if_not_exists)
+		return compare(path);
+	if (rc == STATUS_SYNTAX)
+		warnx("%s: not a name for a topic (1 to %d of A-Z a-z 0-9 . "
+		    "_ -)", path, TOPIC_NAME_MAX);
+	else
+		warnx("%s: %s", path, status_text(rc));
+	return rc == STATUS_SYNTAX ? CLI_USAGE : CLI_FAIL;
+}
+
+static int
+create(const char *path)
+{
+	struct stat st;
+	int rc;
+
+	if (dry_run) {
+		if (stat(path, &st) == 0)
+			return refuse(path, STATUS_EXISTS);
+		warnx("%s: would make a topic of %lld partition%s", path,
+		    (long long)partitions, partitions == 1 ? "" : "s");
+		return CLI_DONE;
+	}
+	rc = topic_create(path, &settings, (int32_t)partitions, 0777);
+	if (rc != 0)
+		return refuse(path, rc);
+	if (cli_verbose > 0)
+		warnx("%s: made, %lld partition%s", path,
+		    (long long)partitions, partitions == 1 ? "" : "s");
+	return CLI_DONE;
+}
+
+static int
+grow(const char *path)
+{
+	struct topic t;
+	struct fault fault;
+	int rc = topic_open(path, &t, &fault);
+
+	if (rc != 0) {
+		warnx("%s: %s", path, status_text(rc));
+		return CLI_FAIL;
+	}
+	if (grow_to < t.partitions) {
+		warnx("%s: has %d partitions already; they cannot be removed",
+		    path, (int)t.partitions);
+		rc = CLI_USAGE;
+	} else if (dry_run) {
+		warnx("%s: would grow from %d to %lld partitions", path,
+		    (int)t.partitions, (long long)grow_to);
+	} else {
+		rc = topic_grow(&t, (int32_t)grow_to, &fault);
+		if (rc != 0) {
+			warnx("%s: %s", path, status_text(rc));
+			rc = CLI_FAIL;
+		}
+	}
+	topic_close(&t);
+	return rc;
+}
+
+int
+main(int argc, char **argv)
+{
+	int id, worst = CLI_DONE;
+
+	cli_start(argv);
+	properties_init(&settings);
+	while ((id = cli_next(&program, argc, argv)) != -1)
+		set_option(id);
+	if (cli_operand == argc)
+		cli_usage("no topic named");
+	for (int i = cli_operand; i < argc; i++) {
+		int rc = grow_to > 0 ? grow(argv[i]) : create(argv[i]);
+
+		if (worst == CLI_DONE || rc == CLI_FAIL)
+			worst = rc != CLI_DONE ? rc : worst;
+	}
+	cli_close_stdout();
+	return worst;
+}

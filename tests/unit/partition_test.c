@@ -1,0 +1,465 @@
+/*
+ * Partitions: appending, syncing, rolling, reading back, recovery.
+ */
+
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/bounds.h"
+#include "base/status.h"
+#include "store/batch.h"
+#include "store/epoch.h"
+#include "store/lookup.h"
+#include "store/partition.h"
+#include "store/reader.h"
+#include "store/segment.h"
+#include "store/sum.h"
+#include "tap.h"
+
+static const char *root;
+static char dir[256];
+static int dir_count;
+
+/* A fresh empty partition directory. */
+static void
+fresh(void)
+{
+	snprintf(dir, sizeof(dir), "%s/%d", root, dir_count++);
+	if (mkdir(dir, 0777) != 0)
+		abort();
+}
+
+static struct partition *
+open_with(enum partition_mode mode, int64_t segment_bytes)
+{
+	struct partition_settings s = partition_defaults;
+	struct partition *p = NULL;
+
+	if (segment_bytes > 0)
+		s.segment_bytes = segment_bytes;
+	if (partition_open(dir, mode, &s, &p, NULL) != 0)
+		abort();
+	return p;
+}
+
+/* One batch of count records "text N" with timestamps ts, ts + 1, ... */
+static void
+encode(struct batch_builder *bb, const char *text, int count, int64_t ts,
+    const uint8_t **data, size_t *size)
+{
+	for (int i = 0; i < count; i++) {
+		char value[64];
+		struct record r = {.timestamp = ts + i, .key = BYTES_NULL};
+
+		snprintf(value, sizeof(value), "%s %d", text, i);
+		r.value = bytes_of(value);
+		if (batch_builder_add(bb, &r) != 0)
+			abort();
+	}
+	if (batch_builder_finish(bb, data, size) != 0)
+		abort();
+}
+
+static int
+append_n(struct partition *p, const char *text, int count, int64_t ts,
+    struct partition_append *a)
+{
+	struct batch_builder bb;
+	const uint8_t *data;
+	size_t size;
+	int rc;
+
+	batch_builder_init(&bb, CODEC_NONE, 0, BATCH_BYTES_MAX);
+	encode(&bb, text, count, ts, &data, &size);
+	*a = (struct partition_append){.data = bb.raw.data, .len = size,
+	    .expect = -1};
+	rc = partition_append(p, a, NULL);
+	batch_builder_release(&bb);
+	return rc;
+}
+
+static void
+append(struct partition *p, const char *text, int count, int64_t ts)
+{
+	struct partition_append a;
+	int rc = append_n(p, text, count, ts, &a);
+
+	if (rc != 0) {
+		printf("# append: %s\n", status_text(rc));
+		abort();
+	}
+}
+
+/* Number of records from offset on that a reader sees; last offset + 1. */
+static int
+count_from(int64_t offset, int64_t *next, int *result)
+{
+	struct partition *p = open_with(PARTITION_READ, 0);
+	struct reader *r = NULL;
+	struct batch b;
+	const uint8_t *data;
+	int n = 0, rc;
+
+	rc = reader_open(p, 0, 0, &r, NULL);
+	if (rc == 0)
+		rc = reader_seek(r, offset, NULL, NULL);
+	while (rc == 0 && (rc = reader_next(r, &b, &data, NULL)) == 0)
+		n += b.record_count;
+	*next = r == NULL ? -1 : reader_offset(r);
+	reader_close(r);
+	partition_close(p);
+	*result = rc;
+	return n;
+}
+
+static void
+test_append_and_read(void)
+{
+	struct partition *p;
+	struct partition_offsets o;
+	int64_t next;
+	int rc;
+
+	fresh();
+	p = open_with(PARTITION_WRITE, 0);
+	append(p, "a", 3, 1000);
+	partition_offsets(p, &o, NULL);
+	tap_int(o.log_end, 3, "three records are in the log");
+	tap_int(o.high_watermark, 0, "and not visible before they are synced");
+	tap_int(count_from(0, &next, &rc), 0, "a reader sees none of them");
+	tap_int(partition_sync(p, NULL), 0, "sync");
+	partition_offsets(p, &o, NULL);
+	tap_int(o.high_watermark, 3, "they are visible");
+	tap_int(o.synced, 3, "and synced");
+	tap_int(count_from(0, &next, &rc), 3, "a reader sees all");
+	tap_int(rc, STATUS_END, "then the end");
+	tap_int(next, 3, "at offset 3");
+	partition_close(p);
+
+	p = open_with(PARTITION_WRITE_RELAXED, 0);
+	append(p, "b", 2, 2000);
+	tap_int(count_from(3, &next, &rc), 2,
+	    "relaxed appends are visible at once");
+	partition_close(p);
+}
+
+static void
+test_roll(void)
+{
+	struct partition *p;
+	struct segment_list l;
+	struct sum sum;
+	struct stat st;
+	char path[300];
+	int64_t next;
+	int rc;
+
+	fresh();
+	p = open_with(PARTITION_WRITE, 1000);
+	for (int i = 0; i < 50; i++) {
+		append(p, "some text", 4, 1000 + i * 10);
+		if (i % 7 == 0)
+			partition_sync(p, NULL);
+	}
+	partition_sync(p, NULL);
+	tap_int(segment_list_read(partition_dirfd(p), ".log", &l), 0, "list");
+	tap(l.count > 5, "small segments: %zu of them", l.count);
+	tap_int(count_from(0, &next, &rc), 200, "all records in all segments");
+	tap_int(count_from(101, &next, &rc), 100,
+	    "from inside a batch: its batch and the rest");
+	tap_int(sum_read(partition_dirfd(p), l.bases[0], &sum), 0,
+	    "a sealed segment has a sum");
+	snprintf(path, sizeof(path), "%s/%020lld.log", dir,
+	    (long long)l.bases[0]);
+	stat(path, &st);
+	tap_int(sum.size, st.st_size, "with its size");
+	tap_int(sum.records, l.bases[1] - l.bases[0], "its records");
+	tap_int(sum.prefix_timestamp, sum.max_timestamp, "its times");
+	segment_list_release(&l);
+	partition_close(p);
+}
+
+static void
+test_torn_tail(void)
+{
+	struct partition *p;
+	struct partition_cut cut;
+	struct partition_append a;
+	char path[300];
+	int64_t next;
+	int fd, rc;
+
+	fresh();
+	p = open_with(PARTITION_WRITE, 0);
+	append(p, "a", 3, 1000);
+	partition_sync(p, NULL);
+	partition_close(p);
+	snprintf(path, sizeof(path), "%s/%020d.log", dir, 0);
+	fd = open(path, O_WRONLY | O_APPEND);
+	if (write(fd, "torn by a kill in the middle", 28) != 28)
+		abort();
+	close(fd);
+	tap_int(count_from(0, &next, &rc), 3, "a reader does not see a torn tail");
+	tap_int(rc, STATUS_END, "and has no complaint");
+	p = open_with(PARTITION_WRITE, 0);
+	rc = append_n(p, "b", 2, 2000, &a);
+	tap_int(rc, 0, "a writer goes on");
+	tap_int(a.base_offset, 3, "at the next offset");
+	partition_take_cut(p, &cut);
+	tap_int(cut.len, 28, "having moved the torn bytes");
+	snprintf(path, sizeof(path), "%s/lost+found/%s", dir, cut.saved);
+	tap_int(access(path, R_OK), 0, "to lost+found");
+	partition_sync(p, NULL);
+	tap_int(count_from(0, &next, &rc), 5, "all records are there");
+	partition_close(p);
+}
+
+static void
+test_copy(void)
+{
+	struct partition *p;
+	struct partition_append a;
+	char command[700];
+	int64_t next;
+	int rc;
+
+	fresh();
+	p = open_with(PARTITION_WRITE, 2000);
+	for (int i = 0; i < 40; i++)
+		append(p, "some text", 4, 1000 + i * 10);
+	partition_sync(p, NULL);
+	snprintf(command, sizeof(command), "cp -a %s %s.copy", dir, dir);
+	if (system(command) != 0)
+		abort();
+	partition_close(p);
+	strcat(dir, ".copy");
+	tap_int(count_from(0, &next, &rc), 160, "a copy reads the same");
+	p = open_with(PARTITION_WRITE, 2000);
+	tap_int(append_n(p, "more", 1, 9000, &a), 0, "a copy takes appends");
+	tap_int(a.base_offset, 160, "at its end");
+	partition_sync(p, NULL);
+	partition_close(p);
+	tap_int(count_from(0, &next, &rc), 161, "and reads them");
+
+	snprintf(command, sizeof(command), "rm %s/partition.state", dir);
+	if (system(command) != 0)
+		abort();
+	tap_int(count_from(0, &next, &rc), 161, "without state: the same");
+	p = open_with(PARTITION_WRITE, 2000);
+	tap_int(append_n(p, "more", 1, 9000, &a), 0, "it takes appends");
+	tap_int(a.base_offset, 161, "at its end");
+	partition_sync(p, NULL);
+	partition_close(p);
+	snprintf(command, sizeof(command), "rm %s/*.index %s/*.timeindex", dir,
+	    dir);
+	if (system(command) != 0)
+		abort();
+	tap_int(count_from(100, &next, &rc), 62, "without indexes: the same");
+}
+
+static void
+test_damage(void)
+{
+	struct partition *p;
+	struct partition_append a;
+	struct fault f = {.what = NULL};
+	char path[300];
+	int64_t next;
+	int rc;
+
+	fresh();
+	p = open_with(PARTITION_WRITE, 0);
+	append(p, "a", 300, 1000);
+	append(p, "b", 300, 1000);
+	partition_sync(p, NULL);
+	partition_close(p);
+	snprintf(path, sizeof(path), "%s/%020d.log", dir, 0);
+	if (truncate(path, 5000) != 0)
+		abort();
+	p = open_with(PARTITION_WRITE, 0);
+	tap_int(append_n(p, "c", 1, 1, &a), STATUS_CORRUPT,
+	    "a log shorter than synced is damage");
+	partition_close(p);
+	count_from(0, &next, &rc);
+	tap_int(rc, STATUS_CORRUPT, "for readers too");
+	(void)f;
+}
+
+static void
+test_lookup(void)
+{
+	struct partition *p;
+	struct reader *r;
+	struct lookup_range range;
+	int64_t offset, found;
+	int32_t epoch;
+
+	fresh();
+	p = open_with(PARTITION_WRITE, 1000);
+	for (int i = 0; i < 50; i++)
+		append(p, "some text", 4, 1000 + i * 10);
+	partition_sync(p, NULL);
+	if (reader_open(p, 0, 0, &r, NULL) != 0)
+		abort();
+	tap_int(lookup_time(p, r, 0, &offset, &found, NULL), 0, "time 0");
+	tap_int(offset, 0, "is the first record");
+	tap_int(lookup_time(p, r, 1203, &offset, &found, NULL), 0, "a time");
+	tap_int(offset, 83, "is its record");
+	tap_int(lookup_time(p, r, 1204, &offset, &found, NULL), 0,
+	    "a time between two");
+	tap_int(offset, 84, "is the later one");
+	tap_int(found, 1210, "with its timestamp");
+	tap_int(lookup_time(p, r, 5000, &offset, &found, NULL), STATUS_END,
+	    "a time after all");
+	tap_int(offset, 200, "is the end");
+	reader_close(r);
+	tap_int(lookup_range(p, 50, 200, 300, &range, NULL), 0, "a range");
+	tap(range.base_offset <= 50 && range.next_offset > 50 &&
+	    range.len <= 300, "of whole batches around its offset");
+	close(range.fd);
+	tap_int(lookup_range(p, 200, 200, 300, &range, NULL), STATUS_END,
+	    "nothing at the end");
+	tap_int(lookup_range(p, 201, 300, 300, &range, NULL), STATUS_OFFSET,
+	    "nothing past it");
+	tap_int(lookup_epoch(p, 0, &epoch, &offset, NULL), 0, "epoch 0");
+	tap_int(offset, 200, "ends at the log end");
+	tap_int(partition_delete_before(p, 101, NULL), 0, "delete before 101");
+	partition_close(p);
+}
+
+/* Several processes append at once; each syncs now and then. */
+static void
+test_many(enum partition_mode mode, const char *name)
+{
+	enum { WRITERS = 6, APPENDS = 60 };
+	struct partition *p;
+	struct reader *r = NULL;
+	struct batch b;
+	const uint8_t *data;
+	int64_t next, expected = 0;
+	int rc, status, bad = 0;
+
+	fresh();
+	for (int w = 0; w < WRITERS; w++) {
+		if (fork() == 0) {
+			p = open_with(mode, 3000);
+			for (int i = 0; i < APPENDS; i++) {
+				append(p, "x", 1 + i % 5, 1000 + i);
+				if (partition_sync(p, NULL) != 0)
+					_exit(1);
+			}
+			partition_close(p);
+			_exit(0);
+		}
+	}
+	for (int w = 0; w < WRITERS; w++) {
+		wait(&status);
+		bad += status != 0;
+	}
+	tap_int(bad, 0, "%s: all writers are done", name);
+	tap_int(count_from(0, &next, &rc), WRITERS * APPENDS * 3,
+	    "%s: nothing is lost", name);
+	p = open_with(PARTITION_READ, 0);
+	rc = reader_open(p, 0, 0, &r, NULL);
+	while (rc == 0 && (rc = reader_next(r, &b, &data, NULL)) == 0) {
+		bad += b.base_offset != expected;
+		expected = b.last_offset + 1;
+	}
+	tap_int(bad, 0, "%s: offsets without gaps", name);
+	reader_close(r);
+	partition_close(p);
+}
+
+static void
+test_roles(void)
+{
+	struct partition *p;
+	struct partition_append a;
+	enum state_role role;
+	struct epoch_list l;
+
+	fresh();
+	p = open_with(PARTITION_WRITE, 0);
+	append(p, "a", 1, 1);
+	tap_int(partition_set_role(p, STATE_ROLE_REPLICA, NULL), 0, "a replica");
+	tap_int(append_n(p, "b", 1, 1, &a), STATUS_ROLE, "takes no appends");
+	tap_int(partition_role(p, &role), 0, "its role");
+	tap_int(role, STATE_ROLE_REPLICA, "is told");
+	tap_int(partition_set_role(p, STATE_ROLE_OPEN, NULL), 0, "promoted");
+	tap_int(append_n(p, "b", 1, 1, &a), 0, "takes appends");
+	epoch_list_init(&l);
+	tap_int(epoch_read(partition_dirfd(p), &l, NULL), 0, "epochs");
+	tap_int(epoch_latest(&l), 1, "a new one began");
+	epoch_list_release(&l);
+	a.expect = 7;
+	a = (struct partition_append){0};
+	partition_close(p);
+}
+
+static void
+test_producer(void)
+{
+	struct partition *p;
+	struct batch_builder bb;
+	const uint8_t *data;
+	uint8_t *copy;
+	size_t size;
+	struct partition_append a;
+	int rc;
+
+	fresh();
+	p = open_with(PARTITION_WRITE, 0);
+	batch_builder_init(&bb, CODEC_NONE, 0, BATCH_BYTES_MAX);
+	encode(&bb, "x", 3, 1000, &data, &size);
+	copy = malloc(size);
+	memcpy(copy, data, size);
+	buf_put_64(copy + BATCH_PRODUCER_ID, 77);
+	buf_put_16(copy + BATCH_PRODUCER_EPOCH, 0);
+	buf_put_32(copy + BATCH_BASE_SEQUENCE, 0);
+	batch_set_append_time(copy, size, 1000); /* CRC anew */
+	a = (struct partition_append){.data = copy, .len = size, .expect = -1};
+	tap_int(partition_append(p, &a, NULL), 0, "an idempotent batch");
+	tap_int(a.base_offset, 0, "at 0");
+	rc = partition_append(p, &a, NULL);
+	tap_int(rc, STATUS_DUPLICATE, "sent again it is a duplicate");
+	tap_int(a.base_offset, 0, "of offset 0");
+	partition_sync(p, NULL);
+	partition_close(p);
+	p = open_with(PARTITION_WRITE, 0);
+	tap_int(partition_append(p, &a, NULL), STATUS_DUPLICATE,
+	    "for another process too");
+	buf_put_32(copy + BATCH_BASE_SEQUENCE, 9);
+	batch_set_append_time(copy, size, 1000);
+	tap_int(partition_append(p, &a, NULL), STATUS_SEQUENCE, "a gap");
+	buf_put_32(copy + BATCH_BASE_SEQUENCE, 3);
+	batch_set_append_time(copy, size, 1000);
+	tap_int(partition_append(p, &a, NULL), 0, "the next sequence");
+	tap_int(a.base_offset, 3, "at 3");
+	partition_close(p);
+	batch_builder_release(&bb);
+	free(copy);
+}
+
+int
+main(void)
+{
+	root = tap_dir();
+	test_append_and_read();
+	test_roll();
+	test_torn_tail();
+	test_copy();
+	test_damage();
+	test_lookup();
+	test_many(PARTITION_WRITE, "durable");
+	test_many(PARTITION_WRITE_RELAXED, "relaxed");
+	test_roles();
+	test_producer();
+	return tap_done();
+}
