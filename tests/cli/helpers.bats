@@ -36,8 +36,8 @@ load ../helpers
 }
 
 @test "wait_for succeeds late, or fails" {
-	start late sh -c 'sleep 0.1; echo done; exit 5'
-	wait_for grep -q done late.out
+	start late sh -c 'sleep 0.1; echo ready; exit 5'
+	wait_for grep -q ready late.out
 	wait_exit 5 "$late_pid"
 	TOOL_TIMEOUT=1
 	run ! wait_for false

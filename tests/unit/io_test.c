@@ -92,7 +92,7 @@ test_stream(void)
 {
 	static uint8_t data[1 << 20];
 	struct sigaction act = {.sa_handler = on_alarm};
-	struct itimerval often = {{0, 500}, {0, 500}}, never = {{0, 0}, {0, 0}};
+	struct itimerval often = {{0, 5000}, {0, 5000}}, never = {{0, 0}, {0, 0}};
 	int fds[2], status = 0, rc;
 	pid_t pid;
 
@@ -111,7 +111,7 @@ test_stream(void)
 			    memcmp(part, data + at, (size_t)n) != 0)
 				_exit(1);
 			at += (size_t)n;
-			usleep(at % 64 == 0 ? 100 : 0);
+			usleep(at % 8 == 0 ? 1000 : 0);
 		}
 		_exit(at == sizeof(data) ? 0 : 2);
 	}

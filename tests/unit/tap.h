@@ -37,6 +37,8 @@ static int tap_count, tap_failed;
 	tap_int_at(__FILE__, __LINE__, (int64_t)(got), (int64_t)(want),        \
 	    __VA_ARGS__)
 
+static inline void tap_line(bool ok, const char *fmt, va_list ap)
+    __attribute__((format(printf, 2, 0)));
 static inline bool tap_at(const char *file, int line, bool cond,
     const char *text, const char *fmt, ...)
     __attribute__((format(printf, 5, 6)));
