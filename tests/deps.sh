@@ -16,7 +16,6 @@ build	gcc		cmd	cc
 build	libc6-dev	header	stdio.h
 build	pkg-config	cmd	pkg-config
 build	libbsd-dev	header	bsd/err.h
-build	libisal-dev	header	isa-l/crc.h
 build	zlib1g-dev	header	zlib.h
 build	liblz4-dev	header	lz4frame.h
 build	libsnappy-dev	header	snappy-c.h
@@ -36,8 +35,8 @@ END
 }
 
 # Nothing runs without these; other tests can be left out.
-required='gcc libc6-dev pkg-config libbsd-dev libisal-dev zlib1g-dev
-liblz4-dev libsnappy-dev libzstd-dev perl'
+required='gcc libc6-dev pkg-config libbsd-dev zlib1g-dev liblz4-dev
+libsnappy-dev libzstd-dev perl'
 
 there() {
 	case $1 in

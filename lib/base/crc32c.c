@@ -1,111 +1,162 @@
 /*
- * Short input goes through the processor's CRC instruction (or a table), so
- * that a one-shot program loads no library for it.  Long input goes to
- * libisal, which works on several lanes at once; it is loaded when first
- * needed, and done without if it is not there.
+ * Two ways to the same sum: the processor's own CRC-32C instruction where it
+ * has one, else eight tables, eight bytes a step.
+ *
+ * The instruction takes 8 bytes a cycle but each needs the result of the one
+ * before, three cycles earlier, so three streams of equal length are summed
+ * side by side.  The sum of A and then B is the sum of A followed by len(B)
+ * zeros, xor the sum of B (begun with 0).  To append N zeros is to multiply by
+ * x^(8N) modulo the polynomial: one carry-less product with x^(8N-33), whose 64
+ * bits the instruction reduces, itself multiplying by x^33 (32 as every CRC
+ * does, 1 because the product of reflected numbers is a bit short).
  */
 
 #include "base/crc32c.h"
 
-#include <dlfcn.h>
-#include <isa-l/crc.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <string.h>
 
-enum { LONG_INPUT = 8192 };
+static uint64_t
+load_64(const uint8_t *p)
+{
+	uint64_t v;
 
-static pthread_once_t once = PTHREAD_ONCE_INIT;
-static uint32_t table[256];
-static bool has_instruction;
-static pthread_once_t isal_once = PTHREAD_ONCE_INIT;
-static __typeof__(crc32_iscsi) *isal_crc;
+	memcpy(&v, p, sizeof(v));
+	return v;
+}
+
+/* tables[k][b]: the sum of byte b and k zeros after it. */
+static uint32_t tables[8][256];
+static pthread_once_t tables_once = PTHREAD_ONCE_INIT;
 
 static void
-init(void)
+make_tables(void)
 {
-#ifdef __x86_64__
-	__builtin_cpu_init();
-	has_instruction = __builtin_cpu_supports("sse4.2");
-	if (has_instruction)
-		return;
-#endif
-	for (uint32_t i = 0; i < 256; i++) {
-		uint32_t c = i;
+	for (uint32_t b = 0; b < 256; b++) {
+		uint32_t crc = b;
 
 		for (int bit = 0; bit < 8; bit++)
-			c = c & 1 ? c >> 1 ^ 0x82F63B78U : c >> 1;
-		table[i] = c;
+			crc = (crc >> 1) ^ (crc & 1 ? 0x82f63b78 : 0);
+		tables[0][b] = crc;
 	}
+	for (int k = 1; k < 8; k++)
+		for (uint32_t b = 0; b < 256; b++) {
+			uint32_t crc = tables[k - 1][b];
+
+			tables[k][b] = (crc >> 8) ^ tables[0][crc & 0xff];
+		}
 }
 
-static void
-load_isal(void)
+static uint32_t
+update_by_table(uint32_t crc, const uint8_t *p, size_t len)
 {
-	void *lib = dlopen("libisal.so.2", RTLD_NOW | RTLD_LOCAL);
+	(void)pthread_once(&tables_once, make_tables);
+	for (; len >= 8; p += 8, len -= 8) {
+		uint64_t v = load_64(p) ^ crc;
 
-	if (lib != NULL)
-		isal_crc = (__typeof__(isal_crc))dlsym(lib, "crc32_iscsi");
+		crc = 0;
+		for (int i = 0; i < 8; i++)
+			crc ^= tables[7 - i][v >> (8 * i) & 0xff];
+	}
+	for (; len > 0; p++, len--)
+		crc = (crc >> 8) ^ tables[0][(crc ^ *p) & 0xff];
+	return crc;
 }
 
 #ifdef __x86_64__
-__attribute__((target("sse4.2"))) static uint32_t
-update_short(uint32_t crc, const uint8_t *p, size_t len)
-{
-	uint64_t c = crc, word;
+#include <immintrin.h>
 
-	for (; len >= 8; p += 8, len -= 8) {
-		memcpy(&word, p, 8);
-		c = __builtin_ia32_crc32di(c, word);
+#define HARDWARE __attribute__((target("sse4.2,pclmul")))
+
+/* Bytes of a stream, long and short, and x^(8N-33) for each. */
+enum {
+	LONG = 1024,
+	SHORT = 128,
+};
+static const uint32_t long_zeros = 0x170076fa;
+static const uint32_t short_zeros = 0x0d3b6092;
+
+/* The sum crc followed by the zeros that factor stands for. */
+HARDWARE static uint64_t
+append_zeros(uint64_t crc, uint32_t factor)
+{
+	__m128i product = _mm_clmulepi64_si128(_mm_cvtsi64_si128((int64_t)crc),
+	    _mm_cvtsi32_si128((int)factor), 0);
+
+	return _mm_crc32_u64(0, (uint64_t)_mm_cvtsi128_si64(product));
+}
+
+/* Three streams of stream_len bytes each, one after the other at p. */
+HARDWARE static uint64_t
+update_three(uint64_t crc, const uint8_t *p, size_t stream_len, uint32_t factor)
+{
+	const uint8_t *end = p + stream_len;
+	uint64_t second = 0, third = 0;
+
+	for (; p < end; p += 8) {
+		crc = _mm_crc32_u64(crc, load_64(p));
+		second = _mm_crc32_u64(second, load_64(p + stream_len));
+		third = _mm_crc32_u64(third, load_64(p + 2 * stream_len));
 	}
-	crc = (uint32_t)c;
+	crc = append_zeros(crc, factor) ^ second;
+	return append_zeros(crc, factor) ^ third;
+}
+
+HARDWARE static uint32_t
+update_by_hardware(uint32_t start, const uint8_t *p, size_t len)
+{
+	uint64_t crc = start;
+
+	for (; len >= 3 * LONG; p += 3 * LONG, len -= 3 * LONG)
+		crc = update_three(crc, p, LONG, long_zeros);
+	for (; len >= 3 * SHORT; p += 3 * SHORT, len -= 3 * SHORT)
+		crc = update_three(crc, p, SHORT, short_zeros);
+	for (; len >= 8; p += 8, len -= 8)
+		crc = _mm_crc32_u64(crc, load_64(p));
 	for (; len > 0; p++, len--)
-		crc = __builtin_ia32_crc32qi(crc, *p);
-	return crc;
+		crc = _mm_crc32_u8((uint32_t)crc, *p);
+	return (uint32_t)crc;
+}
+
+static bool
+has_hardware(void)
+{
+	return __builtin_cpu_supports("sse4.2") &&
+	    __builtin_cpu_supports("pclmul");
 }
 #else
 static uint32_t
-update_short(uint32_t crc, const uint8_t *p, size_t len)
+update_by_hardware(uint32_t crc, const uint8_t *p, size_t len)
 {
-	(void)p;
-	(void)len;
-	return crc;
+	return update_by_table(crc, p, len);
+}
+
+static bool
+has_hardware(void)
+{
+	return false;
 }
 #endif
 
-static uint32_t
-update_table(uint32_t crc, const uint8_t *p, size_t len)
+static bool portable_only;
+
+void
+crc32c_portable(bool only)
 {
-	for (; len > 0; p++, len--)
-		crc = table[(crc ^ *p) & 0xff] ^ crc >> 8;
-	return crc;
+	portable_only = only;
+}
+
+uint32_t
+crc32c_update(uint32_t crc, const void *data, size_t len)
+{
+	if (has_hardware() && !portable_only)
+		return ~update_by_hardware(~crc, data, len);
+	return ~update_by_table(~crc, data, len);
 }
 
 uint32_t
 crc32c(const void *data, size_t len)
 {
 	return crc32c_update(0, data, len);
-}
-
-uint32_t
-crc32c_update(uint32_t crc, const void *data, size_t len)
-{
-	const uint8_t *p = data;
-	/* The library takes an int, so very large input goes in parts. */
-	const size_t part_max = 1 << 30;
-
-	pthread_once(&once, init);
-	crc = ~crc;
-	if (len >= LONG_INPUT)
-		pthread_once(&isal_once, load_isal);
-	while (len >= LONG_INPUT && isal_crc != NULL) {
-		size_t part = len < part_max ? len : part_max;
-
-		crc = isal_crc((unsigned char *)(uintptr_t)p, (int)part, crc);
-		p += part;
-		len -= part;
-	}
-	if (has_instruction)
-		return ~update_short(crc, p, len);
-	return ~update_table(crc, p, len);
 }

@@ -6,6 +6,7 @@
  * initial value and final xor all ones.  crc32c("123456789") is 0xE3069283.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -13,5 +14,8 @@
 uint32_t crc32c(const void *data, size_t len);
 /* Go on from the checksum of what came before; start with crc 0. */
 uint32_t crc32c_update(uint32_t crc, const void *data, size_t len);
+
+/* Tests only: do without the processor's instruction, or with it again. */
+void crc32c_portable(bool only);
 
 #endif
