@@ -115,18 +115,20 @@ check-deps:
 
 demo:
 	@tests/deps.sh ensure build demo
-	@$(MAKE) --no-print-directory all
+	@$(PART) all
 	@examples/demo.sh
 
 CLI_TESTS := $(wildcard tests/cli/*.bats)
 SLOW_TESTS := $(wildcard $(SLOW_SETS:%=tests/%/*.bats))
 PROVE = prove -j2 --exec tests/tap
+# Parts are built two at a time, unless make was told how many.
+PART = $(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j2)
 
 # A path below build/san/ runs the same test with the programs in bin/san.
 check:
 	@tests/deps.sh ensure build check
-	@$(MAKE) --no-print-directory all units $(PRELOADS)
-	@$(MAKE) --no-print-directory SAN=1 WERROR=1 all units
+	@$(PART) all units $(PRELOADS)
+	@$(PART) SAN=1 WERROR=1 all units
 	@$(PROVE) tests/lint/run $(UNITS) $(UNIT_SRCS:%.c=build/san/%) \
 	    $(CLI_TESTS) $(CLI_TESTS:%=build/san/%)
 
@@ -135,12 +137,12 @@ CLANG_SAN = CC=clang WERROR=1 SAN=1 BUILD=build/clang-san \
     BIN=build/clang-san/bin
 check-slow:
 	@tests/deps.sh ensure build check slow
-	@$(MAKE) --no-print-directory all units slows
-	@$(MAKE) --no-print-directory WERROR=1 BUILD=build/gcc \
+	@$(PART) all units slows
+	@$(PART) WERROR=1 BUILD=build/gcc \
 	    BIN=build/gcc/bin all units
 	@if command -v clang >/dev/null; then \
-	    $(MAKE) --no-print-directory $(CLANG) all units && \
-	    $(MAKE) --no-print-directory $(CLANG_SAN) all units; \
+	    $(PART) $(CLANG) all units && \
+	    $(PART) $(CLANG_SAN) all units; \
 	    else echo 'skipped: the builds with clang'; fi
 	@$(PROVE) $(UNIT_SRCS:%.c=build/valgrind/%) \
 	    $(if $(shell command -v clang),$(UNIT_SRCS:%.c=build/clang-san/%)) \

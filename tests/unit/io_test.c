@@ -92,7 +92,8 @@ test_stream(void)
 {
 	static uint8_t data[1 << 20];
 	struct sigaction act = {.sa_handler = on_alarm};
-	struct itimerval often = {{0, 5000}, {0, 5000}}, never = {{0, 0}, {0, 0}};
+	struct itimerval often = {{0, 5000}, {0, 5000}},
+			 never = {{0, 0}, {0, 0}};
 	int fds[2], status = 0, rc;
 	pid_t pid;
 
@@ -143,9 +144,17 @@ test_names(void)
 	tap_int(io_rename(dir, "b", "c"), 0, "rename");
 	tap(fstatat(dir, "b", &st, 0) != 0 && holds("c", "one"), "moved");
 	tap_int(io_rename(dir, "b", "e"), ENOENT, "what is not there");
+	tap_int(io_rename_new(dir, "a", "c"), EEXIST, "not over another");
+	tap(holds("c", "one") && holds("a", ""), "both stay");
+	tap_int(io_rename_new(dir, "c", "b"), 0, "to a free name");
+	tap_int(io_rename_new(dir, "b", "c"), 0, "and back");
 	tap_int(io_unlink(dir, "c"), 0, "unlink");
 	tap_int(io_unlink(dir, "c"), ENOENT, "again");
 	tap_int(io_unlink(dir, "d"), EISDIR, "a directory is no file");
+	tap_int(io_mkdir(dir, "d/e", 0755), 0, "one in it");
+	tap_int(io_rmdir(dir, "d"), ENOTEMPTY, "it is not empty");
+	tap_int(io_rmdir(dir, "d/e"), 0, "that one is");
+	tap_int(io_rmdir(dir, "d/e"), ENOENT, "and gone");
 }
 
 static void

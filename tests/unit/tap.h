@@ -6,7 +6,8 @@
  *
  *	int main(void) { tap(cond, "what holds"); ... return tap_done(); }
  *
- * Each tap() is a test; tap_done() prints the plan and returns the exit
+ * Each tap() is a test, told on stdout; why one failed is told on stderr, which
+ * prove(1) lets through.  tap_done() prints the plan and returns the exit
  * status.  Random tests take their numbers from tap_random(), whose seed is
  * printed; TAP_SEED=N in the environment repeats a run.
  */
@@ -29,7 +30,7 @@ static int tap_count, tap_failed;
 #define tap_str(got, want)                                                     \
 	do {                                                                   \
 		if (!tap(strcmp(got, want) == 0, "%s is right", #got))         \
-			printf("# got: %s\n", got);                            \
+			fprintf(stderr, "# got: %s\n", got);                   \
 	} while (0)
 
 /* A test that two integers are equal, which prints them if not. */
@@ -66,7 +67,7 @@ tap_at(const char *file, int line, bool cond, const char *text, const char *fmt,
 	tap_line(cond, fmt, ap);
 	va_end(ap);
 	if (!cond)
-		printf("# %s:%d: %s\n", file, line, text);
+		fprintf(stderr, "# %s:%d: %s\n", file, line, text);
 	return cond;
 }
 
@@ -80,8 +81,8 @@ tap_int_at(const char *file, int line, int64_t got, int64_t want,
 	tap_line(got == want, fmt, ap);
 	va_end(ap);
 	if (got != want)
-		printf("# %s:%d: got %" PRId64 ", want %" PRId64 "\n", file,
-		    line, got, want);
+		fprintf(stderr, "# %s:%d: got %" PRId64 ", want %" PRId64 "\n",
+		    file, line, got, want);
 	return got == want;
 }
 
