@@ -15,7 +15,7 @@
  *	  0    2  version, 1
  *	  2    4  CRC-32C of all bytes from 6 on
  *	  6    4  number of entries
- *	 10       entries of 48 bytes:
+ *	 10       entries of 46 bytes:
  *	  0    8  producer id
  *	  8    2  producer epoch
  *	 10    4  last sequence, -1 none

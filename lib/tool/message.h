@@ -1,0 +1,20 @@
+#ifndef TOOL_MESSAGE_H
+#define TOOL_MESSAGE_H
+
+/*
+ * How programs tell what went wrong: one line, what, where, why.
+ */
+
+#include "base/cli.h"
+#include "base/status.h"
+
+/*
+ * Warn that rc happened to subject, with what f (may be NULL) knows.
+ * Returns the exit status that goes with it.
+ */
+enum cli_exit message_warn(const char *subject, int rc,
+    const struct fault *f);
+/* The exit status that goes with rc. */
+enum cli_exit message_exit(int rc);
+
+#endif

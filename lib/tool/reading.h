@@ -1,0 +1,57 @@
+#ifndef TOOL_READING_H
+#define TOOL_READING_H
+
+/*
+ * What logcat and logtail have in common: the options that choose records and
+ * say how they are printed, and the loop that prints them.  The two programs
+ * differ in what happens when nothing is said.
+ *
+ * Prints and exits like base/cli.h; only programs call it.
+ */
+
+#include <regex.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/cli.h"
+#include "base/parse.h"
+#include "text/form.h"
+
+struct reading {
+	const struct cli_program *program;
+	struct partition_list partitions;	/* -p */
+	struct range range;		/* -o */
+	bool has_range;
+	int64_t since;			/* -S; INT64_MIN none */
+	int64_t until;			/* -U; INT64_MAX none */
+	int64_t count;			/* -c; -1 none */
+	int64_t last;			/* -n; -1 none */
+	bool per_partition;
+	const char *key;		/* -k */
+	bool key_partition;
+	const char *grep;
+	regex_t regex;
+	bool merge;			/* -m */
+	bool uncommitted;
+	bool control;
+	const char *cursor_file;
+	bool skip_corrupt;
+	bool fail_empty;
+	bool follow;			/* -f */
+	bool retry;
+	int64_t idle_ms;		/* -1 none */
+	bool batches;			/* -B */
+	struct form form;		/* how records are printed */
+};
+
+/* Options of both, and those that only logtail has. */
+extern const struct cli_option reading_options[];
+extern const struct cli_option reading_options_tail[];
+
+void reading_init(struct reading *r, const struct cli_program *program);
+/* Take an option of either table. */
+void reading_set(struct reading *r, int id);
+/* Check what was said; then read the operands.  The exit status. */
+int reading_run(struct reading *r, int operands, char **operand);
+
+#endif

@@ -1,0 +1,380 @@
+#include "writer.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/bounds.h"
+#include "base/cli.h"
+#include "base/io.h"
+#include "base/now.h"
+#include "store/batch.h"
+#include "store/partition.h"
+
+enum {
+	REPORTS_MAX = 100000,	/* records between two syncs with --report */
+	TEE_BYTES_MAX = 4 << 20,
+	START_SYNC_BYTES = 8 << 20,	/* device begins to write */
+	DUE_MS = 1000,
+};
+
+/* One partition being written. */
+struct outlet {
+	struct partition *p;	/* NULL until a record goes there */
+	struct batch_builder bb;
+	size_t *reports;	/* whose offsets the batch will give */
+	size_t report_count;
+	size_t report_cap;
+	int64_t unstarted;	/* bytes since partition_sync_start() */
+	bool dirty;		/* appended, not synced */
+};
+
+struct report {
+	int32_t partition;
+	int64_t offset;		/* -1: its batch is not appended yet */
+};
+
+struct writer {
+	const char *path;
+	const struct topic *topic;	/* not owned */
+	struct writer_options o;
+	struct partition_settings settings;
+	struct partitioner partitioner;
+	struct outlet *outlets;	/* one per partition */
+	size_t batch_bytes;
+	int64_t synced_ms;	/* monotonic, of the last sync */
+	bool pending;
+	struct report *reports;
+	size_t report_count;
+	struct buf tee;
+};
+
+int
+writer_open(const char *path, const struct topic *t,
+    const struct writer_options *o, struct writer **out, struct fault *f)
+{
+	struct writer *w = calloc(1, sizeof(*w));
+
+	(void)f;
+	if (w == NULL)
+		return ENOMEM;
+	w->path = path;
+	w->topic = t;
+	w->o = *o;
+	buf_init(&w->tee, TEE_BYTES_MAX + (1 << 20));
+	partition_settings_of(&t->settings, &w->settings);
+	partitioner_init(&w->partitioner, o->partitioner, t->partitions);
+	w->batch_bytes = o->batch_bytes;
+	if ((int64_t)w->batch_bytes > w->settings.message_bytes)
+		w->batch_bytes = (size_t)w->settings.message_bytes;
+	if ((int64_t)w->batch_bytes > w->settings.segment_bytes)
+		w->batch_bytes = (size_t)w->settings.segment_bytes;
+	w->synced_ms = now_mono_ms();
+	w->outlets = calloc((size_t)t->partitions, sizeof(*w->outlets));
+	if (o->report)
+		w->reports = calloc(REPORTS_MAX, sizeof(*w->reports));
+	if (w->outlets == NULL || (o->report && w->reports == NULL)) {
+		writer_close(w);
+		return ENOMEM;
+	}
+	*out = w;
+	return 0;
+}
+
+void
+writer_close(struct writer *w)
+{
+	if (w == NULL)
+		return;
+	for (int32_t i = 0; w->outlets != NULL && i < w->topic->partitions;
+	    i++) {
+		if (w->outlets[i].p == NULL)
+			continue;
+		partition_close(w->outlets[i].p);
+		batch_builder_release(&w->outlets[i].bb);
+		free(w->outlets[i].reports);
+	}
+	free(w->outlets);
+	free(w->reports);
+	buf_release(&w->tee);
+	free(w);
+}
+
+static int
+open_outlet(struct writer *w, int32_t number, struct fault *f)
+{
+	struct outlet *out = &w->outlets[number];
+	enum partition_mode mode = w->o.fsync == WRITER_FSYNC_NONE ||
+	        w->o.fsync == WRITER_FSYNC_INTERVAL ?
+	    PARTITION_WRITE_RELAXED : PARTITION_WRITE;
+	char path[4096];
+
+	if (out->p != NULL)
+		return 0;
+	if (snprintf(path, sizeof(path), "%s/%" PRId32, w->path, number) >=
+	    (int)sizeof(path))
+		return ENAMETOOLONG;
+	batch_builder_init(&out->bb, w->o.codec, w->o.level,
+	    (size_t)w->settings.message_bytes + (1 << 16));
+	return partition_open(path, mode, &w->settings, &out->p, f);
+}
+
+/* The batch just appended begins at base: its records' offsets are known. */
+static void
+fill_reports(struct writer *w, struct outlet *out, int64_t base)
+{
+	for (size_t i = 0; i < out->report_count; i++)
+		w->reports[out->reports[i]].offset = base + (int64_t)i;
+	out->report_count = 0;
+}
+
+static int
+append(struct writer *w, struct outlet *out, uint8_t *data, size_t len,
+    struct fault *f)
+{
+	struct partition_append a = {
+	    .data = data, .len = len, .checked = true, .expect = w->o.expect};
+	int rc = partition_append(out->p, &a, f);
+
+	if (rc != 0)
+		return rc;
+	fill_reports(w, out, a.base_offset);
+	out->dirty = true;
+	out->unstarted += (int64_t)len;
+	if (w->o.fsync == WRITER_FSYNC_ALWAYS)
+		return partition_sync(out->p, f);
+	if (out->unstarted >= START_SYNC_BYTES &&
+	    w->o.fsync == WRITER_FSYNC_BATCH) {
+		partition_sync_start(out->p);
+		out->unstarted = 0;
+	}
+	return 0;
+}
+
+static int
+flush_outlet(struct writer *w, struct outlet *out, struct fault *f)
+{
+	const uint8_t *data;
+	size_t len;
+	int rc;
+
+	if (out->p == NULL || out->bb.count == 0)
+		return 0;
+	rc = batch_builder_finish(&out->bb, &data, &len);
+	if (rc != 0)
+		return rc;
+	return append(w, out, (uint8_t *)(uintptr_t)data, len, f);
+}
+
+/* Remember that the next report is for a record of this partition. */
+static int
+note_report(struct writer *w, struct outlet *out, int32_t number)
+{
+	if (out->report_count == out->report_cap) {
+		size_t cap = out->report_cap == 0 ? 256 : out->report_cap * 2;
+		size_t *reports = reallocarray(out->reports, cap,
+		    sizeof(*reports));
+
+		if (reports == NULL)
+			return ENOMEM;
+		out->reports = reports;
+		out->report_cap = cap;
+	}
+	out->reports[out->report_count++] = w->report_count;
+	w->reports[w->report_count++] = (struct report){number, -1};
+	return 0;
+}
+
+static int
+choose_partition(struct writer *w, const struct record *rec,
+    int32_t *partition)
+{
+	size_t len = (rec->key.len > 0 ? (size_t)rec->key.len : 0) +
+	    (rec->value.len > 0 ? (size_t)rec->value.len : 0);
+
+	if (w->o.partition >= 0)
+		*partition = w->o.partition;
+	if (*partition >= 0)
+		return *partition < w->topic->partitions ? 0 : ERANGE;
+	if (w->topic->partitions == 1) {
+		*partition = 0;
+		return 0;
+	}
+	return partitioner_next(&w->partitioner, rec->key, len, partition);
+}
+
+/* A record that no batch may be large enough for. */
+static bool
+is_too_big(const struct writer *w, const struct record *rec)
+{
+	int64_t size = (int64_t)record_size(rec, 0, 0) + BATCH_HEADER_LEN;
+
+	return size > w->settings.message_bytes || size > w->o.record_bytes;
+}
+
+int
+writer_add(struct writer *w, const struct record *rec, int32_t partition,
+    struct fault *f)
+{
+	struct outlet *out;
+	int rc = choose_partition(w, rec, &partition);
+
+	if (rc == 0 && is_too_big(w, rec))
+		rc = STATUS_TOO_BIG;
+	if (rc == 0)
+		rc = open_outlet(w, partition, f);
+	if (rc != 0)
+		return rc;
+	out = &w->outlets[partition];
+	if (out->bb.count > 0 &&
+	    !batch_builder_fits(&out->bb, rec, w->batch_bytes)) {
+		rc = w->o.expect >= 0 ? EMSGSIZE : flush_outlet(w, out, f);
+		if (rc != 0)
+			return rc;
+	}
+	rc = batch_builder_add(&out->bb, rec);
+	if (rc == ERANGE) {
+		/* Too far in time from the batch's first record. */
+		rc = flush_outlet(w, out, f);
+		if (rc == 0)
+			rc = batch_builder_add(&out->bb, rec);
+	}
+	if (rc == 0 && w->o.report)
+		rc = note_report(w, out, partition);
+	w->pending = true;
+	if (rc == 0 && w->o.report && w->report_count == REPORTS_MAX)
+		rc = writer_sync(w, f);
+	return rc;
+}
+
+int
+writer_add_batch(struct writer *w, uint8_t *data, size_t len,
+    int32_t partition, struct fault *f)
+{
+	struct outlet *out;
+	struct batch b;
+	int rc = open_outlet(w, partition, f);
+
+	if (rc == 0)
+		rc = batch_decode(data, len, &b, NULL);
+	if (rc != 0)
+		return rc;
+	out = &w->outlets[partition];
+	rc = flush_outlet(w, out, f);
+	for (int32_t i = 0; rc == 0 && w->o.report && i < b.record_count;
+	    i++) {
+		/* The reports of a batch go out together. */
+		if (w->report_count == REPORTS_MAX)
+			return EMSGSIZE;
+		rc = note_report(w, out, partition);
+	}
+	if (rc == 0)
+		rc = append(w, out, data, len, f);
+	w->pending = true;
+	return rc;
+}
+
+int
+writer_tee(struct writer *w, const uint8_t *data, size_t len,
+    struct fault *f)
+{
+	int rc = 0;
+
+	if (w->tee.len > 0 && w->tee.len + len > TEE_BYTES_MAX)
+		rc = writer_sync(w, f);
+	if (rc == 0)
+		rc = buf_add(&w->tee, data, len);
+	w->pending = true;
+	return rc;
+}
+
+int
+writer_flush(struct writer *w, struct fault *f)
+{
+	int rc = 0;
+
+	for (int32_t i = 0; rc == 0 && i < w->topic->partitions; i++)
+		rc = flush_outlet(w, &w->outlets[i], f);
+	return rc;
+}
+
+/* Everything reported is as durable as was asked for: say so. */
+static int
+let_go(struct writer *w)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < w->report_count; i++)
+		printf("%s\t%" PRId32 "\t%" PRId64 "\n", w->topic->name,
+		    w->reports[i].partition, w->reports[i].offset);
+	w->report_count = 0;
+	if (w->o.report && fflush(stdout) != 0)
+		return EPIPE;
+	if (w->tee.len > 0)
+		rc = io_write_full(STDOUT_FILENO, w->tee.data, w->tee.len);
+	w->tee.len = 0;
+	return rc;
+}
+
+int
+writer_sync(struct writer *w, struct fault *f)
+{
+	int rc = writer_flush(w, f);
+
+	for (int32_t i = 0; rc == 0 && i < w->topic->partitions; i++) {
+		struct outlet *out = &w->outlets[i];
+
+		if (!out->dirty)
+			continue;
+		if (w->o.fsync != WRITER_FSYNC_NONE)
+			rc = partition_sync(out->p, f);
+		out->dirty = rc != 0;
+		out->unstarted = 0;
+	}
+	w->synced_ms = now_mono_ms();
+	if (rc == 0)
+		rc = let_go(w);
+	if (rc == 0)
+		w->pending = false;
+	return rc;
+}
+
+int
+writer_sync_if_due(struct writer *w, struct fault *f)
+{
+	int64_t due_ms = DUE_MS;
+
+	if (!w->pending || w->o.expect >= 0)
+		return 0;
+	if (w->o.fsync == WRITER_FSYNC_INTERVAL)
+		due_ms = w->o.fsync_ms;
+	if (now_mono_ms() - w->synced_ms < due_ms)
+		return 0;
+	return writer_sync(w, f);
+}
+
+bool
+writer_is_pending(const struct writer *w)
+{
+	return w->pending;
+}
+
+void
+writer_warn_cuts(struct writer *w)
+{
+	struct partition_cut cut;
+
+	for (int32_t i = 0; i < w->topic->partitions; i++) {
+		if (w->outlets[i].p == NULL)
+			continue;
+		partition_take_cut(w->outlets[i].p, &cut);
+		if (cut.len > 0)
+			cli_warn("%s/%d: %lld bytes behind offset %lld were "
+			    "no whole batch: moved to %s/%d/lost+found/%s",
+			    w->path, (int)i, (long long)cut.len,
+			    (long long)cut.offset, w->path, (int)i,
+			    cut.saved);
+	}
+}
