@@ -119,7 +119,9 @@ watch_wait(struct watch *w, int timeout_ms, int fd, bool *changed)
 	n = poll(fds, 2, timeout_ms);
 	if (n < 0)
 		return errno;
-	*changed = n == 0 || w->fd < 0 || fds[1].revents != 0;
+	if (fds[1].revents != 0)
+		return EPIPE;
+	*changed = n == 0 || w->fd < 0;
 	if (fds[0].revents != 0)
 		*changed = drain(w->fd) || *changed;
 	return 0;

@@ -25,10 +25,10 @@ void watch_close(struct watch *w);
  */
 int watch_add(struct watch *w, const char *path);
 /*
- * Wait until something may have changed since the last return, timeout_ms has
- * passed, or fd (-1: none) can be read or was closed at its other end (a
- * pipe that nobody reads any more).  *changed: look again.
- * EINTR if a signal came.
+ * Wait until something may have changed since the last return, or timeout_ms
+ * has passed (-1: none).  *changed: look again.
+ * EPIPE: fd (-1: none) is a pipe or socket whose other end has gone.  EINTR:
+ * a signal came.
  */
 int watch_wait(struct watch *w, int timeout_ms, int fd, bool *changed);
 /* Is it polling? */

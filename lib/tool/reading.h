@@ -9,28 +9,25 @@
  * Prints and exits like base/cli.h; only programs call it.
  */
 
-#include <regex.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "base/cli.h"
-#include "base/parse.h"
 #include "text/form.h"
 
+/* What was said; NULL and -1: nothing. */
 struct reading {
 	const struct cli_program *program;
-	struct partition_list partitions;	/* -p */
-	struct range range;		/* -o */
-	bool has_range;
-	int64_t since;			/* -S; INT64_MIN none */
-	int64_t until;			/* -U; INT64_MAX none */
-	int64_t count;			/* -c; -1 none */
-	int64_t last;			/* -n; -1 none */
+	const char *partitions;		/* -p */
+	const char *range;		/* -o */
+	const char *since;		/* -S */
+	const char *until;		/* -U */
+	int64_t count;			/* -c */
+	int64_t last;			/* -n */
 	bool per_partition;
 	const char *key;		/* -k */
 	bool key_partition;
 	const char *grep;
-	regex_t regex;
 	bool merge;			/* -m */
 	bool uncommitted;
 	bool control;
@@ -39,19 +36,22 @@ struct reading {
 	bool fail_empty;
 	bool follow;			/* -f */
 	bool retry;
-	int64_t idle_ms;		/* -1 none */
+	int64_t idle_ms;
 	bool batches;			/* -B */
+	bool null_marked;		/* -Z or --null-string */
+	int forms;			/* of -K -J -F -B */
+	bool delimited;			/* -D or -0 */
 	struct form form;		/* how records are printed */
 };
 
-/* Options of both, and those that only logtail has. */
+/* Options of both programs, and those that only logtail has. */
 extern const struct cli_option reading_options[];
 extern const struct cli_option reading_options_tail[];
 
 void reading_init(struct reading *r, const struct cli_program *program);
 /* Take an option of either table. */
 void reading_set(struct reading *r, int id);
-/* Check what was said; then read the operands.  The exit status. */
+/* Check what was said, then read the operands.  The exit status. */
 int reading_run(struct reading *r, int operands, char **operand);
 
 #endif

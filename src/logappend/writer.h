@@ -17,6 +17,7 @@
 #include "base/status.h"
 #include "store/codec.h"
 #include "store/partitioner.h"
+#include "store/record.h"
 #include "store/topic.h"
 
 enum writer_fsync {

@@ -1,0 +1,38 @@
+#ifndef TOOL_CURSOR_H
+#define TOOL_CURSOR_H
+
+/*
+ * A cursor file: how far a reader has come, a line per partition,
+ *
+ *	TOPIC PARTITION OFFSET
+ *
+ * where OFFSET is that of the next record.  It is replaced as a whole, and
+ * durably.  Lines of other topics stay.
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct cursor_entry {
+	char *topic;
+	int32_t partition;
+	int64_t offset;
+};
+
+struct cursor {
+	struct cursor_entry *entries;	/* owned */
+	size_t count;
+};
+
+void cursor_init(struct cursor *c);
+void cursor_release(struct cursor *c);
+/* A missing file is an empty one.  STATUS_SYNTAX: not a cursor file. */
+int cursor_read(struct cursor *c, const char *path);
+int cursor_write(const struct cursor *c, const char *path);
+/* The stored offset, -1 if there is none. */
+int64_t cursor_get(const struct cursor *c, const char *topic,
+    int32_t partition);
+int cursor_set(struct cursor *c, const char *topic, int32_t partition,
+    int64_t offset);
+
+#endif
