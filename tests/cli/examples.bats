@@ -61,6 +61,27 @@ run_page() {
 	run_page logcreate.1
 }
 
+@test "examples of logappend(1)" {
+	run_page logappend.1
+}
+
+@test "examples of logcat(1)" {
+	run_page logcat.1
+}
+
+@test "examples of logtail(1)" {
+	run_page logtail.1
+}
+
+@test "examples of logkit(1)" {
+	run_page logkit.1
+}
+
+@test "examples of logkit(7)" {
+	need jq
+	run_page logkit.7
+}
+
 @test "every page with examples is tested here" {
 	local page
 	for page in "$ROOT"/man/*.[1-8]; do
@@ -86,12 +107,29 @@ run_page() {
 	done
 }
 
+# The list of programs in logkit(7) has the programs that are built, and the
+# phrase of each page.
+@test "logkit(7) lists every program with its phrase" {
+	local page
+	need mandoc
+	mandoc -T ascii "$ROOT/man/logkit.7" | sed 's/.\x08//g' |
+		sed -nE '/^PROGRAMS$/,/^[A-Z]/ s/^     (log[a-z]+)\(1\) +/\1 - /p' |
+		sort >listed
+	for page in "$ROOT"/man/*.1; do
+		mandoc -T ascii "$page" | sed 's/.\x08//g' |
+			sed -n '/^NAME$/,/^$/ s/^     //p'
+	done | sort >pages
+	same "$(cat listed)" "$(cat pages)"
+	same "$(cut -d ' ' -f 1 listed)" \
+	    "$(cd "$LOGKIT_BIN" && printf '%s\n' log* | sort)"
+}
+
 # What logcreate(1) says of settings is what the table in the source has.
 @test "logcreate(1) lists every setting with its default" {
 	local name value want
 	need mandoc
 	mandoc -T ascii "$ROOT/man/logcreate.1" | sed 's/.\x08//g' |
-		sed -nE '/^SETTINGS$/,/^[A-Z]/ s/^     ([a-z.]+) \((.*)\)$/\1 \2/p' \
+		sed -nE '/^SETTINGS$/,/^[A-Z]/ s/^     ([a-z0-9.]+) \((.*)\)$/\1 \2/p' \
 		    >settings
 	same "$(cut -d ' ' -f 1 settings)" "$(setting_names)"
 	logcreate plain
@@ -106,6 +144,6 @@ run_page() {
 }
 
 setting_names() {
-	sed -nE 's/^    \[PROPERTIES_[A-Z_]+\] = \{"([a-z.]+)".*/\1/p' \
+	sed -nE 's/^    \[PROPERTIES_[A-Z0-9_]+\] = \{"([a-z0-9.]+)".*/\1/p' \
 	    "$ROOT/lib/store/properties.c"
 }
