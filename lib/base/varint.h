@@ -21,9 +21,13 @@ static inline size_t
 varint_len(int64_t v)
 {
 	uint64_t u = ((uint64_t)v << 1) ^ (uint64_t)(v >> 63);
-	size_t bits = 64 - (size_t)__builtin_clzll(u | 1);
 
-	return (bits + 6) / 7;
+	/* Nearly all are this small. */
+	if (u < 0x80)
+		return 1;
+	if (u < 0x4000)
+		return 2;
+	return (64 - (size_t)__builtin_clzll(u) + 6) / 7;
 }
 
 /* Write v at p, which has room; returns the byte after it. */

@@ -274,8 +274,11 @@ bool
 batch_builder_fits(const struct batch_builder *bb, const struct record *r,
     size_t limit)
 {
-	int64_t delta = bb->count == 0 ? 0 : r->timestamp - bb->base_timestamp;
+	int64_t base = bb->count == 0 ? r->timestamp : bb->base_timestamp;
+	int64_t delta;
 
+	if (__builtin_sub_overflow(r->timestamp, base, &delta))
+		return false;
 	return batch_builder_size(bb) + record_size(r, delta, bb->next_delta) <=
 	    limit;
 }
@@ -293,7 +296,8 @@ batch_builder_add_at(struct batch_builder *bb, const struct record *r,
 	int64_t base = bb->count == 0 ? r->timestamp : bb->base_timestamp;
 	int64_t timestamp_delta;
 	size_t head = bb->count == 0 ? BATCH_HEADER_LEN : 0;
-	size_t size;
+	size_t size = record_size_max(r);
+	uint8_t *at;
 	int rc;
 
 	/* The distance of two extreme timestamps does not fit the format. */
@@ -303,14 +307,16 @@ batch_builder_add_at(struct batch_builder *bb, const struct record *r,
 	assert(bb->count == 0 || offset_delta >= bb->next_delta);
 	if (bb->count == 0)
 		bb->raw.len = 0;
-	size = record_size(r, timestamp_delta, offset_delta);
+	/* Room by the bound; by the size itself only near the maximum. */
+	if (head + size > bb->raw.max - bb->raw.len)
+		size = record_size(r, timestamp_delta, offset_delta);
 	rc = buf_reserve(&bb->raw, head + size);
 	if (rc != 0)
 		return rc;
 	bb->raw.len += head;
-	record_encode(bb->raw.data + bb->raw.len, r, timestamp_delta,
+	at = record_encode(bb->raw.data + bb->raw.len, r, timestamp_delta,
 	    offset_delta);
-	bb->raw.len += size;
+	bb->raw.len = (size_t)(at - bb->raw.data);
 	bb->base_timestamp = base;
 	if (bb->count == 0 || r->timestamp > bb->max_timestamp)
 		bb->max_timestamp = r->timestamp;

@@ -30,7 +30,7 @@ _Static_assert(ENTRY_TXN_OFFSET + 8 == (int)SNAPSHOT_ENTRY_LEN, "entry layout");
 
 /* One batch that a retry may repeat. */
 struct sent {
-	int32_t first_sequence;	/* -1: not known (from a snapshot of a gap) */
+	int32_t first_sequence;
 	int32_t last_sequence;
 	int64_t base_offset;
 	int64_t last_offset;
@@ -48,6 +48,8 @@ struct producer {
 
 struct producer_table {
 	int64_t next_offset;
+	size_t open;		/* producers in a transaction */
+	int64_t first_open;	/* smallest txn_offset of those, -1 none */
 	struct producer *items;	/* ascending by id */
 	size_t count;
 	size_t cap;
@@ -57,7 +59,10 @@ int
 producer_new(struct producer_table **out)
 {
 	*out = calloc(1, sizeof(**out));
-	return *out == NULL ? ENOMEM : 0;
+	if (*out == NULL)
+		return ENOMEM;
+	producer_clear(*out);
+	return 0;
 }
 
 void
@@ -74,6 +79,8 @@ producer_clear(struct producer_table *t)
 {
 	t->count = 0;
 	t->next_offset = 0;
+	t->open = 0;
+	t->first_open = -1;
 }
 
 size_t
@@ -134,8 +141,8 @@ find_or_add(struct producer_table *t, int64_t id, struct producer **out)
 		return STATUS_TOO_BIG;
 	if (t->count == t->cap) {
 		size_t cap = t->cap == 0 ? 16 : t->cap * 2;
-		struct producer *items = reallocarray(t->items, cap,
-		    sizeof(*items));
+		struct producer *items =
+		    reallocarray(t->items, cap, sizeof(*items));
 
 		if (items == NULL)
 			return ENOMEM;
@@ -145,8 +152,11 @@ find_or_add(struct producer_table *t, int64_t id, struct producer **out)
 	memmove(&t->items[i + 1], &t->items[i],
 	    (t->count - i) * sizeof(*t->items));
 	t->count++;
-	t->items[i] = (struct producer){.id = id, .epoch = -1,
-	    .coordinator_epoch = -1, .timestamp = -1, .txn_offset = -1};
+	t->items[i] = (struct producer){.id = id,
+	    .epoch = -1,
+	    .coordinator_epoch = -1,
+	    .timestamp = -1,
+	    .txn_offset = -1};
 	*out = &t->items[i];
 	return 0;
 }
@@ -173,11 +183,16 @@ producer_check(const struct producer_table *t, const struct batch *b,
 
 	if (b->producer_id < 0 || (b->attributes & BATCH_CONTROL) != 0)
 		return 0;
+	if (b->base_sequence < 0)
+		return STATUS_SEQUENCE;
 	p = find(t, b->producer_id);
 	if (p == NULL)
 		return 0;
 	if (b->producer_epoch < p->epoch)
 		return STATUS_FENCED;
+	/* Kafka's snapshots may name a producer of which all is gone. */
+	if (p->epoch < 0)
+		return 0;
 	if (b->producer_epoch > p->epoch)
 		return b->base_sequence == 0 ? 0 : STATUS_SEQUENCE;
 	for (int i = 0; i < p->count; i++) {
@@ -196,36 +211,81 @@ producer_check(const struct producer_table *t, const struct batch *b,
 	return 0;
 }
 
+static void
+open_transaction(struct producer_table *t, struct producer *p, int64_t offset)
+{
+	p->txn_offset = offset;
+	t->open++;
+	if (t->first_open < 0 || offset < t->first_open)
+		t->first_open = offset;
+}
+
+/* Only the end of the oldest transaction makes for a search. */
+static void
+close_transaction(struct producer_table *t, struct producer *p)
+{
+	int64_t offset = p->txn_offset;
+
+	if (offset < 0)
+		return;
+	p->txn_offset = -1;
+	t->open--;
+	if (offset != t->first_open)
+		return;
+	t->first_open = -1;
+	for (size_t i = 0, left = t->open; left > 0; i++) {
+		offset = t->items[i].txn_offset;
+		if (offset < 0)
+			continue;
+		if (t->first_open < 0 || offset < t->first_open)
+			t->first_open = offset;
+		left--;
+	}
+}
+
+static void
+set_epoch(struct producer *p, int16_t epoch)
+{
+	if (epoch != p->epoch)
+		p->count = 0;
+	p->epoch = epoch;
+}
+
 static int
-apply_marker(struct producer *p, const uint8_t *data, const struct batch *b,
-    struct aborted *aborted, bool *has_aborted)
+apply_marker(struct producer_table *t, const uint8_t *data,
+    const struct batch *b, struct aborted *aborted, bool *has_aborted)
 {
 	enum batch_control type;
 	int32_t coordinator_epoch = -1;
+	struct producer *p;
 	int rc = batch_control_type(data, b, &type, &coordinator_epoch);
 
 	if (rc != 0 || type == BATCH_CONTROL_OTHER)
 		return rc;
+	rc = find_or_add(t, b->producer_id, &p);
+	if (rc != 0)
+		return rc;
 	if (type == BATCH_CONTROL_ABORT && p->txn_offset >= 0) {
-		*aborted = (struct aborted){p->id, p->txn_offset,
-		    b->base_offset, -1};
+		*aborted =
+		    (struct aborted){p->id, p->txn_offset, b->base_offset, -1};
 		*has_aborted = true;
 	}
-	if (b->producer_epoch > p->epoch)
-		p->count = 0;
-	p->epoch = b->producer_epoch;
+	set_epoch(p, b->producer_epoch);
 	p->coordinator_epoch = coordinator_epoch;
 	p->timestamp = b->max_timestamp;
-	p->txn_offset = -1;
+	close_transaction(t, p);
 	return 0;
 }
 
-static void
-apply_data(struct producer *p, const struct batch *b)
+static int
+apply_data(struct producer_table *t, const struct batch *b)
 {
-	if (b->producer_epoch != p->epoch)
-		p->count = 0;
-	p->epoch = b->producer_epoch;
+	struct producer *p;
+	int rc = find_or_add(t, b->producer_id, &p);
+
+	if (rc != 0)
+		return rc;
+	set_epoch(p, b->producer_epoch);
 	if (p->count == PRODUCER_WINDOW) {
 		memmove(p->window, p->window + 1,
 		    (PRODUCER_WINDOW - 1) * sizeof(p->window[0]));
@@ -235,26 +295,23 @@ apply_data(struct producer *p, const struct batch *b)
 	    last_sequence(b), b->base_offset, b->last_offset};
 	p->timestamp = b->max_timestamp;
 	if ((b->attributes & BATCH_TRANSACTIONAL) != 0 && p->txn_offset < 0)
-		p->txn_offset = b->base_offset;
+		open_transaction(t, p, b->base_offset);
+	return 0;
 }
 
 int
 producer_apply(struct producer_table *t, const uint8_t *p,
     const struct batch *b, struct aborted *aborted, bool *has_aborted)
 {
-	struct producer *producer;
-	int rc;
+	int rc = 0;
 
 	*has_aborted = false;
 	if (b->producer_id >= 0) {
-		rc = find_or_add(t, b->producer_id, &producer);
-		if (rc != 0)
-			return rc;
+		/* A marker that compaction has emptied says nothing. */
 		if ((b->attributes & BATCH_CONTROL) == 0)
-			apply_data(producer, b);
+			rc = apply_data(t, b);
 		else if (b->record_count > 0)
-			rc = apply_marker(producer, p, b, aborted,
-			    has_aborted);
+			rc = apply_marker(t, p, b, aborted, has_aborted);
 		if (rc != 0)
 			return rc;
 	}
@@ -265,15 +322,7 @@ producer_apply(struct producer_table *t, const uint8_t *p,
 int64_t
 producer_unstable_offset(const struct producer_table *t)
 {
-	int64_t first = -1;
-
-	for (size_t i = 0; i < t->count; i++) {
-		int64_t offset = t->items[i].txn_offset;
-
-		if (offset >= 0 && (first < 0 || offset < first))
-			first = offset;
-	}
-	return first;
+	return t->first_open;
 }
 
 void
@@ -292,8 +341,8 @@ static void
 encode_entry(const struct producer *p, uint8_t *at)
 {
 	struct sent none = {-1, -1, -1, -1};
-	const struct sent *last = p->count > 0 ? &p->window[p->count - 1] :
-	    &none;
+	const struct sent *last =
+	    p->count > 0 ? &p->window[p->count - 1] : &none;
 
 	buf_put_64(at + ENTRY_ID, (uint64_t)p->id);
 	buf_put_16(at + ENTRY_EPOCH, (uint16_t)p->epoch);
@@ -307,37 +356,46 @@ encode_entry(const struct producer *p, uint8_t *at)
 	buf_put_64(at + ENTRY_TXN_OFFSET, (uint64_t)p->txn_offset);
 }
 
+/* Each producer comes once, and all it did lies below the snapshot's offset. */
 static int
-decode_entry(struct producer_table *t, const uint8_t *at)
+decode_entry(struct producer_table *t, const uint8_t *at, int64_t offset)
 {
 	int64_t id = (int64_t)buf_get_64(at + ENTRY_ID);
+	int16_t epoch = (int16_t)buf_get_16(at + ENTRY_EPOCH);
 	int64_t last_offset = (int64_t)buf_get_64(at + ENTRY_LAST_OFFSET);
 	int32_t sequence = (int32_t)buf_get_32(at + ENTRY_LAST_SEQUENCE);
 	int32_t delta = (int32_t)buf_get_32(at + ENTRY_OFFSET_DELTA);
+	int64_t txn_offset = (int64_t)buf_get_64(at + ENTRY_TXN_OFFSET);
+	size_t count = t->count;
 	struct producer *p;
 	int rc;
 
-	if (id < 0 || last_offset < -1 || delta < 0 || sequence < -1)
+	if (id < 0 || epoch < -1 || sequence < -1 || delta < 0 ||
+	    last_offset < -1 || last_offset >= offset ||
+	    (last_offset >= 0 && last_offset < delta) || txn_offset < -1 ||
+	    txn_offset >= offset)
 		return STATUS_CORRUPT;
 	rc = find_or_add(t, id, &p);
 	if (rc != 0)
 		return rc;
-	p->epoch = (int16_t)buf_get_16(at + ENTRY_EPOCH);
+	if (t->count == count)
+		return STATUS_CORRUPT;
+	p->epoch = epoch;
 	p->timestamp = (int64_t)buf_get_64(at + ENTRY_TIMESTAMP);
 	p->coordinator_epoch =
 	    (int32_t)buf_get_32(at + ENTRY_COORDINATOR_EPOCH);
-	p->txn_offset = (int64_t)buf_get_64(at + ENTRY_TXN_OFFSET);
-	p->count = 0;
 	if (last_offset >= 0 && sequence >= 0)
-		p->window[p->count++] = (struct sent){
-		    sequence_after(sequence, -(int64_t)delta), sequence,
-		    last_offset - delta, last_offset};
+		p->window[p->count++] =
+		    (struct sent){sequence_after(sequence, -(int64_t)delta),
+			sequence, last_offset - delta, last_offset};
+	if (txn_offset >= 0)
+		open_transaction(t, p, txn_offset);
 	return 0;
 }
 
 static int
 decode_snapshot(struct producer_table *t, const uint8_t *p, size_t len,
-    const char **what)
+    int64_t offset, const char **what)
 {
 	uint32_t count;
 	int rc = 0;
@@ -360,7 +418,8 @@ decode_snapshot(struct producer_table *t, const uint8_t *p, size_t len,
 	*what = "an entry makes no sense";
 	for (uint32_t i = 0; rc == 0 && i < count; i++)
 		rc = decode_entry(t,
-		    p + SNAPSHOT_ENTRIES + (size_t)i * SNAPSHOT_ENTRY_LEN);
+		    p + SNAPSHOT_ENTRIES + (size_t)i * SNAPSHOT_ENTRY_LEN,
+		    offset);
 	return rc;
 }
 
@@ -368,8 +427,8 @@ int
 producer_read_snapshot(struct producer_table *t, int dirfd, int64_t offset,
     struct fault *f)
 {
-	const size_t max = SNAPSHOT_ENTRIES +
-	    (size_t)PRODUCERS_MAX * SNAPSHOT_ENTRY_LEN;
+	const size_t max =
+	    SNAPSHOT_ENTRIES + (size_t)PRODUCERS_MAX * SNAPSHOT_ENTRY_LEN;
 	char name[SEGMENT_NAME_LEN];
 	const char *what = NULL;
 	struct buf b;
@@ -380,7 +439,7 @@ producer_read_snapshot(struct producer_table *t, int dirfd, int64_t offset,
 	segment_name(name, offset, ".snapshot");
 	rc = io_read_file(dirfd, name, max, &b);
 	if (rc == 0)
-		rc = decode_snapshot(t, b.data, b.len, &what);
+		rc = decode_snapshot(t, b.data, b.len, offset, &what);
 	buf_release(&b);
 	if (rc != 0) {
 		producer_clear(t);
@@ -391,8 +450,8 @@ producer_read_snapshot(struct producer_table *t, int dirfd, int64_t offset,
 }
 
 int
-producer_write_snapshot(const struct producer_table *t, int dirfd,
-    mode_t mode, gid_t gid)
+producer_write_snapshot(const struct producer_table *t, int dirfd, mode_t mode,
+    gid_t gid)
 {
 	size_t len = SNAPSHOT_ENTRIES + t->count * SNAPSHOT_ENTRY_LEN;
 	char name[SEGMENT_NAME_LEN];

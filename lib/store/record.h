@@ -49,10 +49,18 @@ struct record_headers {
 
 /*
  * Bytes that r takes inside a batch when encoded with these deltas, the
- * leading length included.
+ * leading length included; and a bound on it that costs nothing.
  */
 size_t record_size(const struct record *r, int64_t timestamp_delta,
     int32_t offset_delta);
+enum { RECORD_OVERHEAD_MAX = 41 };	/* length, attributes, 2 + 2 + 1 varints */
+static inline size_t
+record_size_max(const struct record *r)
+{
+	return RECORD_OVERHEAD_MAX +
+	    (r->key.len > 0 ? (size_t)r->key.len : 0) +
+	    (r->value.len > 0 ? (size_t)r->value.len : 0) + r->headers_len;
+}
 /* Write r at p, which has record_size() bytes; returns the byte after it. */
 uint8_t *record_encode(uint8_t *p, const struct record *r,
     int64_t timestamp_delta, int32_t offset_delta);

@@ -39,8 +39,8 @@ txnindex_list_add(struct aborted_list *l, const struct aborted *a)
 		return STATUS_TOO_BIG;
 	if (l->count == l->cap) {
 		size_t cap = l->cap == 0 ? 32 : l->cap * 2;
-		struct aborted *items = reallocarray(l->items, cap,
-		    sizeof(*items));
+		struct aborted *items =
+		    reallocarray(l->items, cap, sizeof(*items));
 
 		if (items == NULL)
 			return ENOMEM;
@@ -86,7 +86,8 @@ txnindex_decode(const uint8_t in[TXNINDEX_ENTRY_LEN], struct aborted *out)
 	};
 
 	if (buf_get_16(in + ENTRY_VERSION) != 0 || a.producer_id < 0 ||
-	    a.first_offset < 0 || a.last_offset < a.first_offset)
+	    a.first_offset < 0 || a.last_offset <= a.first_offset ||
+	    a.last_stable < 0)
 		return STATUS_CORRUPT;
 	*out = a;
 	return 0;
@@ -96,16 +97,24 @@ txnindex_decode(const uint8_t in[TXNINDEX_ENTRY_LEN], struct aborted *out)
 static int
 read_entries(int fd, int64_t size, int64_t from, struct aborted_list *l)
 {
-	uint8_t p[TXNINDEX_ENTRY_LEN];
+	uint8_t block[128 * TXNINDEX_ENTRY_LEN];
 	struct aborted a;
+	int64_t pos = 0;
 	int rc = 0;
 
-	for (int64_t pos = 0; rc == 0 && pos < size; pos += TXNINDEX_ENTRY_LEN) {
-		rc = io_pread_full(fd, p, sizeof(p), pos);
-		if (rc == 0)
-			rc = txnindex_decode(p, &a);
-		if (rc == 0 && a.last_offset >= from)
-			rc = txnindex_list_add(l, &a);
+	while (rc == 0 && pos < size) {
+		size_t len = sizeof(block);
+
+		if (size - pos < (int64_t)len)
+			len = (size_t)(size - pos);
+		rc = io_pread_full(fd, block, len, pos);
+		for (size_t i = 0; rc == 0 && i < len;
+		     i += TXNINDEX_ENTRY_LEN) {
+			rc = txnindex_decode(block + i, &a);
+			if (rc == 0 && a.last_offset >= from)
+				rc = txnindex_list_add(l, &a);
+		}
+		pos += (int64_t)len;
 	}
 	return rc;
 }
@@ -141,8 +150,8 @@ txnindex_read(int dirfd, int64_t base, int64_t from, struct aborted_list *l,
 }
 
 int
-txnindex_append(int dirfd, int64_t base, int32_t count,
-    const struct aborted *a, mode_t mode, gid_t gid)
+txnindex_append(int dirfd, int64_t base, int32_t count, const struct aborted *a,
+    mode_t mode, gid_t gid)
 {
 	char name[SEGMENT_NAME_LEN];
 	uint8_t p[TXNINDEX_ENTRY_LEN];

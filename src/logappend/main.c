@@ -46,7 +46,7 @@ enum {
 };
 
 enum {
-	READ_BYTES = 1 << 20,
+	READ_BYTES = 256 << 10,
 	PIPE_BYTES = 1 << 20,
 	BATCH_BYTES = 256 << 10,
 };

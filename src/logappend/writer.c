@@ -145,8 +145,7 @@ append(struct writer *w, struct outlet *out, uint8_t *data, size_t len,
 	out->unstarted += (int64_t)len;
 	if (w->o.fsync == WRITER_FSYNC_ALWAYS)
 		return partition_sync(out->p, f);
-	if (out->unstarted >= START_SYNC_BYTES &&
-	    w->o.fsync == WRITER_FSYNC_BATCH) {
+	if (out->unstarted >= START_SYNC_BYTES) {
 		partition_sync_start(out->p);
 		out->unstarted = 0;
 	}
@@ -209,8 +208,11 @@ choose_partition(struct writer *w, const struct record *rec,
 static bool
 is_too_big(const struct writer *w, const struct record *rec)
 {
-	int64_t size = (int64_t)record_size(rec, 0, 0) + BATCH_HEADER_LEN;
+	int64_t size = (int64_t)record_size_max(rec) + BATCH_HEADER_LEN;
 
+	if (size <= w->settings.message_bytes && size <= w->o.record_bytes)
+		return false;
+	size = (int64_t)record_size(rec, 0, 0) + BATCH_HEADER_LEN;
 	return size > w->settings.message_bytes || size > w->o.record_bytes;
 }
 
