@@ -22,8 +22,8 @@ base64_encode(struct buf *out, const uint8_t *data, size_t len)
 	for (i = 0; i + 3 <= len; i += 3) {
 		*p++ = (uint8_t)alphabet[data[i] >> 2];
 		*p++ = (uint8_t)alphabet[(data[i] & 3) << 4 | data[i + 1] >> 4];
-		*p++ = (uint8_t)alphabet[(data[i + 1] & 15) << 2 |
-		    data[i + 2] >> 6];
+		*p++ = (uint8_t)
+		    alphabet[(data[i + 1] & 15) << 2 | data[i + 2] >> 6];
 		*p++ = (uint8_t)alphabet[data[i + 2] & 63];
 	}
 	if (left > 0) {
