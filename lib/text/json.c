@@ -15,6 +15,14 @@ refuse(struct json_cursor *c, const char *why)
 	return STATUS_SYNTAX;
 }
 
+/* The same, for what stands at p. */
+static int
+refuse_at(struct json_cursor *c, const uint8_t *p, const char *why)
+{
+	c->pos = p;
+	return refuse(c, why);
+}
+
 /*
  * Skip bytes that need no look inside a string: from 0x20 to 0x7f, but quote
  * and backslash.
@@ -32,7 +40,7 @@ skip_plain(const uint8_t *p, const uint8_t *end)
 		/* Signed: bytes from 0x80 on are below 0x20, too. */
 		__m128i hit = _mm_or_si128(_mm_cmplt_epi8(v, limit),
 		    _mm_or_si128(_mm_cmpeq_epi8(v, quote),
-		        _mm_cmpeq_epi8(v, backslash)));
+			_mm_cmpeq_epi8(v, backslash)));
 		int mask = _mm_movemask_epi8(hit);
 
 		if (mask != 0)
@@ -152,27 +160,30 @@ escaped(const uint8_t *p, const uint8_t *end, const uint8_t **next)
 static int
 scan_string(struct json_cursor *c, struct json_value *out)
 {
-	const uint8_t *p = c->pos + 1;
+	const uint8_t *p = c->pos + 1, *next;
 	size_t n;
 
 	out->has_escape = false;
 	for (;;) {
 		p = skip_plain(p, c->end);
 		if (p == c->end)
-			return refuse(c, "a string is not closed");
+			return refuse_at(c, p, "a string is not closed");
 		if (*p == '"')
 			break;
 		if (*p == '\\') {
 			out->has_escape = true;
-			if (escaped(p, c->end, &p) < 0)
-				return refuse(c, "an escape is no character");
+			if (escaped(p, c->end, &next) < 0)
+				return refuse_at(c, p,
+				    "an escape is no character");
+			p = next;
 			continue;
 		}
 		if (*p < 0x20)
-			return refuse(c, "a control character in a string");
+			return refuse_at(c, p,
+			    "a control character in a string");
 		n = utf8_len(p, c->end);
 		if (n == 0)
-			return refuse(c, "not UTF-8");
+			return refuse_at(c, p, "not UTF-8");
 		p += n;
 	}
 	c->pos = p + 1;
@@ -193,15 +204,15 @@ scan_number(struct json_cursor *c)
 	if (*p == '-')
 		p++;
 	if (!is_digit(p, c->end))
-		return refuse(c, "not a value");
+		return refuse_at(c, p, "not a value");
 	if (*p == '0' && is_digit(p + 1, c->end))
-		return refuse(c, "a number begins with 0");
+		return refuse_at(c, p, "a number begins with 0");
 	while (is_digit(p, c->end))
 		p++;
 	if (p < c->end && *p == '.') {
 		p++;
 		if (!is_digit(p, c->end))
-			return refuse(c, "no digit behind a point");
+			return refuse_at(c, p, "no digit behind a point");
 		while (is_digit(p, c->end))
 			p++;
 	}
@@ -210,7 +221,7 @@ scan_number(struct json_cursor *c)
 		if (p < c->end && (*p == '+' || *p == '-'))
 			p++;
 		if (!is_digit(p, c->end))
-			return refuse(c, "no digit in an exponent");
+			return refuse_at(c, p, "no digit in an exponent");
 		while (is_digit(p, c->end))
 			p++;
 	}
@@ -232,8 +243,9 @@ scan_word(struct json_cursor *c, const char *word)
 static void
 skip_blanks(struct json_cursor *c)
 {
-	while (c->pos < c->end && (*c->pos == ' ' || *c->pos == '\t' ||
-	    *c->pos == '\n' || *c->pos == '\r'))
+	while (c->pos < c->end &&
+	    (*c->pos == ' ' || *c->pos == '\t' || *c->pos == '\n' ||
+		*c->pos == '\r'))
 		c->pos++;
 }
 
@@ -362,8 +374,8 @@ json_enter(struct json_cursor *c, uint8_t bracket)
 {
 	skip_blanks(c);
 	if (c->pos == c->end || *c->pos != bracket)
-		return refuse(c, bracket == '{' ? "not an object" :
-		    "not an array");
+		return refuse(c,
+		    bracket == '{' ? "not an object" : "not an array");
 	c->pos++;
 	return 0;
 }
@@ -409,7 +421,7 @@ json_member(struct json_cursor *c, bool *first, struct json_value *name,
 	if (c->pos == c->end || *c->pos != ':')
 		return refuse(c, "a colon is missing");
 	c->pos++;
-	return next_at(c, value, 1);
+	return next_at(c, value, 0);
 }
 
 int
@@ -417,7 +429,7 @@ json_element(struct json_cursor *c, bool *first, struct json_value *value)
 {
 	int rc = step(c, first, ']');
 
-	return rc != 0 ? rc : next_at(c, value, 1);
+	return rc != 0 ? rc : next_at(c, value, 0);
 }
 
 static size_t

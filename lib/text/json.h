@@ -7,7 +7,8 @@
  *
  * Stricter than the grammar where the RFC leaves room: text is valid UTF-8
  * without byte order mark, a \u escape of a surrogate must be half of a pair,
- * nesting ends at JSON_DEPTH_MAX.  Numbers stay text.
+ * nesting ends at JSON_DEPTH_MAX, counted from the value that a call reads.
+ * Numbers stay text.
  */
 
 #include <stdbool.h>
@@ -33,7 +34,7 @@ struct json_value {
 	bool has_escape;	/* strings: a backslash occurs */
 };
 
-/* Where a walk stands. */
+/* Where a walk stands; after a failure: at what is wrong. */
 struct json_cursor {
 	const uint8_t *pos;
 	const uint8_t *end;
@@ -59,8 +60,7 @@ int json_check(const uint8_t *text, size_t len, struct json_value *out,
 int json_enter(struct json_cursor *c, uint8_t bracket);
 int json_member(struct json_cursor *c, bool *first, struct json_value *name,
     struct json_value *value);
-int json_element(struct json_cursor *c, bool *first,
-    struct json_value *value);
+int json_element(struct json_cursor *c, bool *first, struct json_value *value);
 
 /* The characters of a string value, appended to out. */
 int json_unescape(const struct json_value *v, struct buf *out);
