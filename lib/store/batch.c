@@ -36,8 +36,7 @@ header_flaw(const struct batch *b, int32_t length, int32_t delta)
 }
 
 int
-batch_decode(const uint8_t *p, size_t len, struct batch *out,
-    const char **what)
+batch_decode(const uint8_t *p, size_t len, struct batch *out, const char **what)
 {
 	struct batch b;
 	int32_t length, delta;
@@ -80,8 +79,7 @@ batch_decode(const uint8_t *p, size_t len, struct batch *out,
 int
 batch_verify(const uint8_t *p, const struct batch *b)
 {
-	uint32_t crc = crc32c(p + BATCH_ATTRIBUTES,
-	    b->size - BATCH_ATTRIBUTES);
+	uint32_t crc = crc32c(p + BATCH_ATTRIBUTES, b->size - BATCH_ATTRIBUTES);
 
 	return crc == b->crc ? 0 : STATUS_CORRUPT;
 }
@@ -179,17 +177,17 @@ put_header(uint8_t *p, size_t size, uint16_t attributes, int32_t last_delta,
 
 void
 batch_encode_marker(uint8_t p[BATCH_MARKER_LEN], int64_t producer_id,
-    int16_t producer_epoch, enum batch_control type,
-    int32_t coordinator_epoch, int64_t timestamp)
+    int16_t producer_epoch, enum batch_control type, int32_t coordinator_epoch,
+    int64_t timestamp)
 {
 	uint8_t key[4] = {0}, value[6] = {0};
-	struct record r = {
-	    .key = {key, sizeof(key)}, .value = {value, sizeof(value)}};
+	struct record r = {.key = {key, sizeof(key)},
+	    .value = {value, sizeof(value)}};
 
 	buf_put_16(key + 2, (uint16_t)type);
 	buf_put_32(value + 2, (uint32_t)coordinator_epoch);
-	put_header(p, BATCH_MARKER_LEN, BATCH_CONTROL | BATCH_TRANSACTIONAL,
-	    0, timestamp, timestamp, 1);
+	put_header(p, BATCH_MARKER_LEN, BATCH_CONTROL | BATCH_TRANSACTIONAL, 0,
+	    timestamp, timestamp, 1);
 	buf_put_64(p + BATCH_PRODUCER_ID, (uint64_t)producer_id);
 	buf_put_16(p + BATCH_PRODUCER_EPOCH, (uint16_t)producer_epoch);
 	record_encode(p + BATCH_RECORDS, &r, 0, 0);

@@ -181,7 +181,10 @@ void batch_builder_init(struct batch_builder *bb, enum codec codec, int level,
 void batch_builder_release(struct batch_builder *bb);
 /* Bytes of the batch so far, header included, before compression. */
 size_t batch_builder_size(const struct batch_builder *bb);
-/* Would it still be within limit bytes with r added? */
+/*
+ * Would it still be within limit bytes with r added?  No, too, if its timestamp
+ * is too far from the first record's.
+ */
 bool batch_builder_fits(const struct batch_builder *bb,
     const struct record *r, size_t limit);
 /*
