@@ -124,8 +124,8 @@ int batch_control_type(const uint8_t *p, const struct batch *b,
 /* Write a transaction marker, 78 bytes, offset and epoch unassigned. */
 enum { BATCH_MARKER_LEN = 78 };
 void batch_encode_marker(uint8_t p[BATCH_MARKER_LEN], int64_t producer_id,
-    int16_t producer_epoch, enum batch_control type,
-    int32_t coordinator_epoch, int64_t timestamp);
+    int16_t producer_epoch, enum batch_control type, int32_t coordinator_epoch,
+    int64_t timestamp);
 
 /*
  * Walking over the records of one batch.
@@ -185,8 +185,8 @@ size_t batch_builder_size(const struct batch_builder *bb);
  * Would it still be within limit bytes with r added?  No, too, if its timestamp
  * is too far from the first record's.
  */
-bool batch_builder_fits(const struct batch_builder *bb,
-    const struct record *r, size_t limit);
+bool batch_builder_fits(const struct batch_builder *bb, const struct record *r,
+    size_t limit);
 /*
  * Add a record; its offset is not looked at.
  * STATUS_TOO_BIG if it would pass bytes_max; ENOMEM; ERANGE if its timestamp

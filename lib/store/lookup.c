@@ -48,8 +48,8 @@ first_candidate(struct partition *p, const struct segment_list *l,
 			low = mid + 1;
 	}
 	for (; rc == 0 && low + 1 < l->count; low++) {
-		rc = seek_max_timestamp(partition_dirfd(p), l->bases[low],
-		    &max);
+		rc =
+		    seek_max_timestamp(partition_dirfd(p), l->bases[low], &max);
 		if (max >= timestamp)
 			break;
 	}
@@ -152,8 +152,8 @@ collect_epochs(struct partition *p, struct epoch_list *list, struct fault *f)
 }
 
 int
-lookup_epoch(struct partition *p, int32_t epoch, int32_t *found,
-    int64_t *end, struct fault *f)
+lookup_epoch(struct partition *p, int32_t epoch, int32_t *found, int64_t *end,
+    struct fault *f)
 {
 	struct partition_offsets offsets;
 	struct epoch_list list;
@@ -215,7 +215,7 @@ lookup_range(struct partition *p, int64_t offset, int64_t end, int64_t max,
 	/* A segment may hold nothing at or behind offset: then the next. */
 	rc = STATUS_END;
 	for (size_t i = l.count == 0 ? 0 : segment_list_find(&l, offset);
-	    rc == STATUS_END && i < l.count; i++) {
+	     rc == STATUS_END && i < l.count; i++) {
 		(void)io_close(&out->fd);
 		out->len = 0;
 		rc = open_log(p, l.bases[i], &out->fd);
@@ -225,8 +225,8 @@ lookup_range(struct partition *p, int64_t offset, int64_t end, int64_t max,
 		if (rc == 0)
 			rc = measure(out, end, max);
 		if (rc == STATUS_CORRUPT)
-			status_fault(f, rc, partition_path(p), out->pos,
-			    offset, "batch headers do not add up");
+			status_fault(f, rc, partition_path(p), out->pos, offset,
+			    "batch headers do not add up");
 		if (rc == 0 && out->len == 0)
 			rc = STATUS_END;
 	}

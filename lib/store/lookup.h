@@ -51,7 +51,7 @@ struct lookup_range {
  * STATUS_OFFSET: offset is below the log start or above the log end.
  * STATUS_CORRUPT: the headers do not add up.  CRCs are not checked.
  */
-int lookup_range(struct partition *p, int64_t offset, int64_t end,
-    int64_t max, struct lookup_range *out, struct fault *f);
+int lookup_range(struct partition *p, int64_t offset, int64_t end, int64_t max,
+    struct lookup_range *out, struct fault *f);
 
 #endif

@@ -11,8 +11,8 @@ int
 offindex_get(int fd, int64_t base, int32_t i, struct offindex_entry *out)
 {
 	uint8_t p[OFFINDEX_ENTRY_LEN];
-	int rc = io_pread_full(fd, p, sizeof(p),
-	    (int64_t)i * OFFINDEX_ENTRY_LEN);
+	int rc =
+	    io_pread_full(fd, p, sizeof(p), (int64_t)i * OFFINDEX_ENTRY_LEN);
 
 	if (rc != 0)
 		return rc == STATUS_SHORT ? STATUS_END : rc;
@@ -26,8 +26,7 @@ offindex_get(int fd, int64_t base, int32_t i, struct offindex_entry *out)
  * over "is void or above" takes as the upper end.
  */
 int
-offindex_find(int fd, int64_t base, int64_t offset,
-    struct offindex_entry *out)
+offindex_find(int fd, int64_t base, int64_t offset, struct offindex_entry *out)
 {
 	struct offindex_entry e, best = {0, -1};
 	int64_t low = 0, high;

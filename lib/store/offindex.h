@@ -36,7 +36,6 @@ int offindex_find(int fd, int64_t base, int64_t offset,
 int offindex_append(int fd, int64_t base, int32_t count, int64_t offset,
     int64_t pos);
 /* Entry number i; STATUS_END past the last. */
-int offindex_get(int fd, int64_t base, int32_t i,
-    struct offindex_entry *out);
+int offindex_get(int fd, int64_t base, int32_t i, struct offindex_entry *out);
 
 #endif

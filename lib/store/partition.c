@@ -33,14 +33,14 @@ partition_settings_of(const struct properties *props,
 	*out = (struct partition_settings){
 	    .segment_bytes = properties_int(props, PROPERTIES_SEGMENT_BYTES),
 	    .segment_ms = properties_int(props, PROPERTIES_SEGMENT_MS),
-	    .index_bytes = properties_int(props,
-	        PROPERTIES_SEGMENT_INDEX_BYTES),
-	    .index_interval_bytes = properties_int(props,
-	        PROPERTIES_INDEX_INTERVAL_BYTES),
-	    .message_bytes = properties_int(props,
-	        PROPERTIES_MAX_MESSAGE_BYTES),
+	    .index_bytes =
+		properties_int(props, PROPERTIES_SEGMENT_INDEX_BYTES),
+	    .index_interval_bytes =
+		properties_int(props, PROPERTIES_INDEX_INTERVAL_BYTES),
+	    .message_bytes =
+		properties_int(props, PROPERTIES_MAX_MESSAGE_BYTES),
 	    .append_time = properties_int(props, PROPERTIES_TIMESTAMP_TYPE) ==
-	        PROPERTIES_LOG_APPEND_TIME,
+		PROPERTIES_LOG_APPEND_TIME,
 	};
 }
 
@@ -262,15 +262,18 @@ write_run(struct partition *p, uint8_t *data, size_t left, size_t *len)
 	*len = 0;
 	while (run < left) {
 		(void)batch_decode(data + run, left - run, &b, NULL);
-		if (run > 0 && p->st.end_pos + (int64_t)(run + b.size) >
-		        p->settings.segment_bytes)
+		if (run > 0 &&
+		    p->st.end_pos + (int64_t)(run + b.size) >
+			p->settings.segment_bytes)
 			break;
-		if (run == 0 && roll_is_due(p, b.size,
-		        offset + (b.last_offset - b.base_offset),
-		        b.max_timestamp))
+		if (run == 0 &&
+		    roll_is_due(p, b.size,
+			offset + (b.last_offset - b.base_offset),
+			b.max_timestamp))
 			return 0;
 		if (offset + (b.last_offset - b.base_offset) -
-		        p->st.active_base > INT32_MAX)
+			p->st.active_base >
+		    INT32_MAX)
 			break;
 		assign(p, data + run, &b, offset);
 		offset = b.last_offset + 1;
@@ -298,8 +301,7 @@ write_run(struct partition *p, uint8_t *data, size_t left, size_t *len)
 
 /* Idempotence: a batch with a producer id stands alone in a call. */
 static int
-check_producer(struct partition *p, struct partition_append *a,
-    struct fault *f)
+check_producer(struct partition *p, struct partition_append *a, struct fault *f)
 {
 	struct batch b;
 	int rc;
@@ -526,8 +528,7 @@ partition_role(struct partition *p, enum state_role *role)
 }
 
 int
-partition_set_role(struct partition *p, enum state_role role,
-    struct fault *f)
+partition_set_role(struct partition *p, enum state_role role, struct fault *f)
 {
 	bool promoted;
 	int rc = begin(p, f);
@@ -590,8 +591,9 @@ remove_below(struct partition *p)
 
 	if (rc != 0)
 		return rc;
-	for (size_t i = 0; rc == 0 && i + 1 < l.count &&
-	    l.bases[i + 1] <= p->st.log_start; i++) {
+	for (size_t i = 0;
+	     rc == 0 && i + 1 < l.count && l.bases[i + 1] <= p->st.log_start;
+	     i++) {
 		for (size_t k = 0; k < 6 && rc == 0; k++) {
 			char name[SEGMENT_NAME_LEN];
 
@@ -621,8 +623,7 @@ trim_epochs(struct partition *p)
 }
 
 int
-partition_delete_before(struct partition *p, int64_t offset,
-    struct fault *f)
+partition_delete_before(struct partition *p, int64_t offset, struct fault *f)
 {
 	int rc = begin(p, f);
 

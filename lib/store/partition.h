@@ -102,9 +102,9 @@ void partition_settings_of(const struct properties *props,
 
 enum partition_mode {
 	PARTITION_READ,		/* never writes, needs no write permission */
-	PARTITION_WRITE,	/* durable: an append is not visible until
+	PARTITION_WRITE, /* durable: an append is not visible until
 				   partition_sync() has returned 0 */
-	PARTITION_WRITE_RELAXED,	/* visible at once, durable when the
+	PARTITION_WRITE_RELAXED, /* visible at once, durable when the
 					   kernel writes it */
 };
 
@@ -159,7 +159,7 @@ struct partition_append {
 	bool checked;		/* in: CRCs are known to be right */
 	int64_t expect;		/* in: log end must be this; -1 any */
 	size_t done;		/* out: bytes of whole batches appended */
-	int64_t base_offset;	/* out: of the first of them; for a duplicate
+	int64_t base_offset; /* out: of the first of them; for a duplicate
 				   the offset it already has */
 	int64_t end_offset;	/* out: after the last of them */
 };

@@ -79,8 +79,8 @@ void producer_expire(struct producer_table *t, int64_t before_ms);
  * Replace the contents by the snapshot of that offset.  ENOENT,
  * STATUS_CORRUPT (f says what), STATUS_TOO_BIG.
  */
-int producer_read_snapshot(struct producer_table *t, int dirfd,
-    int64_t offset, struct fault *f);
+int producer_read_snapshot(struct producer_table *t, int dirfd, int64_t offset,
+    struct fault *f);
 /* Write the snapshot of producer_next_offset(), durably. */
 int producer_write_snapshot(const struct producer_table *t, int dirfd,
     mode_t mode, gid_t gid);

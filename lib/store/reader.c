@@ -33,8 +33,8 @@ struct reader {
 };
 
 int
-reader_open(struct partition *p, int flags, size_t block,
-    struct reader **out, struct fault *f)
+reader_open(struct partition *p, int flags, size_t block, struct reader **out,
+    struct fault *f)
 {
 	struct reader *r = calloc(1, sizeof(*r));
 	int rc;
@@ -97,8 +97,8 @@ reader_offsets(const struct reader *r)
 int64_t
 reader_end(const struct reader *r)
 {
-	return r->flags & READER_UNCOMMITTED ? r->offsets.high_watermark :
-	    r->offsets.last_stable;
+	return r->flags & READER_UNCOMMITTED ? r->offsets.high_watermark
+					     : r->offsets.last_stable;
 }
 
 int64_t
@@ -132,8 +132,8 @@ fault_here(const struct reader *r, struct fault *f, int rc, int64_t pos,
 }
 
 int
-reader_fault(const struct reader *r, const struct batch *b,
-    const char *what, struct fault *f)
+reader_fault(const struct reader *r, const struct batch *b, const char *what,
+    struct fault *f)
 {
 	fault_here(r, f, STATUS_CORRUPT, r->scan.pos - (int64_t)b->size, what);
 	if (f != NULL) {
@@ -195,8 +195,8 @@ enter_listed(struct reader *r, struct fault *f)
 			r->offset = r->list.bases[0];
 			return STATUS_OFFSET;
 		}
-		rc = enter(r, r->list.bases[segment_list_find(&r->list,
-		    r->offset)], f);
+		rc = enter(r,
+		    r->list.bases[segment_list_find(&r->list, r->offset)], f);
 	}
 	return rc;
 }
@@ -219,8 +219,9 @@ enter_first(struct reader *r, struct fault *f)
 static int64_t
 next_base(const struct reader *r)
 {
-	for (size_t i = r->list.count == 0 ? 0 :
-	        segment_list_find(&r->list, r->base); i < r->list.count; i++)
+	for (size_t i =
+		 r->list.count == 0 ? 0 : segment_list_find(&r->list, r->base);
+	     i < r->list.count; i++)
 		if (r->list.bases[i] > r->base)
 			return r->list.bases[i];
 	return -1;

@@ -47,8 +47,7 @@ int64_t reader_end(const struct reader *r);
  * NULL) tells that.  Beyond the end is allowed: nothing is read until it is
  * reached.
  */
-int reader_seek(struct reader *r, int64_t offset, bool *moved,
-    struct fault *f);
+int reader_seek(struct reader *r, int64_t offset, bool *moved, struct fault *f);
 /* The offset that is read next. */
 int64_t reader_offset(const struct reader *r);
 
@@ -70,8 +69,7 @@ int reader_next(struct reader *r, struct batch *b, const uint8_t **data,
  * After STATUS_CORRUPT or STATUS_UNSUPPORTED: go on at the next valid batch,
  * or the next segment.  [*from, *to) are the offsets that cannot be read.
  */
-int reader_skip(struct reader *r, int64_t *from, int64_t *to,
-    struct fault *f);
+int reader_skip(struct reader *r, int64_t *from, int64_t *to, struct fault *f);
 /*
  * The caller found the batch just returned to be damaged inside (its records
  * do not add up): its place, for a message.

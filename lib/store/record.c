@@ -24,8 +24,7 @@ put_bytes(uint8_t *p, struct bytes b)
 
 /* Bytes behind the length field. */
 static size_t
-body_size(const struct record *r, int64_t timestamp_delta,
-    int32_t offset_delta)
+body_size(const struct record *r, int64_t timestamp_delta, int32_t offset_delta)
 {
 	return 1 + varint_len(timestamp_delta) + varint_len(offset_delta) +
 	    bytes_size(r->key) + bytes_size(r->value) +
@@ -122,7 +121,7 @@ record_decode(const uint8_t *p, const uint8_t *end, int64_t base_timestamp,
 		if (check_headers(p, end, out->header_count) != 0)
 			return STATUS_CORRUPT;
 	if (__builtin_add_overflow(base_timestamp, timestamp_delta,
-	        &out->timestamp))
+		&out->timestamp))
 		return STATUS_CORRUPT;
 	if (__builtin_add_overflow(base_offset, offset_delta, &out->offset))
 		return STATUS_CORRUPT;

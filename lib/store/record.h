@@ -57,8 +57,7 @@ enum { RECORD_OVERHEAD_MAX = 41 };	/* length, attributes, 2 + 2 + 1 varints */
 static inline size_t
 record_size_max(const struct record *r)
 {
-	return RECORD_OVERHEAD_MAX +
-	    (r->key.len > 0 ? (size_t)r->key.len : 0) +
+	return RECORD_OVERHEAD_MAX + (r->key.len > 0 ? (size_t)r->key.len : 0) +
 	    (r->value.len > 0 ? (size_t)r->value.len : 0) + r->headers_len;
 }
 /* Write r at p, which has record_size() bytes; returns the byte after it. */
@@ -69,9 +68,8 @@ uint8_t *record_encode(uint8_t *p, const struct record *r,
  * bytes; header encodings are checked).  *next is the byte after it.
  * STATUS_CORRUPT if it does not fit [p, end) or does not add up.
  */
-int record_decode(const uint8_t *p, const uint8_t *end,
-    int64_t base_timestamp, int64_t base_offset, struct record *out,
-    const uint8_t **next);
+int record_decode(const uint8_t *p, const uint8_t *end, int64_t base_timestamp,
+    int64_t base_offset, struct record *out, const uint8_t **next);
 
 void record_headers_init(struct record_headers *h, const struct record *r);
 /* The next header: 0, or STATUS_END after the last. */

@@ -94,8 +94,10 @@ save_tail(struct partition *p, int64_t size)
 		return rc;
 	rc = io_open(p->dirfd, dir, O_RDONLY | O_DIRECTORY, 0, &dirfd);
 	if (rc == 0)
-		rc = io_set_access(dirfd, access_dir_mode(p->file_mode |
-		    ((p->file_mode & 0444) >> 2)), p->gid);
+		rc = io_set_access(dirfd,
+		    access_dir_mode(
+			p->file_mode | ((p->file_mode & 0444) >> 2)),
+		    p->gid);
 	if (rc == EPERM)
 		rc = 0;
 	if (rc == 0)
@@ -203,8 +205,9 @@ restart_at_index(struct partition *p, int64_t pos)
 	i = (int32_t)(st.st_size / OFFINDEX_ENTRY_LEN) - 1;
 	if (i >= s->index_count)
 		i = s->index_count - 1;
-	while (i >= 0 && (offindex_get(p->index_fd, s->active_base, i, &e) != 0 ||
-	    e.pos >= pos))
+	while (i >= 0 &&
+	    (offindex_get(p->index_fd, s->active_base, i, &e) != 0 ||
+		e.pos >= pos))
 		i--;
 	if (i < 0 || e.pos <= 0 ||
 	    segment_header_at(p->log_fd, e.pos, &b) != 0 ||
@@ -218,8 +221,8 @@ restart_at_index(struct partition *p, int64_t pos)
 		s->index_pos = e.pos;
 	while (s->timeindex_count > 0 &&
 	    (timeindex_get(p->timeindex_fd, s->active_base,
-	        s->timeindex_count - 1, &t) != 0 ||
-	    t.offset >= b.base_offset || t.timestamp <= 0)) {
+		 s->timeindex_count - 1, &t) != 0 ||
+		t.offset >= b.base_offset || t.timestamp <= 0)) {
 		s->timeindex_count--;
 		t = (struct timeindex_entry){-1, -1};
 	}
@@ -241,17 +244,17 @@ has_indexes(struct partition *p)
 
 	if (s->index_count > 0 &&
 	    (p->index_fd < 0 ||
-	        offindex_get(p->index_fd, s->active_base, s->index_count - 1,
-	            &e) != 0 ||
-	        e.pos != s->index_pos ||
-	        segment_header_at(p->log_fd, e.pos, &b) != 0 ||
-	        b.last_offset != e.offset))
+		offindex_get(p->index_fd, s->active_base, s->index_count - 1,
+		    &e) != 0 ||
+		e.pos != s->index_pos ||
+		segment_header_at(p->log_fd, e.pos, &b) != 0 ||
+		b.last_offset != e.offset))
 		return false;
 	return s->timeindex_count == 0 ||
 	    (p->timeindex_fd >= 0 &&
-	        timeindex_get(p->timeindex_fd, s->active_base,
-	            s->timeindex_count - 1, &t) == 0 &&
-	        t.timestamp == s->timeindex_last);
+		timeindex_get(p->timeindex_fd, s->active_base,
+		    s->timeindex_count - 1, &t) == 0 &&
+		t.timestamp == s->timeindex_last);
 }
 
 /* Drop the noted aborts at or behind the end of the log. */
@@ -336,8 +339,8 @@ replay_segment(struct partition *p, int64_t base, struct fault *f)
 	rc = io_open(p->dirfd, name, O_RDONLY, 0, &fd);
 	if (rc != 0)
 		return rc;
-	rc = seek_offset(p->dirfd, base, fd,
-	    producer_next_offset(p->producers), -1, &pos);
+	rc = seek_offset(p->dirfd, base, fd, producer_next_offset(p->producers),
+	    -1, &pos);
 	segment_scan_init(&scan, PARTITION_SCAN_BLOCK);
 	scan.verify = false;
 	segment_scan_start(&scan, fd, pos, -1);
@@ -520,8 +523,7 @@ choose_start(struct partition *p, enum cause cause, int64_t size,
 }
 
 static int
-recover(struct partition *p, enum cause cause, bool have_state,
-    struct fault *f)
+recover(struct partition *p, enum cause cause, bool have_state, struct fault *f)
 {
 	struct state *s = &p->st;
 	int64_t floor = have_state ? s->synced_pos : 0;
@@ -556,8 +558,8 @@ recover(struct partition *p, enum cause cause, bool have_state,
 		rc = sign_state(p);
 		return rc != 0 ? rc : state_write(p->state_fd, s);
 	}
-	return settle(p, cause == CAUSE_COPY || relaxed ||
-	    s->end_offset < visible);
+	return settle(p,
+	    cause == CAUSE_COPY || relaxed || s->end_offset < visible);
 }
 
 /* A roll that a crash cut short has left an empty next segment. */

@@ -126,9 +126,9 @@ roll_is_due(const struct partition *p, size_t len, int64_t last_offset,
 	if (last_offset - s->active_base > INT32_MAX)
 		return true;
 	if ((int64_t)(s->index_count + 1) * OFFINDEX_ENTRY_LEN >
-	        p->settings.index_bytes ||
+		p->settings.index_bytes ||
 	    (int64_t)(s->timeindex_count + 2) * TIMEINDEX_ENTRY_LEN >
-	        p->settings.index_bytes)
+		p->settings.index_bytes)
 		return true;
 	if (s->first_timestamp >= 0)
 		age_ms = max_timestamp - s->first_timestamp;
@@ -203,8 +203,8 @@ note_producer(struct partition *p, const uint8_t *data, const struct batch *b)
 	p->st.unstable_offset = producer_unstable_offset(p->producers);
 	if (!has_aborted)
 		return 0;
-	aborted.last_stable = p->st.unstable_offset >= 0 ?
-	    p->st.unstable_offset : b->last_offset + 1;
+	aborted.last_stable = p->st.unstable_offset >= 0 ? p->st.unstable_offset
+							 : b->last_offset + 1;
 	rc = txnindex_append(p->dirfd, p->st.active_base, p->st.aborted_count,
 	    &aborted, p->file_mode, p->gid);
 	if (rc == 0)
@@ -213,8 +213,8 @@ note_producer(struct partition *p, const uint8_t *data, const struct batch *b)
 }
 
 int
-roll_note_batch(struct partition *p, const uint8_t *data,
-    const struct batch *b, int64_t pos)
+roll_note_batch(struct partition *p, const uint8_t *data, const struct batch *b,
+    int64_t pos)
 {
 	struct state *s = &p->st;
 	int rc;
@@ -230,8 +230,9 @@ roll_note_batch(struct partition *p, const uint8_t *data,
 	s->end_pos = pos + (int64_t)b->size;
 	s->snapshot_bytes += (int64_t)b->size;
 	rc = note_producer(p, data, b);
-	if (rc == 0 && s->end_pos - s->index_pos >
-	        p->settings.index_interval_bytes && pos > 0)
+	if (rc == 0 &&
+	    s->end_pos - s->index_pos > p->settings.index_interval_bytes &&
+	    pos > 0)
 		rc = note_index(p, b, pos);
 	return rc;
 }
@@ -308,8 +309,9 @@ write_sum(struct partition *p, struct fault *f)
 	    .min_timestamp = s->min_timestamp,
 	    .max_timestamp = s->max_timestamp,
 	    .aborted_count = s->aborted_count,
-	    .prefix_timestamp = s->max_timestamp > s->earlier_timestamp ?
-	        s->max_timestamp : s->earlier_timestamp,
+	    .prefix_timestamp = s->max_timestamp > s->earlier_timestamp
+		? s->max_timestamp
+		: s->earlier_timestamp,
 	};
 	return sum_write(p->dirfd, s->active_base, &sum, p->file_mode, p->gid);
 }

@@ -45,8 +45,8 @@ index_hint(int dirfd, int64_t base, int log_fd, int64_t offset, int64_t limit)
  * where they are small.
  */
 int
-seek_offset(int dirfd, int64_t base, int log_fd, int64_t offset,
-    int64_t limit, int64_t *pos)
+seek_offset(int dirfd, int64_t base, int log_fd, int64_t offset, int64_t limit,
+    int64_t *pos)
 {
 	struct batch b;
 	int rc;
@@ -70,8 +70,8 @@ seek_offset(int dirfd, int64_t base, int log_fd, int64_t offset,
 }
 
 int
-seek_time(int dirfd, int64_t base, int log_fd, int64_t timestamp,
-    int64_t limit, int64_t *pos)
+seek_time(int dirfd, int64_t base, int log_fd, int64_t timestamp, int64_t limit,
+    int64_t *pos)
 {
 	struct timeindex_entry e;
 	int fd = -1, rc;

@@ -127,8 +127,10 @@ segment_list_find(const struct segment_list *l, int64_t offset)
 void
 segment_scan_init(struct segment_scan *s, size_t block_bytes)
 {
-	*s = (struct segment_scan){
-	    .fd = -1, .limit = -1, .verify = true, .block_bytes = block_bytes};
+	*s = (struct segment_scan){.fd = -1,
+	    .limit = -1,
+	    .verify = true,
+	    .block_bytes = block_bytes};
 	buf_init(&s->block, BATCH_BYTES_MAX + block_bytes);
 }
 
@@ -193,8 +195,7 @@ fill(struct segment_scan *s, size_t need)
 }
 
 int
-segment_scan_next(struct segment_scan *s, struct batch *b,
-    const uint8_t **data)
+segment_scan_next(struct segment_scan *s, struct batch *b, const uint8_t **data)
 {
 	int rc;
 

@@ -19,8 +19,7 @@ struct fault;
 enum { SEGMENT_NAME_LEN = 40 };
 
 /* "00000000000000000042.log" for base 42 and suffix ".log". */
-void segment_name(char out[SEGMENT_NAME_LEN], int64_t base,
-    const char *suffix);
+void segment_name(char out[SEGMENT_NAME_LEN], int64_t base, const char *suffix);
 /* Is name 20 digits and that suffix?  Then *base is set. */
 bool segment_parse_name(const char *name, const char *suffix, int64_t *base);
 

@@ -321,7 +321,7 @@ state_mount_id(int dirfd)
 	struct statx stx;
 
 	if (statx(dirfd, "", AT_EMPTY_PATH, STATX_MNT_ID_UNIQUE | STATX_MNT_ID,
-	        &stx) == 0 &&
+		&stx) == 0 &&
 	    (stx.stx_mask & (STATX_MNT_ID_UNIQUE | STATX_MNT_ID)) != 0)
 		return stx.stx_mnt_id;
 	return 0;

@@ -116,8 +116,12 @@ stream_add(struct stream *s, struct partition *p, const char *topic,
 		return rc;
 	}
 	src = &s->sources[s->count++];
-	*src = (struct source){.p = p, .r = r, .topic = topic,
-	    .number = number, .from = from, .to = to};
+	*src = (struct source){.p = p,
+	    .r = r,
+	    .topic = topic,
+	    .number = number,
+	    .from = from,
+	    .to = to};
 	buf_init(&src->scratch, RECORDS_BYTES_MAX);
 	rc = reader_seek(r, from, NULL, f);
 	src->next = reader_offset(r);
@@ -187,8 +191,8 @@ may_hold_key(const struct stream *s, const struct source *src)
 	    batch_codec(&src->batch) != CODEC_NONE)
 		return true;
 	return memmem(src->data + BATCH_RECORDS,
-	    src->batch.size - BATCH_RECORDS, key->data,
-	    (size_t)key->len) != NULL;
+		   src->batch.size - BATCH_RECORDS, key->data,
+		   (size_t)key->len) != NULL;
 }
 
 /* Could this batch hold a wanted record? */
@@ -214,8 +218,9 @@ is_wanted(const struct stream *s, const struct record *rec)
 		if (bytes_is_null(rec->value))
 			return false;
 		return regexec(f->grep,
-		    rec->value.len == 0 ? "" : (const char *)rec->value.data,
-		    1, &m, REG_STARTEND) == 0;
+			   rec->value.len == 0 ? ""
+					       : (const char *)rec->value.data,
+			   1, &m, REG_STARTEND) == 0;
 	}
 	return true;
 }
@@ -354,8 +359,7 @@ next_merged(struct stream *s, struct stream_record *out, struct fault *f)
 			}
 			src->has_head = true;
 		}
-		if (best == NULL ||
-		    src->head.timestamp < best->head.timestamp)
+		if (best == NULL || src->head.timestamp < best->head.timestamp)
 			best = src;
 	}
 	if (best == NULL)
@@ -386,8 +390,8 @@ rewrite_batch(struct stream *s, struct source *src, int64_t max,
 	s->rewrite.codec = batch_codec(&src->batch);
 	s->rewrite.level = INT32_MIN;
 	*count = 0;
-	rc = batch_records_init(&src->it, src->data, &src->batch,
-	    &src->scratch);
+	rc =
+	    batch_records_init(&src->it, src->data, &src->batch, &src->scratch);
 	while (rc == 0 && *count < max &&
 	    (rc = batch_records_next(&src->it, &rec)) == 0) {
 		if (rec.offset >= src->to)
@@ -420,8 +424,8 @@ is_whole(const struct stream *s, const struct source *src, int64_t max)
 {
 	return src->batch.base_offset >= src->from &&
 	    src->batch.last_offset < src->to &&
-	    src->batch.record_count <= max &&
-	    s->filter.since == INT64_MIN && s->filter.until == INT64_MAX;
+	    src->batch.record_count <= max && s->filter.since == INT64_MIN &&
+	    s->filter.until == INT64_MAX;
 }
 
 int
@@ -514,7 +518,7 @@ struct ring {
 	struct {
 		int64_t offset;
 		int64_t timestamp;
-	} *items;
+	} * items;
 	int64_t cap;
 	int64_t count;		/* of all matches seen */
 	int64_t left;		/* not yet given up (choose) */
@@ -538,8 +542,9 @@ fill_ring(struct stream *s, struct source *src, int64_t start,
 		if (rc == STATUS_CORRUPT || rc == STATUS_OFFSET) {
 			/* It is told when it is read for printing. */
 			s->failed = src;
-			rc = rc == STATUS_OFFSET ? 0 :
-			    stream_skip(s, &lost_from, &lost_to, f);
+			rc = rc == STATUS_OFFSET
+			    ? 0
+			    : stream_skip(s, &lost_from, &lost_to, f);
 			continue;
 		}
 		if (rc != 0)
@@ -592,8 +597,9 @@ choose(struct stream *s, struct ring *rings, int64_t n)
 			if (ring->left == ring->count ||
 			    ring->left == ring->cap)
 				continue;
-			if (best == NULL || ring_timestamp(ring, ring->left) >=
-			        ring_timestamp(best, best->left))
+			if (best == NULL ||
+			    ring_timestamp(ring, ring->left) >=
+				ring_timestamp(best, best->left))
 				best = ring;
 		}
 		if (best == NULL)
@@ -610,8 +616,8 @@ begin_at(struct source *src, const struct ring *ring, struct fault *f)
 	int rc;
 
 	if (ring->left > 0)
-		start = ring->items[(ring->count - ring->left) % ring->cap]
-		    .offset;
+		start =
+		    ring->items[(ring->count - ring->left) % ring->cap].offset;
 	else if (start > src->to)
 		start = src->to;
 	rc = reader_seek(src->r, start, NULL, f);
@@ -623,8 +629,8 @@ begin_at(struct source *src, const struct ring *ring, struct fault *f)
 int
 stream_last(struct stream *s, int64_t n, bool per_partition, struct fault *f)
 {
-	struct ring *rings = calloc(s->count == 0 ? 1 : s->count,
-	    sizeof(*rings));
+	struct ring *rings =
+	    calloc(s->count == 0 ? 1 : s->count, sizeof(*rings));
 	int rc = rings == NULL ? ENOMEM : 0;
 
 	for (size_t i = 0; rc == 0 && i < s->count; i++) {

@@ -55,8 +55,8 @@ struct stream_record {
 };
 
 /* *filter is copied.  expected: how many sources, for the size of blocks. */
-int stream_open(int flags, const struct stream_filter *filter,
-    size_t expected, struct stream **out);
+int stream_open(int flags, const struct stream_filter *filter, size_t expected,
+    struct stream **out);
 void stream_close(struct stream *s);
 
 /*
@@ -72,9 +72,8 @@ size_t stream_count(const struct stream *s);
  * stands for.  Outside the log: the nearest offset in it, and *clamped (may
  * be NULL) is -1 (was below the start) or 1 (past the end).
  */
-int stream_resolve(struct partition *p, int flags,
-    const struct position *pos, int64_t stored, int64_t *offset,
-    int *clamped, struct fault *f);
+int stream_resolve(struct partition *p, int flags, const struct position *pos,
+    int64_t stored, int64_t *offset, int *clamped, struct fault *f);
 
 /*
  * Let it begin where the last n wanted records begin: n of each source, or n
@@ -90,8 +89,7 @@ int stream_last(struct stream *s, int64_t n, bool per_partition,
  * record left; f has its path and that offset.
  * STATUS_REMOVED: a partition's directory is gone (f); that source has ended.
  */
-int stream_next(struct stream *s, struct stream_record *out,
-    struct fault *f);
+int stream_next(struct stream *s, struct stream_record *out, struct fault *f);
 /*
  * The next batch of the only source, as it is if all its records are wanted
  * (and at most max), else rewritten with those that are, codec and offsets
@@ -101,8 +99,7 @@ int stream_next(struct stream *s, struct stream_record *out,
 int stream_next_batch(struct stream *s, int64_t max, const uint8_t **data,
     size_t *len, int64_t *count, struct fault *f);
 /* Go on behind damage.  [*from, *to) is what cannot be read. */
-int stream_skip(struct stream *s, int64_t *from, int64_t *to,
-    struct fault *f);
+int stream_skip(struct stream *s, int64_t *from, int64_t *to, struct fault *f);
 
 /* Look at all ends again. */
 int stream_refresh(struct stream *s, struct fault *f);

@@ -68,8 +68,7 @@ sum_decode(const uint8_t in[SUM_LEN], struct sum *out)
 	out->min_timestamp = (int64_t)buf_get_64(in + SUM_MIN_TIMESTAMP);
 	out->max_timestamp = (int64_t)buf_get_64(in + SUM_MAX_TIMESTAMP);
 	out->aborted_count = (int32_t)buf_get_32(in + SUM_ABORTED);
-	out->prefix_timestamp =
-	    (int64_t)buf_get_64(in + SUM_PREFIX_TIMESTAMP);
+	out->prefix_timestamp = (int64_t)buf_get_64(in + SUM_PREFIX_TIMESTAMP);
 	return 0;
 }
 
@@ -92,8 +91,7 @@ sum_read(int dirfd, int64_t base, struct sum *out)
 }
 
 int
-sum_write(int dirfd, int64_t base, const struct sum *s, mode_t mode,
-    gid_t gid)
+sum_write(int dirfd, int64_t base, const struct sum *s, mode_t mode, gid_t gid)
 {
 	char name[SEGMENT_NAME_LEN];
 	uint8_t p[SUM_LEN];

@@ -143,9 +143,10 @@ foreign_start(struct partition *p, int64_t first_base)
 	name = strrchr(real, '/') + 1;
 	dash = strrchr(name, '-');
 	buf_init(&b, TEXT_FILE_BYTES_MAX);
-	if (dash == NULL || io_read_file(p->dirfd,
-	        "../log-start-offset-checkpoint", TEXT_FILE_BYTES_MAX - 1,
-	        &b) != 0 || buf_add_8(&b, 0) != 0)
+	if (dash == NULL ||
+	    io_read_file(p->dirfd, "../log-start-offset-checkpoint",
+		TEXT_FILE_BYTES_MAX - 1, &b) != 0 ||
+	    buf_add_8(&b, 0) != 0)
 		goto out;
 	*dash = ' ';
 	rest = (char *)b.data;
@@ -177,8 +178,8 @@ look_without_state(struct partition *p, const struct state *copied,
 	out->log_end = p->tail_base < 0 ? first_base : p->tail_offset;
 	out->high_watermark = out->synced = out->log_end;
 	out->last_stable = unstable >= 0 ? unstable : out->log_end;
-	out->log_start = copied != NULL ? copied->log_start :
-	    foreign_start(p, first_base);
+	out->log_start =
+	    copied != NULL ? copied->log_start : foreign_start(p, first_base);
 	if (out->log_start > out->log_end || out->log_start < first_base)
 		out->log_start = first_base;
 	*hint = (struct tail_hint){-1, INT64_MAX, true, false};
@@ -216,8 +217,8 @@ look_after_crash(struct partition *p, const struct state *s,
 }
 
 static int
-look(struct partition *p, struct partition_offsets *out,
-    struct tail_hint *hint, struct fault *f)
+look(struct partition *p, struct partition_offsets *out, struct tail_hint *hint,
+    struct fault *f)
 {
 	struct state s;
 	int rc = STATUS_CORRUPT;

@@ -11,8 +11,8 @@ int
 timeindex_get(int fd, int64_t base, int32_t i, struct timeindex_entry *out)
 {
 	uint8_t p[TIMEINDEX_ENTRY_LEN];
-	int rc = io_pread_full(fd, p, sizeof(p),
-	    (int64_t)i * TIMEINDEX_ENTRY_LEN);
+	int rc =
+	    io_pread_full(fd, p, sizeof(p), (int64_t)i * TIMEINDEX_ENTRY_LEN);
 
 	if (rc != 0)
 		return rc == STATUS_SHORT ? STATUS_END : rc;

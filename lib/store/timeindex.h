@@ -31,7 +31,6 @@ int timeindex_find(int fd, int64_t base, int64_t timestamp,
     struct timeindex_entry *out);
 int timeindex_append(int fd, int64_t base, int32_t count, int64_t timestamp,
     int64_t offset);
-int timeindex_get(int fd, int64_t base, int32_t i,
-    struct timeindex_entry *out);
+int timeindex_get(int fd, int64_t base, int32_t i, struct timeindex_entry *out);
 
 #endif

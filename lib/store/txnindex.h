@@ -44,11 +44,9 @@ int txnindex_list_add(struct aborted_list *l, const struct aborted *a);
 int txnindex_list_has(const struct aborted_list *l, int64_t producer_id,
     int64_t offset);
 
-void txnindex_encode(const struct aborted *a,
-    uint8_t out[TXNINDEX_ENTRY_LEN]);
+void txnindex_encode(const struct aborted *a, uint8_t out[TXNINDEX_ENTRY_LEN]);
 /* STATUS_CORRUPT: another version, or offsets that make no sense. */
-int txnindex_decode(const uint8_t in[TXNINDEX_ENTRY_LEN],
-    struct aborted *out);
+int txnindex_decode(const uint8_t in[TXNINDEX_ENTRY_LEN], struct aborted *out);
 
 /*
  * Append the entries of the segment's file that end at or after from to l.
@@ -56,8 +54,8 @@ int txnindex_decode(const uint8_t in[TXNINDEX_ENTRY_LEN],
  * multiple, is STATUS_CORRUPT.  *count (may be NULL) is the number in the
  * file.
  */
-int txnindex_read(int dirfd, int64_t base, int64_t from,
-    struct aborted_list *l, int32_t *count);
+int txnindex_read(int dirfd, int64_t base, int64_t from, struct aborted_list *l,
+    int32_t *count);
 /* Write entry number count (from 0) of the segment's file, made if missing. */
 int txnindex_append(int dirfd, int64_t base, int32_t count,
     const struct aborted *a, mode_t mode, gid_t gid);

@@ -13,8 +13,8 @@
 int
 envelope_parse_value(const char *s, enum envelope_value *out)
 {
-	static const char *const names[] = {"auto", "string", "json",
-	    "base64", "none"};
+	static const char *const names[] = {"auto", "string", "json", "base64",
+	    "none"};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		if (strcmp(s, names[i]) == 0) {
@@ -112,8 +112,7 @@ write_value(struct buf *out, enum envelope_value mode, struct bytes b)
 	}
 	if (mode == ENVELOPE_VALUE_JSON && !bytes_is_null(b))
 		return STATUS_SYNTAX;
-	return write_bytes(out, ",", "value", b,
-	    mode == ENVELOPE_VALUE_BASE64);
+	return write_bytes(out, ",", "value", b, mode == ENVELOPE_VALUE_BASE64);
 }
 
 static int
@@ -286,8 +285,7 @@ settle(const struct envelope_reader *r, const struct slot *s)
 	struct bytes b = s->bytes;
 
 	if (s->in_text)
-		b.data = b.len > 0 ? r->text.data + s->at :
-		    (const uint8_t *)"";
+		b.data = b.len > 0 ? r->text.data + s->at : (const uint8_t *)"";
 	return b;
 }
 
@@ -331,8 +329,10 @@ read_header_object(struct envelope_reader *r, const struct json_value *v,
 			*why = "a header's field is given twice";
 			return STATUS_SYNTAX;
 		}
-		rc = take(r, &value, fields[i].field == FIELD_KEY_BASE64 ||
-		    fields[i].field == FIELD_VALUE_BASE64, to, why);
+		rc = take(r, &value,
+		    fields[i].field == FIELD_KEY_BASE64 ||
+			fields[i].field == FIELD_VALUE_BASE64,
+		    to, why);
 	}
 	if (rc != STATUS_END)
 		return rc;
@@ -503,8 +503,9 @@ envelope_read(struct envelope_reader *r, const uint8_t *line, size_t len,
 	bool first = true;
 	int rc;
 
-	*out = (struct envelope_record){
-	    .rec = {.timestamp = -1, .key = {NULL, -1}}, .partition = -1};
+	*out = (struct envelope_record){.rec = {.timestamp = -1,
+					    .key = {NULL, -1}},
+	    .partition = -1};
 	r->text.len = r->headers.len = 0;
 	*why = NULL;
 	rc = json_enter(&c, '{');
@@ -518,8 +519,7 @@ envelope_read(struct envelope_reader *r, const uint8_t *line, size_t len,
 			return STATUS_SYNTAX;
 		}
 		seen |= field_bit(fields[i].field);
-		rc = read_field(r, fields[i].field, &v, &key, &value, out,
-		    why);
+		rc = read_field(r, fields[i].field, &v, &key, &value, out, why);
 	}
 	if (rc == STATUS_END && !json_at_end(&c)) {
 		*why = "something stands behind the object";
@@ -527,9 +527,9 @@ envelope_read(struct envelope_reader *r, const uint8_t *line, size_t len,
 	}
 	if (rc != STATUS_END) {
 		if (*why == NULL)
-			*why = c.pos == c.end ?
-			    "ends inside the object (one object a line: jq -c)"
-			    : c.why;
+			*why = c.pos == c.end ? "ends inside the object (one "
+						"object a line: jq -c)"
+					      : c.why;
 		return rc;
 	}
 	if (!value.is_set) {

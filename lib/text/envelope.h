@@ -42,8 +42,8 @@ int envelope_parse_value(const char *s, enum envelope_value *out);
  * ENVELOPE_VALUE_JSON and the value cannot be embedded (nothing is added).
  * Errors as buf_reserve().
  */
-int envelope_write(struct buf *out, enum envelope_value mode,
-    const char *topic, int32_t partition, const struct record *rec);
+int envelope_write(struct buf *out, enum envelope_value mode, const char *topic,
+    int32_t partition, const struct record *rec);
 
 /* Scratch for reading; one per thread. */
 struct envelope_reader {

@@ -48,8 +48,7 @@ add_literal(struct format *f, const char *s)
 
 	if (rc != 0)
 		return rc;
-	if (f->count == 0 ||
-	    f->tokens[f->count - 1].kind != FORMAT_LITERAL) {
+	if (f->count == 0 || f->tokens[f->count - 1].kind != FORMAT_LITERAL) {
 		rc = add_token(f, FORMAT_LITERAL);
 		if (rc != 0)
 			return rc;
@@ -63,10 +62,18 @@ static const struct {
 	char letter;
 	enum format_kind kind;
 } letters[] = {
-	{'v', FORMAT_VALUE}, {'s', FORMAT_VALUE}, {'V', FORMAT_VALUE_LEN},
-	{'S', FORMAT_VALUE_LEN}, {'k', FORMAT_KEY}, {'K', FORMAT_KEY_LEN},
-	{'T', FORMAT_TIMESTAMP}, {'d', FORMAT_DATE}, {'o', FORMAT_OFFSET},
-	{'p', FORMAT_PARTITION}, {'t', FORMAT_TOPIC}, {'h', FORMAT_HEADERS},
+    {'v', FORMAT_VALUE},
+    {'s', FORMAT_VALUE},
+    {'V', FORMAT_VALUE_LEN},
+    {'S', FORMAT_VALUE_LEN},
+    {'k', FORMAT_KEY},
+    {'K', FORMAT_KEY_LEN},
+    {'T', FORMAT_TIMESTAMP},
+    {'d', FORMAT_DATE},
+    {'o', FORMAT_OFFSET},
+    {'p', FORMAT_PARTITION},
+    {'t', FORMAT_TOPIC},
+    {'h', FORMAT_HEADERS},
 };
 
 static bool
@@ -86,9 +93,9 @@ static int
 modifier(const char *s, enum format_kind kind, enum format_modifier *out,
     size_t *used)
 {
-	static const char *const names[] = {"", "{base64}", "{hex}",
-	    "{json}", "{big8}", "{big16}", "{big32}", "{big64}",
-	    "{little16}", "{little32}", "{little64}"};
+	static const char *const names[] = {"", "{base64}", "{hex}", "{json}",
+	    "{big8}", "{big16}", "{big32}", "{big64}", "{little16}",
+	    "{little32}", "{little64}"};
 
 	*out = FORMAT_PLAIN;
 	*used = 0;
@@ -108,8 +115,7 @@ modifier(const char *s, enum format_kind kind, enum format_modifier *out,
 
 /* A % at s; *used bytes of the format. */
 static int
-compile_field(struct format *f, const char *s, size_t *used,
-    const char **why)
+compile_field(struct format *f, const char *s, size_t *used, const char **why)
 {
 	size_t extra;
 	int rc;
@@ -138,8 +144,9 @@ compile_field(struct format *f, const char *s, size_t *used,
 static bool
 has_length(const struct format *f, size_t i)
 {
-	enum format_kind want = f->tokens[i].kind == FORMAT_VALUE ?
-	    FORMAT_VALUE_LEN : FORMAT_KEY_LEN;
+	enum format_kind want = f->tokens[i].kind == FORMAT_VALUE
+	    ? FORMAT_VALUE_LEN
+	    : FORMAT_KEY_LEN;
 
 	for (size_t k = 0; k < i; k++)
 		if (f->tokens[k].kind == want)
@@ -176,7 +183,7 @@ check_input(const struct format *f, const char **why)
 		}
 		if (!has_end(f, i)) {
 			*why = "a field with neither a length before it nor "
-			    "a literal behind it";
+			       "a literal behind it";
 			return STATUS_SYNTAX;
 		}
 		if (kind != FORMAT_LITERAL && (seen & 1U << kind) != 0) {
@@ -243,8 +250,9 @@ write_field(const struct format *f, enum format_modifier m, struct bytes b,
     struct buf *out)
 {
 	if (bytes_is_null(b))
-		return m == FORMAT_JSON ? buf_add_str(out, "null") :
-		    f->null_out == NULL ? 0 : buf_add_str(out, f->null_out);
+		return m == FORMAT_JSON   ? buf_add_str(out, "null")
+		    : f->null_out == NULL ? 0
+					  : buf_add_str(out, f->null_out);
 	switch (m) {
 	case FORMAT_BASE64:
 		return base64_encode(out, b.data, (size_t)b.len);
@@ -287,8 +295,7 @@ write_length(enum format_modifier m, int64_t len, struct buf *out)
 }
 
 static int
-write_headers(const struct format *f, const struct record *rec,
-    struct buf *out)
+write_headers(const struct format *f, const struct record *rec, struct buf *out)
 {
 	struct record_headers it;
 	struct record_header h;
@@ -515,8 +522,8 @@ read_field(struct format *f, size_t i, struct parse *p, int64_t given,
 		return decode(f, f->tokens[i].modifier, data, len, out, p);
 	}
 	if (given < -1 || given > (int64_t)max) {
-		p->why = given < -1 ? "a negative length" :
-		    "a length over the limit";
+		p->why = given < -1 ? "a negative length"
+				    : "a length over the limit";
 		return STATUS_SYNTAX;
 	}
 	if (given == -1) {
@@ -566,8 +573,8 @@ read_token(struct format *f, size_t i, struct parse *p, size_t max,
     struct record *out, bool *has_timestamp)
 {
 	const struct format_token *t = &f->tokens[i];
-	int64_t *len = t->kind == FORMAT_VALUE_LEN ? &p->value_len :
-	    &p->key_len;
+	int64_t *len =
+	    t->kind == FORMAT_VALUE_LEN ? &p->value_len : &p->key_len;
 
 	switch (t->kind) {
 	case FORMAT_LITERAL:
@@ -602,7 +609,8 @@ format_read(struct format *f, const uint8_t *in, size_t len, bool eof,
 
 	*used = 0;
 	*has_timestamp = false;
-	*out = (struct record){.timestamp = -1, .key = BYTES_NULL,
+	*out = (struct record){.timestamp = -1,
+	    .key = BYTES_NULL,
 	    .value = BYTES_NULL};
 	if (len == 0)
 		return eof ? STATUS_END : STATUS_SHORT;

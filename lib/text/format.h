@@ -82,8 +82,8 @@ int format_compile(struct format *f, const char *s, bool for_input,
     const char **why);
 
 /* Append rec to out. */
-int format_write(const struct format *f, const char *topic,
-    int32_t partition, const struct record *rec, struct buf *out);
+int format_write(const struct format *f, const char *topic, int32_t partition,
+    const struct record *rec, struct buf *out);
 /* The next record of in[0..len); results as form_read() (form.h). */
 int format_read(struct format *f, const uint8_t *in, size_t len, bool eof,
     size_t max, struct record *out, bool *has_timestamp, size_t *used,

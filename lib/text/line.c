@@ -54,8 +54,8 @@ static const uint8_t *
 find_end(struct line *l, const uint8_t *in, size_t len)
 {
 	size_t from = l->searched <= len ? l->searched : 0;
-	const uint8_t *end = find(in + from, len - from, l->delimiter,
-	    l->delimiter_len);
+	const uint8_t *end =
+	    find(in + from, len - from, l->delimiter, l->delimiter_len);
 
 	if (end == NULL && len >= l->delimiter_len)
 		l->searched = len - (l->delimiter_len - 1);
@@ -75,8 +75,8 @@ field(const struct line *l, const uint8_t *data, size_t len)
 
 /* Key and value of one whole record. */
 static int
-split(const struct line *l, const uint8_t *in, size_t len,
-    struct record *out, const char **why)
+split(const struct line *l, const uint8_t *in, size_t len, struct record *out,
+    const char **why)
 {
 	const uint8_t *at;
 
@@ -103,8 +103,7 @@ split(const struct line *l, const uint8_t *in, size_t len,
 
 /* A record longer than max: bad once, then skipped up to its delimiter. */
 static int
-too_big(struct line *l, size_t done, bool ended, size_t *used,
-    const char **why)
+too_big(struct line *l, size_t done, bool ended, size_t *used, const char **why)
 {
 	bool first = !l->skipping;
 
@@ -116,8 +115,8 @@ too_big(struct line *l, size_t done, bool ended, size_t *used,
 }
 
 int
-line_read(struct line *l, const uint8_t *in, size_t len, bool eof,
-    size_t max, struct record *out, size_t *used, const char **why)
+line_read(struct line *l, const uint8_t *in, size_t len, bool eof, size_t max,
+    struct record *out, size_t *used, const char **why)
 {
 	const uint8_t *end;
 	size_t size;
@@ -165,8 +164,8 @@ shown(const struct line *l, struct bytes b)
 {
 	if (!bytes_is_null(b))
 		return b;
-	return l->null_out != NULL ? bytes_of(l->null_out) :
-	    (struct bytes){NULL, 0};
+	return l->null_out != NULL ? bytes_of(l->null_out)
+				   : (struct bytes){NULL, 0};
 }
 
 static uint8_t *

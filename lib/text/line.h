@@ -46,7 +46,6 @@ int line_read(struct line *l, const uint8_t *in, size_t len, bool eof,
     size_t max, struct record *out, size_t *used, const char **why);
 
 /* Append the record's text to out. */
-int line_write(const struct line *l, const struct record *rec,
-    struct buf *out);
+int line_write(const struct line *l, const struct record *rec, struct buf *out);
 
 #endif

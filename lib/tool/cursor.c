@@ -57,8 +57,8 @@ cursor_set(struct cursor *c, const char *topic, int32_t partition,
 	struct cursor_entry *e = find(c, topic, partition);
 
 	if (e == NULL) {
-		struct cursor_entry *entries = reallocarray(c->entries,
-		    c->count + 1, sizeof(*entries));
+		struct cursor_entry *entries =
+		    reallocarray(c->entries, c->count + 1, sizeof(*entries));
 
 		if (entries == NULL)
 			return ENOMEM;
@@ -128,8 +128,8 @@ cursor_write(const struct cursor *c, const char *path)
 		    c->entries[i].topic, c->entries[i].partition,
 		    c->entries[i].offset);
 	if (rc == 0)
-		rc = io_open(AT_FDCWD, dirname(dir), O_RDONLY | O_DIRECTORY,
-		    0, &fd);
+		rc = io_open(AT_FDCWD, dirname(dir), O_RDONLY | O_DIRECTORY, 0,
+		    &fd);
 	if (stat(path, &st) != 0)
 		st.st_gid = getegid();
 	if (rc == 0)

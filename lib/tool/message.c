@@ -34,8 +34,8 @@ warn_place(int rc, const struct fault *f)
 		    f->file, (long long)f->pos, (long long)f->offset,
 		    (long long)f->offset_end - 1, what);
 	else
-		warnx("%s: damaged at byte %lld, from offset %lld: %s",
-		    f->file, (long long)f->pos, (long long)f->offset, what);
+		warnx("%s: damaged at byte %lld, from offset %lld: %s", f->file,
+		    (long long)f->pos, (long long)f->offset, what);
 }
 
 enum cli_exit
@@ -49,8 +49,7 @@ message_warn(const char *subject, int rc, const struct fault *f)
 	else if (has_place && rc == STATUS_CORRUPT)
 		warn_place(rc, f);
 	else if (has_place && f->what != NULL)
-		warnx("%s: byte %lld: %s", f->file, (long long)f->pos,
-		    f->what);
+		warnx("%s: byte %lld: %s", f->file, (long long)f->pos, f->what);
 	else
 		warnx("%s: %s", subject, status_text(rc));
 	return message_exit(rc);

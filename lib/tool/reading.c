@@ -53,8 +53,9 @@ enum {
 
 const struct cli_option reading_options[] = {
     {'p', "partition", "LIST", "only these partitions (0,2,5-7)"},
-    {'o', "offset", "RANGE", "POS, POS:, :POS or POS:POS; a POS is start, "
-        "end, stored, N, -N or @TIME"},
+    {'o', "offset", "RANGE",
+	"POS, POS:, :POS or POS:POS; a POS is start, "
+	"end, stored, N, -N or @TIME"},
     {'S', "since", "TIME", "records from that time on"},
     {'U', "until", "TIME", "records before that time"},
     {'c', "count", "N", "stop after N records"},
@@ -62,27 +63,27 @@ const struct cli_option reading_options[] = {
     {OPT_PER_PARTITION, "per-partition", NULL, "with -n: N of each"},
     {'k', "key", "KEY", "only records with that key"},
     {OPT_KEY_PARTITION, "key-partition", NULL,
-        "with -k: look only where the key's hash puts it"},
+	"with -k: look only where the key's hash puts it"},
     {OPT_GREP, "grep", "RE", "only values that match (POSIX extended)"},
     {'m', "merge", NULL, "order all partitions by timestamp"},
     {'f', "follow", NULL, "wait for more"},
     {OPT_CURSOR_FILE, "cursor-file", "FILE",
-        "go on where FILE says, and note there how far it came"},
+	"go on where FILE says, and note there how far it came"},
     {OPT_UNCOMMITTED, "uncommitted", NULL,
-        "aborted and open transactions, too"},
+	"aborted and open transactions, too"},
     {OPT_CONTROL, "control", NULL, "transaction markers, too"},
     {'K', "key-delimiter", "STR", "print KEY STR VALUE"},
     {'D', "delimiter", "STR", "end records with STR (newline)"},
     {'0', "null-delimiter", NULL, "end records with NUL"},
     {'J', "json", NULL, "print envelopes, a line of JSON each"},
     {OPT_VALUE, "value", "FORM",
-        "in an envelope: auto, string, json, base64 or none"},
+	"in an envelope: auto, string, json, base64 or none"},
     {'F', "format", "FMT", "print by a format string"},
     {'B', "batches", NULL, "print record batches as they are stored"},
     {'Z', "null", NULL, "print null as NULL"},
     {OPT_NULL_STRING, "null-string", "STR", "print null as STR"},
     {OPT_SKIP_CORRUPT, "skip-corrupt", NULL,
-        "report damage and go on behind it; exit 3"},
+	"report damage and go on behind it; exit 3"},
     {OPT_FAIL_EMPTY, "fail-empty", NULL, "exit 4 if nothing was printed"},
     {'e', NULL, NULL, "accepted, the default"},
     {'u', NULL, NULL, "accepted, the default"},
@@ -110,8 +111,8 @@ count_of(struct reading *r, int id)
 	int64_t n;
 
 	if (parse_int(cli_arg, 0, INT64_MAX, &n) != 0)
-		cli_usage("%s %s: not a number", cli_option_name(r->program,
-		    id), cli_arg);
+		cli_usage("%s %s: not a number",
+		    cli_option_name(r->program, id), cli_arg);
 	return n;
 }
 
@@ -174,7 +175,8 @@ set_form(struct reading *r, int id)
 	case OPT_VALUE:
 		if (envelope_parse_value(cli_arg, &r->form.value_mode) != 0)
 			cli_usage("--value %s: not auto, string, json, "
-			    "base64 or none", cli_arg);
+				  "base64 or none",
+			    cli_arg);
 		break;
 	}
 }
@@ -272,8 +274,7 @@ struct run {
 
 static volatile sig_atomic_t caught;
 
-static void
-catch(int sig)
+static void catch (int sig)
 {
 	caught = sig;
 }
@@ -297,22 +298,23 @@ parse_times(struct run *run)
 {
 	struct reading *r = run->r;
 
-	if (r->range != NULL && parse_range(r->range, run->now_ms, cli_utc,
-	        &run->range) != 0)
+	if (r->range != NULL &&
+	    parse_range(r->range, run->now_ms, cli_utc, &run->range) != 0)
 		cli_usage("-o %s: not a range", r->range);
 	if (r->range == NULL)
-		run->range = (struct range){
-		    .from = {r->cursor_file != NULL ? POSITION_STORED :
-		        POSITION_START, 0},
+		run->range = (struct range){.from = {r->cursor_file != NULL
+						    ? POSITION_STORED
+						    : POSITION_START,
+						0},
 		    .to = {POSITION_END, 0}};
-	if (r->since != NULL && parse_time(r->since, run->now_ms, cli_utc,
-	        &run->filter.since) != 0)
+	if (r->since != NULL &&
+	    parse_time(r->since, run->now_ms, cli_utc, &run->filter.since) != 0)
 		cli_usage("-S %s: not a time", r->since);
-	if (r->until != NULL && parse_time(r->until, run->now_ms, cli_utc,
-	        &run->filter.until) != 0)
+	if (r->until != NULL &&
+	    parse_time(r->until, run->now_ms, cli_utc, &run->filter.until) != 0)
 		cli_usage("-U %s: not a time", r->until);
 	if ((run->range.from.kind == POSITION_STORED ||
-	        run->range.to.kind == POSITION_STORED) &&
+		run->range.to.kind == POSITION_STORED) &&
 	    r->cursor_file == NULL)
 		cli_usage("-o stored: needs --cursor-file");
 }
@@ -365,8 +367,8 @@ prepare(struct run *run)
 		rc = cursor_read(&run->cursor, r->cursor_file);
 		if (rc != 0)
 			errx(CLI_FAIL, "%s: %s", r->cursor_file,
-			    rc == STATUS_SYNTAX ? "not a cursor file" :
-			    status_text(rc));
+			    rc == STATUS_SYNTAX ? "not a cursor file"
+						: status_text(rc));
 	}
 	buf_init(&run->out, RECORDS_BYTES_MAX);
 }
@@ -412,8 +414,7 @@ commit(struct run *run, bool now)
 	if (rc == 0)
 		rc = cursor_write(&run->cursor, run->r->cursor_file);
 	if (rc != 0)
-		errx(CLI_FAIL, "%s: %s", run->r->cursor_file,
-		    status_text(rc));
+		errx(CLI_FAIL, "%s: %s", run->r->cursor_file, status_text(rc));
 	run->cursor_ms = now_mono_ms();
 	run->cursor_dirty = false;
 }
@@ -453,8 +454,7 @@ partition_path_of(const struct run *run, size_t i, int32_t number,
 
 /* One segment file is the range of its offsets. */
 static int
-clip_to_segment(struct partition *p, int64_t base, int64_t *from,
-    int64_t *to)
+clip_to_segment(struct partition *p, int64_t base, int64_t *from, int64_t *to)
 {
 	struct segment_list l;
 	int rc = segment_list_read(partition_dirfd(p), ".log", &l);
@@ -472,14 +472,13 @@ clip_to_segment(struct partition *p, int64_t base, int64_t *from,
 
 /* Where the end of a source is. */
 static int
-resolve_end(struct run *run, struct partition *p, int64_t stored,
-    int64_t *to, struct fault *f)
+resolve_end(struct run *run, struct partition *p, int64_t stored, int64_t *to,
+    struct fault *f)
 {
 	const struct range *range = &run->range;
 	int64_t end;
 	const struct position last = {POSITION_END, 0};
-	int rc = stream_resolve(p, stream_flags(run), &last, -1, &end, NULL,
-	    f);
+	int rc = stream_resolve(p, stream_flags(run), &last, -1, &end, NULL, f);
 
 	if (rc != 0)
 		return rc;
@@ -494,8 +493,8 @@ resolve_end(struct run *run, struct partition *p, int64_t stored,
 		*to = range->to.n;
 		return 0;
 	}
-	rc = stream_resolve(p, stream_flags(run), &range->to, stored, to,
-	    NULL, f);
+	rc = stream_resolve(p, stream_flags(run), &range->to, stored, to, NULL,
+	    f);
 	if (rc == 0 && run->r->follow && range->to.kind == POSITION_TIME &&
 	    *to == end)
 		*to = INT64_MAX;
@@ -523,8 +522,8 @@ resolve(struct run *run, struct partition *p, size_t i, int32_t number,
 		    (long long)*from);
 	if (rc == 0 && run->r->since != NULL) {
 		at = (struct position){POSITION_TIME, run->filter.since};
-		rc = stream_resolve(p, stream_flags(run), &at, -1, &later,
-		    NULL, f);
+		rc = stream_resolve(p, stream_flags(run), &at, -1, &later, NULL,
+		    f);
 		if (rc == 0 && later > *from)
 			*from = later;
 	}
@@ -545,8 +544,7 @@ add_partition(struct run *run, size_t i, int32_t number)
 	int rc;
 
 	partition_path_of(run, i, number, path);
-	rc = partition_open(path, PARTITION_READ, &partition_defaults, &p,
-	    &f);
+	rc = partition_open(path, PARTITION_READ, &partition_defaults, &p, &f);
 	if (rc == 0)
 		rc = resolve(run, p, i, number, &from, &to, &f);
 	if (rc != 0) {
@@ -569,7 +567,7 @@ is_chosen(const struct run *run, const struct topic_place *place,
 	if (!run->r->key_partition || place->kind != TOPIC_PLACE_TOPIC)
 		return true;
 	return partitioner_partition(PARTITIONER_MURMUR2, run->filter.key,
-	    place->count) == number;
+		   place->count) == number;
 }
 
 /* A partition that was asked for must be there. */
@@ -582,8 +580,8 @@ check_partitions(const struct run *run, size_t i)
 		int32_t last = run->partitions.spans[k].last;
 
 		if (place->kind == TOPIC_PLACE_TOPIC && last >= place->count) {
-			warnx("%s: no partition %d (it has %d)",
-			    run->paths[i], (int)last, (int)place->count);
+			warnx("%s: no partition %d (it has %d)", run->paths[i],
+			    (int)last, (int)place->count);
 			return CLI_FAIL;
 		}
 	}
@@ -596,8 +594,8 @@ add_place(struct run *run, size_t i, int32_t first)
 	const struct topic_place *place = &run->places[i];
 	int status = check_partitions(run, i);
 
-	for (int32_t n = first; status == CLI_DONE &&
-	    n < place->first + place->count; n++)
+	for (int32_t n = first;
+	     status == CLI_DONE && n < place->first + place->count; n++)
 		if (is_chosen(run, place, n))
 			status = add_partition(run, i, n);
 	if (status == CLI_DONE && run->watch != NULL &&
@@ -661,8 +659,8 @@ open_stream(struct run *run)
 		status = locate(run, i);
 	if (status != CLI_DONE)
 		return status;
-	rc = stream_open(stream_flags(run), &run->filter,
-	    expected_sources(run), &run->stream);
+	rc = stream_open(stream_flags(run), &run->filter, expected_sources(run),
+	    &run->stream);
 	if (rc != 0)
 		return message_warn("stream", rc, NULL);
 	for (size_t i = 0; status == CLI_DONE && i < run->count; i++)
@@ -688,7 +686,8 @@ get_over(struct run *run, int rc, const struct fault *f)
 
 	if (rc == STATUS_OFFSET) {
 		cli_warn("%s: records up to offset %lld were deleted while "
-		    "reading", f->file, (long long)f->offset - 1);
+			 "reading",
+		    f->file, (long long)f->offset - 1);
 		return true;
 	}
 	worsen(run, message_warn(f->file, rc, f));
@@ -729,9 +728,11 @@ print_next(struct run *run, struct fault *f)
 		rc = form_write(&r->form, rec.topic, rec.partition, &rec.rec,
 		    &run->out);
 		if (rc == STATUS_SYNTAX)
-			errx(CLI_FAIL, "%s/%d: offset %lld: its bytes cannot "
-			    "be printed in this form", rec.topic,
-			    (int)rec.partition, (long long)rec.rec.offset);
+			errx(CLI_FAIL,
+			    "%s/%d: offset %lld: its bytes cannot "
+			    "be printed in this form",
+			    rec.topic, (int)rec.partition,
+			    (long long)rec.rec.offset);
 	}
 	if (rc == 0)
 		run->printed += count;
@@ -780,8 +781,8 @@ is_removed(const struct run *run, size_t i)
 {
 	const struct topic_place *place = &run->places[i];
 	struct stat now, then;
-	int fd = place->kind == TOPIC_PLACE_TOPIC ? place->topic.dirfd :
-	    place->dirfd;
+	int fd = place->kind == TOPIC_PLACE_TOPIC ? place->topic.dirfd
+						  : place->dirfd;
 	char path[PATH_MAX];
 
 	if (place->kind == TOPIC_PLACE_TOPIC)
@@ -890,8 +891,8 @@ follow(struct run *run)
 		more = wait_for_more(run);
 		for (size_t i = 0; more && i < run->count; i++)
 			if (is_removed(run, i))
-				more = print_all(run) &&
-				    survive_removal(run, i);
+				more =
+				    print_all(run) && survive_removal(run, i);
 		if (more && take_new_partitions(run) != CLI_DONE) {
 			worsen(run, CLI_FAIL);
 			more = false;
