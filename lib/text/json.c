@@ -364,7 +364,7 @@ json_check(const uint8_t *text, size_t len, struct json_value *out,
 
 	if (rc == 0 && !json_at_end(&c))
 		rc = refuse(&c, "something stands behind the value");
-	if (why != NULL)
+	if (rc != 0 && why != NULL)
 		*why = c.why;
 	return rc;
 }

@@ -48,7 +48,7 @@ struct json_cursor {
 int json_next(struct json_cursor *c, struct json_value *out);
 /* Only blanks are left? */
 bool json_at_end(struct json_cursor *c);
-/* Is all of text one value? */
+/* Is all of text one value?  *why (or NULL) is set if it is not. */
 int json_check(const uint8_t *text, size_t len, struct json_value *out,
     const char **why);
 
@@ -70,7 +70,8 @@ bool json_is(const struct json_value *v, const char *s);
 /*
  * The member that a path like .user.id leads to, in an object.  A part may be
  * quoted: ."a.b".  STATUS_END: no such member.  STATUS_SYNTAX: not JSON, or
- * not a path.  Of a name given twice the last counts.
+ * not a path.  Of a name given twice the last counts.  *why is set only if
+ * text is not JSON.
  */
 int json_find(const uint8_t *text, size_t len, const char *path,
     struct json_value *out, const char **why);

@@ -401,6 +401,13 @@ check_not_found(const char *text, const char *path, int want)
 
 	tap_int(json_find((const uint8_t *)text, strlen(text), path, &v, &why),
 	    want, "%s not in %s", path, text);
+	tap((why != NULL) == (want == STATUS_SYNTAX),
+	    "a reason if it is no JSON");
+	why = "the caller's";
+	if (want == STATUS_END) {
+		json_find((const uint8_t *)text, strlen(text), path, &v, &why);
+		tap_str(why, "the caller's");
+	}
 }
 
 static void
