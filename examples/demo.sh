@@ -23,7 +23,7 @@ run() {
 input=/var/log/dpkg.log
 if [ ! -s "$input" ]; then
 	input=$work/words.log
-	ls -lR /usr/share/doc 2>/dev/null | head -20000 >"$input"
+	find /usr/share/doc -printf '%T+ %s %p\n' | head -20000 >"$input"
 fi
 lines=$(wc -l <"$input")
 

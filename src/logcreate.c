@@ -31,14 +31,14 @@ static const struct cli_option options[] = {
     {'X', "set", "PROP=VALUE", "a topic setting, by Kafka's name"},
     {OPT_COMPACT, "compact", NULL, "keep the latest record of each key"},
     {OPT_COMPRESSION, "compression", "CODEC",
-        "none, gzip, snappy, lz4, zstd or producer"},
+	"none, gzip, snappy, lz4, zstd or producer"},
     {OPT_RETENTION, "retention", "DUR", "keep records that long (for ever)"},
     {OPT_RETENTION_BYTES, "retention-bytes", "SIZE",
-        "keep about that much in each partition"},
+	"keep about that much in each partition"},
     {OPT_SEGMENT_BYTES, "segment-bytes", "SIZE", "size of a segment (1G)"},
     {OPT_REPLICAS, "replicas", "N", "copies on servers; 1 in a directory"},
     {OPT_IF_NOT_EXISTS, "if-not-exists", NULL,
-        "fine if it is there with the same settings"},
+	"fine if it is there with the same settings"},
     {OPT_GROW_TO, "grow-to", "N", "add partitions to a topic, up to N"},
     {OPT_DRY_RUN, "dry-run", NULL, "say what would be done"},
     {0, NULL, NULL, NULL},
@@ -103,7 +103,8 @@ set_option(int id)
 	case OPT_REPLICAS:
 		if (count_of(id, cli_arg) != 1)
 			cli_usage("--replicas %s: a directory has one copy; "
-			    "more are for kafka:// places", cli_arg);
+				  "more are for kafka:// places",
+			    cli_arg);
 		break;
 	case OPT_RETENTION:
 		set_value(id, PROPERTIES_RETENTION_MS, cli_arg);
@@ -161,7 +162,8 @@ refuse(const char *path, int rc)
 		return compare(path);
 	if (rc == STATUS_SYNTAX)
 		warnx("%s: not a name for a topic (1 to %d of A-Z a-z 0-9 . "
-		    "_ -)", path, TOPIC_NAME_MAX);
+		      "_ -)",
+		    path, TOPIC_NAME_MAX);
 	else
 		warnx("%s: %s", path, status_text(rc));
 	return rc == STATUS_SYNTAX ? CLI_USAGE : CLI_FAIL;
@@ -184,8 +186,8 @@ create(const char *path)
 	if (rc != 0)
 		return refuse(path, rc);
 	if (cli_verbose > 0)
-		warnx("%s: made, %lld partition%s", path,
-		    (long long)partitions, partitions == 1 ? "" : "s");
+		warnx("%s: made, %lld partition%s", path, (long long)partitions,
+		    partitions == 1 ? "" : "s");
 	return CLI_DONE;
 }
 

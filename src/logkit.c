@@ -40,8 +40,8 @@ main(int argc, char **argv)
 	len = readlink("/proc/self/exe", self, sizeof(self) - 1);
 	if (len > 0) {
 		self[len] = '\0';
-		if (snprintf(path, sizeof(path), "%s/%s", dirname(self),
-		        name) < (int)sizeof(path))
+		if (snprintf(path, sizeof(path), "%s/%s", dirname(self), name) <
+		    (int)sizeof(path))
 			execv(path, argv + 1);
 	}
 	execvp(name, argv + 1);

@@ -7,8 +7,8 @@
 
 enum { LAST_DEFAULT = 10 };
 
-static const struct cli_option *const tables[] = {
-    reading_options, reading_options_tail, NULL};
+static const struct cli_option *const tables[] = {reading_options,
+    reading_options_tail, NULL};
 
 static const struct cli_program program = {
     "[OPTION]... TOPIC...",

@@ -102,8 +102,9 @@ make_tables(const struct cli_program *prog)
 			int kind = arg_kind(o);
 
 			assert(count < OPTIONS_MAX);
-			long_options[count++] =
-			    (struct option){o->name, kind, NULL, o->id};
+			if (o->name != NULL)
+				long_options[count++] =
+				    (struct option){o->name, kind, NULL, o->id};
 			if (o->id >= 256)
 				continue;
 			*letter++ = (char)o->id;
@@ -192,7 +193,9 @@ print_option(const struct cli_option *o)
 	const char *rest = o->help;
 	int at = 0;
 
-	if (o->id < 256)
+	if (o->name == NULL)
+		at = printf("  -%c", o->id);
+	else if (o->id < 256)
 		at = printf("  -%c, --%s", o->id, o->name);
 	else
 		at = printf("      --%s", o->name);

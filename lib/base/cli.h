@@ -26,7 +26,8 @@ enum cli_exit {
 
 /*
  * One option.  id is its letter, or a number from 256 on if it has only a
- * long name.  arg names the argument (NULL: takes none; "[WHEN]": optional).
+ * long name; name is NULL if it has only a letter.  arg names the argument
+ * (NULL: takes none; "[WHEN]": optional).
  * A table ends with an id of 0.
  */
 struct cli_option {

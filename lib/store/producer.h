@@ -52,8 +52,8 @@ int64_t producer_next_offset(const struct producer_table *t);
  * May this batch of an idempotent producer be appended?
  * 0 yes.  STATUS_DUPLICATE: it is one of the last five; *base_offset is where
  * it is.  STATUS_SEQUENCE: a gap, or a first sequence that is not 0 under a
- * new epoch of a known producer, or none at all.  STATUS_FENCED: its epoch is below the
- * producer's.  A producer not known may begin with any sequence.  Sequences
+ * new epoch of a known producer, or none at all.  STATUS_FENCED: its epoch is
+ * below the producer's.  A producer not known may begin with any sequence.  Sequences
  * wrap from 2^31-1 to 0.  Control batches and batches without producer id are
  * always 0.
  */

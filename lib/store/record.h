@@ -53,7 +53,8 @@ struct record_headers {
  */
 size_t record_size(const struct record *r, int64_t timestamp_delta,
     int32_t offset_delta);
-enum { RECORD_OVERHEAD_MAX = 41 };	/* length, attributes, 2 + 2 + 1 varints */
+/* Length, attributes, two deltas, two lengths, count. */
+enum { RECORD_OVERHEAD_MAX = 41 };
 static inline size_t
 record_size_max(const struct record *r)
 {

@@ -53,16 +53,18 @@ enum {
 
 static const struct cli_option options[] = {
     {'k', "key", "KEY", "key of records that have none"},
-    {'H', "header", "NAME[=VALUE]", "add a header; without = its value is "
-        "null"},
+    {'H', "header", "NAME[=VALUE]",
+	"add a header; without = its value is "
+	"null"},
     {OPT_KEY_FIELD, "key-field", "PATH", "key from a JSON value: .user.id"},
     {OPT_TIME_FIELD, "time-field", "PATH", "timestamp from a JSON value"},
-    {OPT_TIMESTAMP, "timestamp", "TIME", "timestamp of records that have "
-        "none (now)"},
+    {OPT_TIMESTAMP, "timestamp", "TIME",
+	"timestamp of records that have "
+	"none (now)"},
     {'p', "partition", "N", "to that partition (by key)"},
     {OPT_PARTITIONER, "partitioner", "NAME", "murmur2 or crc32"},
     {OPT_KEEP_PARTITION, "keep-partition", NULL,
-        "with -J: to the partition that the envelope names"},
+	"with -J: to the partition that the envelope names"},
     {'z', "compress", "CODEC[:LEVEL]", "none, gzip, snappy, lz4 or zstd"},
     {'K', "key-delimiter", "STR", "records are KEY STR VALUE"},
     {'D', "delimiter", "STR", "records end with STR (newline)"},
@@ -70,8 +72,9 @@ static const struct cli_option options[] = {
     {'J', "json", NULL, "records are envelopes, a line of JSON each"},
     {'F', "format", "FMT", "records follow a format string"},
     {'B', "batches", NULL, "input is record batches, as logcat -B prints"},
-    {OPT_DELETE, "delete", NULL, "each record is a key: write its "
-        "tombstone"},
+    {OPT_DELETE, "delete", NULL,
+	"each record is a key: write its "
+	"tombstone"},
     {'Z', "null", NULL, "an empty field is null"},
     {OPT_NULL_STRING, "null-string", "STR", "a field equal to STR is null"},
     {OPT_ON_BAD, "on-bad", "WHAT", "at a bad record: fail or skip"},
@@ -80,9 +83,9 @@ static const struct cli_option options[] = {
     {OPT_LINGER, "linger", "DUR", "wait that long for more before writing"},
     {OPT_BATCH_BYTES, "batch-bytes", "SIZE", "size of a batch (256K)"},
     {OPT_EXPECT_OFFSET, "expect-offset", "N",
-        "append only if the partition ends at N; else exit 4"},
+	"append only if the partition ends at N; else exit 4"},
     {OPT_REPORT, "report", NULL,
-        "print TOPIC, PARTITION, OFFSET of each durable record"},
+	"print TOPIC, PARTITION, OFFSET of each durable record"},
     {'T', "tee", NULL, "copy the input to stdout once it is durable"},
     {'i', "ignore-interrupts", NULL, "ignore INT"},
     {OPT_CREATE, "create", NULL, "make the topic if it is not there"},
@@ -122,8 +125,7 @@ static struct {
 
 static volatile sig_atomic_t caught;
 
-static void
-catch(int sig)
+static void catch (int sig)
 {
 	/* A second one does not wait for anything. */
 	if (caught != 0) {
@@ -161,8 +163,8 @@ set_fsync(const char *arg)
 	else if (strcmp(arg, "none") == 0)
 		o.w.fsync = WRITER_FSYNC_NONE;
 	else if (parse_duration(arg, &o.w.fsync_ms) == 0)
-		o.w.fsync = o.w.fsync_ms == 0 ? WRITER_FSYNC_ALWAYS :
-		    WRITER_FSYNC_INTERVAL;
+		o.w.fsync = o.w.fsync_ms == 0 ? WRITER_FSYNC_ALWAYS
+					      : WRITER_FSYNC_INTERVAL;
 	else
 		cli_usage("--fsync %s: not batch, always, none or a duration",
 		    arg);
@@ -204,8 +206,8 @@ int_arg(int id, int64_t max)
 	int64_t n;
 
 	if (parse_int(cli_arg, 0, max, &n) != 0)
-		cli_usage("%s %s: not a number",
-		    cli_option_name(&program, id), cli_arg);
+		cli_usage("%s %s: not a number", cli_option_name(&program, id),
+		    cli_arg);
 	return n;
 }
 
@@ -265,7 +267,8 @@ set_writing(int id)
 		o.has_codec = true;
 		if (codec_parse(cli_arg, &o.w.codec, &o.w.level) != 0)
 			cli_usage("-z %s: not none, gzip, snappy, lz4 or zstd, "
-			    "with a level it takes", cli_arg);
+				  "with a level it takes",
+			    cli_arg);
 		break;
 	case OPT_PARTITIONER:
 		if (partitioner_parse(cli_arg, &o.w.partitioner) != 0)
@@ -351,16 +354,17 @@ check_options(void)
 		cli_usage("-K, -J, -F, -B and --delete exclude each other");
 	if (o.delimited && (o.batches || o.form.kind != FORM_LINE))
 		cli_usage("-D and -0 do not go with -J, -F and -B");
-	if (o.key != NULL && (o.form.line.separator_len > 0 ||
-	        o.key_field != NULL || o.form.line.is_delete))
+	if (o.key != NULL &&
+	    (o.form.line.separator_len > 0 || o.key_field != NULL ||
+		o.form.line.is_delete))
 		cli_usage("-k does not go with -K, --key-field and --delete");
 	if (o.w.tee && o.w.report)
 		cli_usage("-T does not go with --report");
 	if (o.keep_partition && o.form.kind != FORM_ENVELOPE)
 		cli_usage("--keep-partition needs -J");
-	if (o.batches && (o.key != NULL || o.header_count > 0 ||
-	        o.key_field != NULL || o.time_field != NULL ||
-	        o.timestamp != NULL))
+	if (o.batches &&
+	    (o.key != NULL || o.header_count > 0 || o.key_field != NULL ||
+		o.time_field != NULL || o.timestamp != NULL))
 		cli_usage("-B does not go with options that change records");
 	if (o.batches && o.w.expect >= 0)
 		cli_usage("-B does not go with --expect-offset");
@@ -440,8 +444,7 @@ key_from_field(struct run *run, struct record *rec, const char **why)
 	} else {
 		run->key.len = 0;
 		rc = json_unescape(&v, &run->key);
-		rec->key = (struct bytes){run->key.data,
-		    (int32_t)run->key.len};
+		rec->key = (struct bytes){run->key.data, (int32_t)run->key.len};
 	}
 	return rc;
 }
@@ -497,8 +500,8 @@ complete(struct run *run, struct form_record *fr, const char **why)
 	int rc = 0;
 
 	if (!fr->has_timestamp)
-		rec->timestamp = run->timestamp != INT64_MIN ?
-		    run->timestamp : run->read_ms;
+		rec->timestamp =
+		    run->timestamp != INT64_MIN ? run->timestamp : run->read_ms;
 	if (o.key != NULL && bytes_is_null(rec->key))
 		rec->key = bytes_of(o.key);
 	if (o.time_field != NULL && !fr->has_timestamp)
@@ -576,8 +579,8 @@ take_batch(struct run *run, uint8_t *data, const struct batch *b,
 	struct record rec;
 	struct buf scratch;
 	int32_t partition = o.w.partition < 0 ? 0 : o.w.partition;
-	int64_t bytes_max = properties_int(&run->topic.settings,
-	    PROPERTIES_MAX_MESSAGE_BYTES);
+	int64_t bytes_max =
+	    properties_int(&run->topic.settings, PROPERTIES_MAX_MESSAGE_BYTES);
 	int rc;
 
 	if (b->attributes & BATCH_CONTROL)
@@ -657,8 +660,8 @@ digest(struct run *run, bool eof)
 {
 	struct fault f = {.file = ""};
 	size_t used = 0;
-	bool go = o.batches ? take_batches(run, eof, &used) :
-	    take_records(run, eof, &used);
+	bool go = o.batches ? take_batches(run, eof, &used)
+			    : take_records(run, eof, &used);
 	int rc = 0;
 
 	if (go && o.w.tee && used > 0)
@@ -670,8 +673,7 @@ digest(struct run *run, bool eof)
 		go = false;
 	}
 	if (used > 0 && used < run->in.len)
-		memmove(run->in.data, run->in.data + used,
-		    run->in.len - used);
+		memmove(run->in.data, run->in.data + used, run->in.len - used);
 	run->in.len -= used;
 	return go;
 }
@@ -696,9 +698,9 @@ pause_input(struct run *run)
 	if (o.w.expect >= 0)
 		return true;
 	if (writer_is_pending(run->writer))
-		rc = o.w.fsync == WRITER_FSYNC_INTERVAL ?
-		    writer_flush(run->writer, &f) :
-		    writer_sync(run->writer, &f);
+		rc = o.w.fsync == WRITER_FSYNC_INTERVAL
+		    ? writer_flush(run->writer, &f)
+		    : writer_sync(run->writer, &f);
 	if (rc != 0)
 		fail(run, rc, &f);
 	return rc == 0;
@@ -764,7 +766,8 @@ die_by_signal(struct run *run)
 {
 	if (run->in.len > 0)
 		warnx("interrupted: %zu bytes of an unfinished record were "
-		    "not appended", run->in.len);
+		      "not appended",
+		    run->in.len);
 	signal(caught, SIG_DFL);
 	raise(caught);
 }
@@ -779,8 +782,9 @@ finish(struct run *run)
 	if (o.w.expect >= 0 && (run->status != CLI_DONE || caught != 0))
 		return;
 	/* A failed append leaves nothing that could still be written. */
-	rc = run->status == CLI_DONE || run->status == CLI_FAIL ?
-	    writer_sync(run->writer, &f) : 0;
+	rc = run->status == CLI_DONE || run->status == CLI_FAIL
+	    ? writer_sync(run->writer, &f)
+	    : 0;
 	if (rc != 0)
 		fail(run, rc, &f);
 	writer_warn_cuts(run->writer);
@@ -844,10 +848,10 @@ open_topic(const char *path, struct topic *t, char *topic_path)
 static void
 set_defaults(const struct topic *t)
 {
-	int64_t type = properties_int(&t->settings,
-	    PROPERTIES_COMPRESSION_TYPE);
-	int64_t bytes = properties_int(&t->settings,
-	    PROPERTIES_MAX_MESSAGE_BYTES);
+	int64_t type =
+	    properties_int(&t->settings, PROPERTIES_COMPRESSION_TYPE);
+	int64_t bytes =
+	    properties_int(&t->settings, PROPERTIES_MAX_MESSAGE_BYTES);
 
 	if (!o.has_codec && type != PROPERTIES_COMPRESSION_PRODUCER)
 		o.w.codec = (enum codec)(type - 1);
@@ -867,7 +871,7 @@ check_topic(const struct topic *t)
 		cli_usage("-B: a topic of several partitions needs -p N");
 	if (t->partitions > 1 && o.w.expect > 0 && o.w.partition < 0)
 		cli_usage("--expect-offset: a topic of several partitions "
-		    "needs -p N");
+			  "needs -p N");
 	if (o.w.partition >= t->partitions)
 		errx(CLI_FAIL, "%s: no partition %d (it has %d)", t->name,
 		    (int)o.w.partition, (int)t->partitions);
@@ -887,15 +891,18 @@ main(int argc, char **argv)
 	cli_start(argv);
 	form_init(&o.form);
 	buf_init(&o.headers, BATCH_BYTES_MAX);
-	o.w = (struct writer_options){.level = INT_MIN, .partition = -1,
-	    .expect = -1, .batch_bytes = BATCH_BYTES};
+	o.w = (struct writer_options){.level = INT_MIN,
+	    .partition = -1,
+	    .expect = -1,
+	    .batch_bytes = BATCH_BYTES};
 	while ((id = cli_next(&program, argc, argv)) != -1)
 		set_option(id);
 	if (cli_operand == argc)
 		cli_usage("no topic named");
 	check_options();
-	if (o.timestamp != NULL && parse_time(o.timestamp, now_wall_ms(),
-	        cli_utc, &run.timestamp) != 0)
+	if (o.timestamp != NULL &&
+	    parse_time(o.timestamp, now_wall_ms(), cli_utc, &run.timestamp) !=
+		0)
 		cli_usage("--timestamp %s: not a time", o.timestamp);
 	rc = open_topic(argv[cli_operand], &run.topic, topic_path);
 	if (rc != CLI_DONE)

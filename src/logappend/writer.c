@@ -89,7 +89,7 @@ writer_close(struct writer *w)
 	if (w == NULL)
 		return;
 	for (int32_t i = 0; w->outlets != NULL && i < w->topic->partitions;
-	    i++) {
+	     i++) {
 		if (w->outlets[i].p == NULL)
 			continue;
 		partition_close(w->outlets[i].p);
@@ -107,8 +107,9 @@ open_outlet(struct writer *w, int32_t number, struct fault *f)
 {
 	struct outlet *out = &w->outlets[number];
 	enum partition_mode mode = w->o.fsync == WRITER_FSYNC_NONE ||
-	        w->o.fsync == WRITER_FSYNC_INTERVAL ?
-	    PARTITION_WRITE_RELAXED : PARTITION_WRITE;
+		w->o.fsync == WRITER_FSYNC_INTERVAL
+	    ? PARTITION_WRITE_RELAXED
+	    : PARTITION_WRITE;
 	char path[4096];
 
 	if (out->p != NULL)
@@ -134,8 +135,10 @@ static int
 append(struct writer *w, struct outlet *out, uint8_t *data, size_t len,
     struct fault *f)
 {
-	struct partition_append a = {
-	    .data = data, .len = len, .checked = true, .expect = w->o.expect};
+	struct partition_append a = {.data = data,
+	    .len = len,
+	    .checked = true,
+	    .expect = w->o.expect};
 	int rc = partition_append(out->p, &a, f);
 
 	if (rc != 0)
@@ -173,8 +176,8 @@ note_report(struct writer *w, struct outlet *out, int32_t number)
 {
 	if (out->report_count == out->report_cap) {
 		size_t cap = out->report_cap == 0 ? 256 : out->report_cap * 2;
-		size_t *reports = reallocarray(out->reports, cap,
-		    sizeof(*reports));
+		size_t *reports =
+		    reallocarray(out->reports, cap, sizeof(*reports));
 
 		if (reports == NULL)
 			return ENOMEM;
@@ -187,8 +190,7 @@ note_report(struct writer *w, struct outlet *out, int32_t number)
 }
 
 static int
-choose_partition(struct writer *w, const struct record *rec,
-    int32_t *partition)
+choose_partition(struct writer *w, const struct record *rec, int32_t *partition)
 {
 	size_t len = (rec->key.len > 0 ? (size_t)rec->key.len : 0) +
 	    (rec->value.len > 0 ? (size_t)rec->value.len : 0);
@@ -252,8 +254,8 @@ writer_add(struct writer *w, const struct record *rec, int32_t partition,
 }
 
 int
-writer_add_batch(struct writer *w, uint8_t *data, size_t len,
-    int32_t partition, struct fault *f)
+writer_add_batch(struct writer *w, uint8_t *data, size_t len, int32_t partition,
+    struct fault *f)
 {
 	struct outlet *out;
 	struct batch b;
@@ -265,8 +267,7 @@ writer_add_batch(struct writer *w, uint8_t *data, size_t len,
 		return rc;
 	out = &w->outlets[partition];
 	rc = flush_outlet(w, out, f);
-	for (int32_t i = 0; rc == 0 && w->o.report && i < b.record_count;
-	    i++) {
+	for (int32_t i = 0; rc == 0 && w->o.report && i < b.record_count; i++) {
 		/* The reports of a batch go out together. */
 		if (w->report_count == REPORTS_MAX)
 			return EMSGSIZE;
@@ -279,8 +280,7 @@ writer_add_batch(struct writer *w, uint8_t *data, size_t len,
 }
 
 int
-writer_tee(struct writer *w, const uint8_t *data, size_t len,
-    struct fault *f)
+writer_tee(struct writer *w, const uint8_t *data, size_t len, struct fault *f)
 {
 	int rc = 0;
 
@@ -374,9 +374,8 @@ writer_warn_cuts(struct writer *w)
 		partition_take_cut(w->outlets[i].p, &cut);
 		if (cut.len > 0)
 			cli_warn("%s/%d: %lld bytes behind offset %lld were "
-			    "no whole batch: moved to %s/%d/lost+found/%s",
+				 "no whole batch: moved to %s/%d/lost+found/%s",
 			    w->path, (int)i, (long long)cut.len,
-			    (long long)cut.offset, w->path, (int)i,
-			    cut.saved);
+			    (long long)cut.offset, w->path, (int)i, cut.saved);
 	}
 }

@@ -21,7 +21,7 @@
 #include "store/topic.h"
 
 enum writer_fsync {
-	WRITER_FSYNC_BATCH,	/* when input pauses, once a second, at the end */
+	WRITER_FSYNC_BATCH,	/* at a pause, once a second, at the end */
 	WRITER_FSYNC_ALWAYS,	/* after each batch */
 	WRITER_FSYNC_NONE,
 	WRITER_FSYNC_INTERVAL,	/* fsync_ms apart */
@@ -53,8 +53,8 @@ void writer_close(struct writer *w);
  * limit, and not taken.  Other errors: of an append that was due; the record
  * may not have been taken.
  */
-int writer_add(struct writer *w, const struct record *rec,
-    int32_t partition, struct fault *f);
+int writer_add(struct writer *w, const struct record *rec, int32_t partition,
+    struct fault *f);
 /* Take a whole encoded batch, changed in place, to one partition. */
 int writer_add_batch(struct writer *w, uint8_t *data, size_t len,
     int32_t partition, struct fault *f);
