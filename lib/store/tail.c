@@ -30,6 +30,31 @@ is_own(struct partition *p, const struct state *s)
 }
 
 /*
+ * A message of version 0 or 1 is not read, but it has a place: its offset
+ * (int64) and size (int32) come first.  Who reads it is told.
+ */
+static bool
+skip_old_message(struct partition *p, int fd, struct segment_scan *scan)
+{
+	uint8_t head[BATCH_OVERHEAD];
+	int64_t offset, next;
+	struct stat st;
+
+	if (fstat(fd, &st) != 0 ||
+	    io_pread_full(fd, head, sizeof(head), scan->pos) != 0)
+		return false;
+	offset = (int64_t)buf_get_64(head);
+	next = scan->pos + BATCH_OVERHEAD +
+	    (int32_t)buf_get_32(head + BATCH_LENGTH);
+	if (offset < p->tail_offset || next > st.st_size || offset == INT64_MAX)
+		return false;
+	p->tail_offset = offset + 1;
+	p->tail_pos = next;
+	segment_scan_start(scan, fd, next, -1);
+	return true;
+}
+
+/*
  * Scan on from where the last scan of this segment ended.  What is invalid
  * ends the log there.
  */
@@ -56,8 +81,11 @@ scan_segment(struct partition *p, int64_t base)
 		return rc == ENOENT ? 0 : rc;
 	segment_scan_init(&scan, PARTITION_SCAN_BLOCK);
 	segment_scan_start(&scan, fd, p->tail_pos, -1);
-	while ((rc = segment_scan_next(&scan, &b, &data)) == 0) {
-		if (b.base_offset < p->tail_offset)
+	for (;;) {
+		rc = segment_scan_next(&scan, &b, &data);
+		if (rc == STATUS_UNSUPPORTED && skip_old_message(p, fd, &scan))
+			continue;
+		if (rc != 0 || b.base_offset < p->tail_offset)
 			break;
 		if (p->tail_producers != NULL)
 			rc = producer_apply(p->tail_producers, data, &b,

@@ -6,7 +6,7 @@
  *
  *	%v %s	value			%k	key
  *	%V %S	its length, -1 null	%K	its length
- *	%T	timestamp, ms		%d	the same, YYYY-MM-DDTHH:MM:SS.mmmZ
+ *	%T	timestamp, ms		%d	the same as a date, RFC 3339
  *	%o	offset			%p	partition
  *	%t	topic			%h	headers, name=value,name=value
  *	%%	a percent sign		\n \t \r \0 \\ \xHH
