@@ -198,35 +198,74 @@ enum field {
 	FIELD_COUNT,		/* any other name: ignored */
 };
 
+#define FIELD(name, field, twice)                                              \
+	{                                                                      \
+		name, sizeof(name) - 1, field, twice                           \
+	}
+
 static const struct {
 	const char *name;
+	size_t len;
 	enum field field;
 	const char *twice;
 } fields[] = {
-	{"key", FIELD_KEY, "key given twice"},
-	{"value", FIELD_VALUE, "value given twice"},
-	{"payload", FIELD_VALUE, "value given twice"},
-	{"timestamp", FIELD_TIMESTAMP, "timestamp given twice"},
-	{"ts", FIELD_TIMESTAMP, "timestamp given twice"},
-	{"headers", FIELD_HEADERS, "headers given twice"},
-	{"partition", FIELD_PARTITION, "partition given twice"},
-	{"key_base64", FIELD_KEY_BASE64, "key given twice"},
-	{"value_base64", FIELD_VALUE_BASE64, "value given twice"},
-	{"Key", FIELD_KEY, "key given twice"},
-	{"Value", FIELD_VALUE, "value given twice"},
-	{"Timestamp", FIELD_TIMESTAMP, "timestamp given twice"},
-	{"Headers", FIELD_HEADERS, "headers given twice"},
-	{"Partition", FIELD_PARTITION, "partition given twice"},
+    FIELD("key", FIELD_KEY, "key given twice"),
+    FIELD("value", FIELD_VALUE, "value given twice"),
+    FIELD("payload", FIELD_VALUE, "value given twice"),
+    FIELD("timestamp", FIELD_TIMESTAMP, "timestamp given twice"),
+    FIELD("ts", FIELD_TIMESTAMP, "timestamp given twice"),
+    FIELD("headers", FIELD_HEADERS, "headers given twice"),
+    FIELD("partition", FIELD_PARTITION, "partition given twice"),
+    FIELD("key_base64", FIELD_KEY_BASE64, "key given twice"),
+    FIELD("value_base64", FIELD_VALUE_BASE64, "value given twice"),
+    FIELD("Key", FIELD_KEY, "key given twice"),
+    FIELD("Value", FIELD_VALUE, "value given twice"),
+    FIELD("Timestamp", FIELD_TIMESTAMP, "timestamp given twice"),
+    FIELD("Headers", FIELD_HEADERS, "headers given twice"),
+    FIELD("Partition", FIELD_PARTITION, "partition given twice"),
 };
 
-/* Place in the table of fields, -1: ignored. */
+/* The characters of a string value, in r->name if it has escapes. */
 static int
-field_of(const struct json_value *name)
+plain(struct envelope_reader *r, const struct json_value *v,
+    const uint8_t **text, size_t *len)
 {
+	int rc;
+
+	*text = v->text + 1;
+	*len = v->len - 2;
+	if (!v->has_escape)
+		return 0;
+	r->name.len = 0;
+	rc = json_unescape(v, &r->name);
+	*text = r->name.data;
+	*len = r->name.len;
+	return rc;
+}
+
+/*
+ * A name's place in the table of fields, -1: ignored.  One that is too long
+ * to unescape is none of ours.
+ */
+static int
+field_of(struct envelope_reader *r, const struct json_value *name)
+{
+	const uint8_t *text;
+	size_t len;
+
+	if (plain(r, name, &text, &len) != 0)
+		return -1;
 	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
-		if (json_is(name, fields[i].name))
+		if (fields[i].len == len &&
+		    memcmp(fields[i].name, text, len) == 0)
 			return (int)i;
 	return -1;
+}
+
+static bool
+is_base64(enum field field)
+{
+	return field == FIELD_KEY_BASE64 || field == FIELD_VALUE_BASE64;
 }
 
 /*
@@ -241,23 +280,38 @@ struct slot {
 	bool is_set;
 };
 
+/* The bytes of a base64 string, appended to text. */
+static int
+take_base64(struct envelope_reader *r, const struct json_value *v,
+    const char **why)
+{
+	const uint8_t *text;
+	size_t len;
+	int rc;
+
+	if (v->type != JSON_STRING) {
+		*why = "base64 is no string";
+		return STATUS_SYNTAX;
+	}
+	/* Some programs escape the slash. */
+	rc = plain(r, v, &text, &len);
+	if (rc == 0)
+		rc = base64_decode(text, len, &r->text);
+	if (rc == STATUS_SYNTAX)
+		*why = "not base64";
+	return rc;
+}
+
 static int
 take(struct envelope_reader *r, const struct json_value *v, bool base64,
     struct slot *out, const char **why)
 {
-	int rc = 0;
+	int rc;
 
-	out->is_set = true;
-	out->in_text = false;
-	if (v->type == JSON_NULL) {
-		out->bytes = BYTES_NULL;
+	*out = (struct slot){.bytes = BYTES_NULL, .is_set = true};
+	if (v->type == JSON_NULL)
 		return 0;
-	}
-	if (base64 && v->type != JSON_STRING) {
-		*why = "base64 is no string";
-		return STATUS_SYNTAX;
-	}
-	if (v->type != JSON_STRING) {
+	if (!base64 && v->type != JSON_STRING) {
 		out->bytes = (struct bytes){v->text, (int32_t)v->len};
 		return 0;
 	}
@@ -267,16 +321,20 @@ take(struct envelope_reader *r, const struct json_value *v, bool base64,
 	}
 	out->in_text = true;
 	out->at = r->text.len;
-	if (base64 && !v->has_escape)
-		rc = base64_decode(v->text + 1, v->len - 2, &r->text);
-	else if (base64)
-		rc = STATUS_SYNTAX;
-	else
-		rc = json_unescape(v, &r->text);
-	if (rc == STATUS_SYNTAX)
-		*why = "not base64";
+	rc = base64 ? take_base64(r, v, why) : json_unescape(v, &r->text);
 	out->bytes.len = (int32_t)(r->text.len - out->at);
 	return rc;
+}
+
+/* The name of a header. */
+static int
+take_name(struct envelope_reader *r, const struct json_value *v, bool base64,
+    struct slot *out, const char **why)
+{
+	if (v->type == JSON_STRING)
+		return take(r, v, base64, out, why);
+	*why = "a header's name is no string";
+	return STATUS_SYNTAX;
 }
 
 static struct bytes
@@ -293,18 +351,13 @@ static int
 add_header(struct envelope_reader *r, const struct slot *name,
     const struct slot *value, struct record *rec, const char **why)
 {
-	struct bytes n = settle(r, name);
-
-	if (bytes_is_null(n)) {
-		*why = "a header's name is null";
-		return STATUS_SYNTAX;
-	}
 	if (rec->header_count == RECORD_HEADERS_MAX) {
 		*why = "too many headers";
 		return STATUS_TOO_BIG;
 	}
 	rec->header_count++;
-	return record_headers_add(&r->headers, n, settle(r, value));
+	return record_headers_add(&r->headers, settle(r, name),
+	    settle(r, value));
 }
 
 /* {"key":"h","value":"v"} */
@@ -319,20 +372,18 @@ read_header_object(struct envelope_reader *r, const struct json_value *v,
 	int rc = json_enter(&c, '{');
 
 	while (rc == 0 && (rc = json_member(&c, &first, &name, &value)) == 0) {
-		int i = field_of(&name);
-		struct slot *to;
+		int i = field_of(r, &name);
+		enum field field = i < 0 ? FIELD_COUNT : fields[i].field;
+		bool is_key = field <= FIELD_KEY_BASE64;
 
-		if (i < 0 || fields[i].field > FIELD_VALUE_BASE64)
+		if (field > FIELD_VALUE_BASE64)
 			continue;
-		to = fields[i].field <= FIELD_KEY_BASE64 ? &key : &val;
-		if (to->is_set) {
+		if (is_key ? key.is_set : val.is_set) {
 			*why = "a header's field is given twice";
 			return STATUS_SYNTAX;
 		}
-		rc = take(r, &value,
-		    fields[i].field == FIELD_KEY_BASE64 ||
-			fields[i].field == FIELD_VALUE_BASE64,
-		    to, why);
+		rc = is_key ? take_name(r, &value, is_base64(field), &key, why)
+			    : take(r, &value, is_base64(field), &val, why);
 	}
 	if (rc != STATUS_END)
 		return rc;
@@ -363,7 +414,7 @@ read_header_list(struct envelope_reader *r, const struct json_value *v,
 			*why = "a header without a value";
 			return STATUS_SYNTAX;
 		}
-		rc = take(r, &item, false, &key, why);
+		rc = take_name(r, &item, false, &key, why);
 		if (rc == 0)
 			rc = take(r, &value, false, &val, why);
 		if (rc == 0)
@@ -447,7 +498,8 @@ read_partition(const struct json_value *v, int32_t *out, const char **why)
 
 	if (v->type == JSON_NULL)
 		return 0;
-	if (read_int(v, 0, PARTITIONS_MAX, &n) != 0) {
+	/* Others write -1 for none. */
+	if (read_int(v, -1, PARTITIONS_MAX, &n) != 0) {
 		*why = "partition is no number";
 		return STATUS_SYNTAX;
 	}
@@ -492,6 +544,17 @@ field_bit(enum field field)
 	return 1U << field;
 }
 
+/* Why the line could not be read, where nobody has said it. */
+static const char *
+reason(const struct json_cursor *c, size_t len)
+{
+	if (c->why == NULL)
+		return "record is over the limit"; /* of scratch */
+	if (c->pos == c->end && len > 0)
+		return "ends inside the object (one object a line: jq -c)";
+	return c->why;
+}
+
 int
 envelope_read(struct envelope_reader *r, const uint8_t *line, size_t len,
     struct envelope_record *out, const char **why)
@@ -503,14 +566,13 @@ envelope_read(struct envelope_reader *r, const uint8_t *line, size_t len,
 	bool first = true;
 	int rc;
 
-	*out = (struct envelope_record){.rec = {.timestamp = -1,
-					    .key = {NULL, -1}},
-	    .partition = -1};
+	*out = (struct envelope_record){.partition = -1};
+	out->rec.timestamp = -1;
 	r->text.len = r->headers.len = 0;
 	*why = NULL;
 	rc = json_enter(&c, '{');
 	while (rc == 0 && (rc = json_member(&c, &first, &name, &v)) == 0) {
-		int i = field_of(&name);
+		int i = field_of(r, &name);
 
 		if (i < 0)
 			continue;
@@ -527,9 +589,7 @@ envelope_read(struct envelope_reader *r, const uint8_t *line, size_t len,
 	}
 	if (rc != STATUS_END) {
 		if (*why == NULL)
-			*why = c.pos == c.end ? "ends inside the object (one "
-						"object a line: jq -c)"
-					      : c.why;
+			*why = reason(&c, len);
 		return rc;
 	}
 	if (!value.is_set) {

@@ -49,7 +49,7 @@ int envelope_write(struct buf *out, enum envelope_value mode, const char *topic,
 struct envelope_reader {
 	struct buf text;	/* unescaped key, value, names */
 	struct buf headers;	/* encoded headers */
-	struct buf name;
+	struct buf name;	/* unescaped name of a field, or base64 */
 };
 
 void envelope_reader_init(struct envelope_reader *r);
@@ -62,8 +62,8 @@ struct envelope_record {
 };
 
 /*
- * Read one line.  STATUS_SYNTAX with *why (a constant phrase), STATUS_TOO_BIG
- * (nesting, headers), ENOMEM.
+ * Read one line, with or without its newline.  STATUS_SYNTAX or
+ * STATUS_TOO_BIG (nesting, headers, size) with *why, a constant phrase; ENOMEM.
  */
 int envelope_read(struct envelope_reader *r, const uint8_t *line, size_t len,
     struct envelope_record *out, const char **why);

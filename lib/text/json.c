@@ -132,18 +132,21 @@ hex4(const uint8_t *p, const uint8_t *end)
 static int32_t
 escaped(const uint8_t *p, const uint8_t *end, const uint8_t **next)
 {
-	static const char from[] = "\"\\/bfnrt";
-	static const char to[] = "\"\\/\b\f\n\r\t";
-	const char *at;
+	static const uint8_t meant[256] = {['"'] = '"',
+	    ['\\'] = '\\',
+	    ['/'] = '/',
+	    ['b'] = '\b',
+	    ['f'] = '\f',
+	    ['n'] = '\n',
+	    ['r'] = '\r',
+	    ['t'] = '\t'};
 	int32_t c, low;
 
 	if (end - p < 2)
 		return -1;
 	*next = p + 2;
-	if (p[1] != 'u') {
-		at = p[1] == '\0' ? NULL : strchr(from, p[1]);
-		return at == NULL ? -1 : to[at - from];
-	}
+	if (p[1] != 'u')
+		return meant[p[1]] == 0 ? -1 : meant[p[1]];
 	c = hex4(p + 2, end);
 	*next = p + 6;
 	if (c < 0xd800 || c > 0xdfff)
@@ -457,6 +460,16 @@ put_utf8(uint8_t *p, uint32_t c)
 	return 4;
 }
 
+/* The first backslash, or end. */
+static const uint8_t *
+find_backslash(const uint8_t *p, const uint8_t *end)
+{
+	p = skip_plain(p, end);
+	while (p < end && *p != '\\')
+		p = skip_plain(p + 1, end);
+	return p;
+}
+
 int
 json_unescape(const struct json_value *v, struct buf *out)
 {
@@ -465,14 +478,13 @@ json_unescape(const struct json_value *v, struct buf *out)
 	int rc = buf_reserve(out, (size_t)(end - p));
 
 	while (rc == 0 && p < end) {
-		const uint8_t *at = memchr(p, '\\', (size_t)(end - p));
-		size_t plain = (size_t)((at == NULL ? end : at) - p);
+		const uint8_t *at = find_backslash(p, end);
+		size_t n = (size_t)(at - p);
 		int32_t c;
 
-		if (plain > 0)
-			memcpy(out->data + out->len, p, plain);
-		out->len += plain;
-		if (at == NULL)
+		memcpy(out->data + out->len, p, n);
+		out->len += n;
+		if (at == end)
 			break;
 		c = escaped(at, end, &p);
 		if (c < 0)
@@ -577,19 +589,33 @@ static size_t
 put_escape(uint8_t *p, uint8_t c)
 {
 	static const char hex[] = "0123456789abcdef";
-	static const char from[] = "\"\\\b\f\n\r\t";
-	static const char to[] = "\"\\bfnrt";
-	const char *at = c == 0 ? NULL : strchr(from, c);
+	static const uint8_t letters[256] = {['"'] = '"',
+	    ['\\'] = '\\',
+	    ['\b'] = 'b',
+	    ['\f'] = 'f',
+	    ['\n'] = 'n',
+	    ['\r'] = 'r',
+	    ['\t'] = 't'};
 
 	p[0] = '\\';
-	if (at != NULL) {
-		p[1] = (uint8_t)to[at - from];
+	if (letters[c] != 0) {
+		p[1] = letters[c];
 		return 2;
 	}
 	memcpy(p + 1, "u00", 3);
 	p[4] = (uint8_t)hex[c >> 4];
 	p[5] = (uint8_t)hex[c & 15];
 	return 6;
+}
+
+/* The first byte to be escaped in valid UTF-8, or end. */
+static const uint8_t *
+find_escape(const uint8_t *p, const uint8_t *end)
+{
+	p = skip_plain(p, end);
+	while (p < end && *p >= 0x80)
+		p = skip_plain(p + 1, end);
+	return p;
 }
 
 int
@@ -602,18 +628,21 @@ json_write_string(struct buf *out, const uint8_t *data, size_t len)
 		return rc;
 	out->data[out->len++] = '"';
 	while (p < end) {
-		const uint8_t *stop = skip_plain(p, end);
+		const uint8_t *stop = find_escape(p, end);
+		size_t plain = (size_t)(stop - p), n = 0;
 		uint8_t escape[6];
 
-		/* Bytes from 0x80 on are part of valid UTF-8. */
-		while (stop < end && *stop >= 0x80)
-			stop = skip_plain(stop + 1, end);
-		rc = buf_add(out, p, (size_t)(stop - p));
-		if (rc == 0 && stop < end)
-			rc = buf_add(out, escape, put_escape(escape, *stop));
-		if (rc != 0)
-			return rc;
-		p = stop < end ? stop + 1 : end;
+		if (stop < end)
+			n = put_escape(escape, *stop);
+		if (out->cap - out->len < plain + n) {
+			rc = buf_reserve(out, plain + n);
+			if (rc != 0)
+				return rc;
+		}
+		memcpy(out->data + out->len, p, plain);
+		memcpy(out->data + out->len + plain, escape, n);
+		out->len += plain + n;
+		p = n > 0 ? stop + 1 : end;
 	}
 	return buf_add_8(out, '"');
 }
