@@ -16,7 +16,7 @@ base64_encode(struct buf *out, const uint8_t *data, size_t len)
 	if (len > SIZE_MAX / 2)
 		return STATUS_TOO_BIG;
 	rc = buf_reserve(out, (len + 2) / 3 * 4);
-	if (rc != 0)
+	if (rc != 0 || len == 0)
 		return rc;
 	p = out->data + out->len;
 	for (i = 0; i + 3 <= len; i += 3) {

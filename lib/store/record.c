@@ -133,7 +133,7 @@ void
 record_headers_init(struct record_headers *h, const struct record *r)
 {
 	h->pos = r->headers;
-	h->end = r->headers + r->headers_len;
+	h->end = r->headers_len == 0 ? h->pos : h->pos + r->headers_len;
 	h->left = r->header_count;
 }
 

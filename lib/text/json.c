@@ -82,9 +82,12 @@ utf8_len(const uint8_t *p, const uint8_t *end)
 bool
 json_is_utf8(const uint8_t *data, size_t len)
 {
-	const uint8_t *p = data, *end = data + len;
+	const uint8_t *p = data, *end;
 	uint64_t word;
 
+	if (len == 0)
+		return true; /* data may be NULL */
+	end = data + len;
 	while (p < end) {
 		size_t n;
 
@@ -621,11 +624,15 @@ find_escape(const uint8_t *p, const uint8_t *end)
 int
 json_write_string(struct buf *out, const uint8_t *data, size_t len)
 {
-	const uint8_t *p = data, *end = data + len;
-	int rc = buf_reserve(out, len + 2);
+	const uint8_t *p = data, *end;
+	int rc;
 
+	if (len == 0)
+		return buf_add_str(out, "\"\""); /* data may be NULL */
+	rc = buf_reserve(out, len + 2);
 	if (rc != 0)
 		return rc;
+	end = data + len;
 	out->data[out->len++] = '"';
 	while (p < end) {
 		const uint8_t *stop = find_escape(p, end);

@@ -293,6 +293,10 @@ test_write(void)
 	    19);
 	tap(b.len == sizeof(want) - 1 && memcmp(b.data, want, b.len) == 0,
 	    "what is escaped, and how");
+	b.len = 0;
+	tap(json_write_string(&b, NULL, 0) == 0 && b.len == 2 &&
+		memcmp(b.data, "\"\"", 2) == 0,
+	    "no bytes, and no pointer");
 	for (int i = 0; i < 5000; i++) {
 		static const char *const parts[] = {"a", "plain text ", "\"",
 		    "\\", "\n", "\x01", "\xc3\xa9", "\xe2\x82\xac", "\x1f",
