@@ -274,7 +274,8 @@ struct run {
 
 static volatile sig_atomic_t caught;
 
-static void catch (int sig)
+static void
+on_signal(int sig)
 {
 	caught = sig;
 }
@@ -282,7 +283,7 @@ static void catch (int sig)
 static void
 catch_signals(void)
 {
-	struct sigaction sa = {.sa_handler = catch}, old;
+	struct sigaction sa = {.sa_handler = on_signal}, old;
 	static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
 
 	for (size_t i = 0; i < 3; i++) {

@@ -1,0 +1,402 @@
+#include "input.h"
+
+#include <err.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/bounds.h"
+#include "base/cli.h"
+#include "base/io.h"
+#include "base/now.h"
+#include "base/parse.h"
+#include "options.h"
+#include "store/batch.h"
+#include "text/form.h"
+#include "text/json.h"
+#include "tool/message.h"
+
+enum {
+	READ_BYTES = 256 << 10,
+	PIPE_BYTES = 1 << 20,
+};
+
+volatile sig_atomic_t input_signal;
+
+/* The append cannot go on. */
+void
+input_fail(struct input *run, int rc, const struct fault *f)
+{
+	const char *path = run->topic.name;
+
+	if (input_signal != 0 && rc == EINTR)
+		return;
+	if (rc == EPIPE) {
+		run->status = CLI_FAIL;
+	} else if (rc == EMSGSIZE && opt.w.expect >= 0) {
+		warnx("--expect-offset: the input does not fit one batch");
+		run->status = CLI_USAGE;
+	} else if (rc == STATUS_MISMATCH) {
+		warnx("%s: the partition does not end at offset %lld", path,
+		    (long long)opt.w.expect);
+		run->status = CLI_CONDITION;
+	} else if (rc == ERANGE) {
+		warnx("%s: no such partition (it has %d)", path,
+		    (int)run->topic.partitions);
+		run->status = CLI_FAIL;
+	} else {
+		run->status = message_warn(path, rc, f);
+	}
+}
+
+/* A record that is bad.  True: go on behind it. */
+static bool
+bad_record(struct input *run, const char *why)
+{
+	warnx("%s:%lld: %s", run->file, (long long)run->number, why);
+	run->status = CLI_FAIL;
+	return opt.skip_bad;
+}
+
+/* The key from the JSON value. */
+static int
+key_from_field(struct input *run, struct record *rec, const char **why)
+{
+	struct json_value v;
+	int rc = STATUS_END;
+
+	*why = "--key-field: no such field";
+	if (!bytes_is_null(rec->value))
+		rc = json_find(rec->value.data, (size_t)rec->value.len,
+		    opt.key_field, &v, why);
+	if (rc == STATUS_END)
+		return STATUS_SYNTAX;
+	if (rc != 0)
+		return rc;
+	if (v.type == JSON_NULL) {
+		rec->key = BYTES_NULL;
+	} else if (v.type != JSON_STRING) {
+		rec->key = (struct bytes){v.text, (int32_t)v.len};
+	} else if (!v.has_escape) {
+		rec->key = (struct bytes){v.text + 1, (int32_t)v.len - 2};
+	} else {
+		run->key.len = 0;
+		rc = json_unescape(&v, &run->key);
+		rec->key = (struct bytes){run->key.data, (int32_t)run->key.len};
+	}
+	return rc;
+}
+
+static int
+time_from_field(struct record *rec, const char **why)
+{
+	struct json_value v;
+	char text[64];
+	size_t len;
+	int rc = STATUS_END;
+
+	*why = "--time-field: no such field";
+	if (!bytes_is_null(rec->value))
+		rc = json_find(rec->value.data, (size_t)rec->value.len,
+		    opt.time_field, &v, why);
+	if (rc == STATUS_END)
+		return STATUS_SYNTAX;
+	if (rc != 0)
+		return rc;
+	*why = "--time-field: not a time";
+	len = v.type == JSON_STRING ? v.len - 2 : v.len;
+	if (v.len < 1 || len >= sizeof(text) || v.has_escape)
+		return STATUS_SYNTAX;
+	memcpy(text, v.type == JSON_STRING ? v.text + 1 : v.text, len);
+	text[len] = '\0';
+	if (parse_time(text, rec->timestamp, cli_utc, &rec->timestamp) != 0)
+		return STATUS_SYNTAX;
+	return 0;
+}
+
+/* -H comes after the record's own headers. */
+static int
+add_headers(struct input *run, struct record *rec)
+{
+	int rc;
+
+	run->headers.len = 0;
+	rc = buf_add(&run->headers, rec->headers, rec->headers_len);
+	if (rc == 0)
+		rc = buf_add(&run->headers, opt.headers.data, opt.headers.len);
+	rec->headers = run->headers.data;
+	rec->headers_len = run->headers.len;
+	rec->header_count += opt.header_count;
+	return rc;
+}
+
+/* What the options add to a record that was read. */
+static int
+complete(struct input *run, struct form_record *fr, const char **why)
+{
+	struct record *rec = &fr->rec;
+	int rc = 0;
+
+	if (!fr->has_timestamp)
+		rec->timestamp =
+		    run->timestamp != INT64_MIN ? run->timestamp : run->read_ms;
+	if (opt.key != NULL && bytes_is_null(rec->key))
+		rec->key = bytes_of(opt.key);
+	if (opt.time_field != NULL && !fr->has_timestamp)
+		rc = time_from_field(rec, why);
+	if (rc == 0 && opt.key_field != NULL && bytes_is_null(rec->key))
+		rc = key_from_field(run, rec, why);
+	if (rc == 0 && opt.header_count > 0)
+		rc = add_headers(run, rec);
+	if (!opt.keep_partition)
+		fr->partition = -1;
+	return rc;
+}
+
+/* Hand over one record.  False: stop. */
+static bool
+take(struct input *run, struct form_record *fr)
+{
+	struct fault f = {.file = ""};
+	const char *why = NULL;
+	int rc = complete(run, fr, &why);
+
+	if (rc == STATUS_SYNTAX || rc == STATUS_TOO_BIG)
+		return bad_record(run, why != NULL ? why : status_text(rc));
+	if (rc == 0)
+		rc = writer_add(run->writer, &fr->rec, fr->partition, &f);
+	if (rc == STATUS_TOO_BIG)
+		return bad_record(run, "record is over the limit");
+	if (rc != 0)
+		input_fail(run, rc, &f);
+	return rc == 0;
+}
+
+/*
+ * Take the records that are in the input buffer.  False: stop.  *used: bytes
+ * done with.
+ */
+static bool
+take_records(struct input *run, bool eof, size_t *used)
+{
+	struct form_record fr;
+	const char *why;
+	size_t n;
+	int rc;
+
+	*used = 0;
+	for (;;) {
+		run->number++;
+		rc = form_read(&opt.form, run->in.data + *used,
+		    run->in.len - *used, eof, &fr, &n, &why);
+		*used += n;
+		if (rc == STATUS_SHORT || rc == STATUS_END) {
+			run->number--;
+			return true;
+		}
+		if (rc == STATUS_SYNTAX || rc == STATUS_TOO_BIG) {
+			if (!bad_record(run, why))
+				return false;
+			continue;
+		}
+		if (rc != 0) {
+			input_fail(run, rc, NULL);
+			return false;
+		}
+		if (!take(run, &fr))
+			return false;
+	}
+}
+
+/* One batch of the input (-B) to its partition, as it is if it may be. */
+static int
+take_batch(struct input *run, uint8_t *data, const struct batch *b,
+    struct fault *f)
+{
+	struct batch_records it;
+	struct record rec;
+	struct buf scratch;
+	int32_t partition = opt.w.partition < 0 ? 0 : opt.w.partition;
+	int64_t bytes_max =
+	    properties_int(&run->topic.settings, PROPERTIES_MAX_MESSAGE_BYTES);
+	int rc;
+
+	if (b->attributes & BATCH_CONTROL)
+		return 0;
+	if (b->record_count == b->last_offset - b->base_offset + 1 &&
+	    (int64_t)b->size <= bytes_max &&
+	    (b->attributes & BATCH_DELETE_HORIZON) == 0) {
+		if (b->producer_id >= 0 ||
+		    (b->attributes & BATCH_TRANSACTIONAL) != 0)
+			batch_clear_producer(data, b->size);
+		return writer_add_batch(run->writer, data, b->size, partition,
+		    f);
+	}
+	/* Holes, or too large: its records go into batches of our own. */
+	buf_init(&scratch, RECORDS_BYTES_MAX);
+	rc = batch_records_init(&it, data, b, &scratch);
+	while (rc == 0 && (rc = batch_records_next(&it, &rec)) == 0)
+		rc = writer_add(run->writer, &rec, partition, f);
+	buf_release(&scratch);
+	return rc == STATUS_END ? 0 : rc;
+}
+
+/* The same as take_records() for -B. */
+static bool
+take_batches(struct input *run, bool eof, size_t *used)
+{
+	struct fault f = {.file = ""};
+	const char *what = NULL;
+	struct batch b;
+	int rc;
+
+	*used = 0;
+	while (*used < run->in.len) {
+		uint8_t *data = run->in.data + *used;
+		size_t left = run->in.len - *used;
+
+		run->number++;
+		rc = batch_decode(data, left, &b, &what);
+		if (rc == 0 && b.size > left)
+			rc = STATUS_SHORT;
+		if (rc == STATUS_SHORT && !eof) {
+			run->number--;
+			return true;
+		}
+		if (rc == 0 && batch_verify(data, &b) != 0) {
+			what = "crc does not match";
+			rc = STATUS_CORRUPT;
+		}
+		if (rc == STATUS_SHORT)
+			what = "ends inside a batch";
+		if (rc == STATUS_UNSUPPORTED)
+			what = "message format version 0 or 1";
+		if (rc != 0) {
+			/* What follows cannot be found: nothing to skip to. */
+			(void)bad_record(run, what);
+			return false;
+		}
+		rc = take_batch(run, data, &b, &f);
+		if (rc == STATUS_TOO_BIG) {
+			if (!bad_record(run, "record is over the limit"))
+				return false;
+		} else if (rc == STATUS_CORRUPT && f.file[0] == '\0') {
+			(void)bad_record(run, "records do not add up");
+			return false;
+		} else if (rc != 0) {
+			input_fail(run, rc, &f);
+			return false;
+		}
+		*used += b.size;
+	}
+	return true;
+}
+
+/* Use up what is in the input buffer.  False: stop. */
+static bool
+digest(struct input *run, bool eof)
+{
+	struct fault f = {.file = ""};
+	size_t used = 0;
+	bool go = opt.batches ? take_batches(run, eof, &used)
+			      : take_records(run, eof, &used);
+	int rc = 0;
+
+	if (go && opt.w.tee && used > 0)
+		rc = writer_tee(run->writer, run->in.data, used, &f);
+	if (rc == 0 && go)
+		rc = writer_sync_if_due(run->writer, &f);
+	if (rc != 0) {
+		input_fail(run, rc, &f);
+		go = false;
+	}
+	if (used > 0 && used < run->in.len)
+		memmove(run->in.data, run->in.data + used, run->in.len - used);
+	run->in.len -= used;
+	return go;
+}
+
+/* Would a read of fd block, even after ms? */
+static bool
+would_block(int fd, int64_t ms)
+{
+	struct pollfd p = {fd, POLLIN, 0};
+
+	return poll(&p, 1, ms > INT_MAX ? INT_MAX : (int)ms) == 0;
+}
+
+/* Input pauses: what was taken becomes visible now.  False: stop. */
+static bool
+pause_input(struct input *run)
+{
+	struct fault f = {.file = ""};
+	int rc = 0;
+
+	/* One batch only: it waits for the end of the input. */
+	if (opt.w.expect >= 0)
+		return true;
+	if (writer_is_pending(run->writer))
+		rc = opt.w.fsync == WRITER_FSYNC_INTERVAL
+		    ? writer_flush(run->writer, &f)
+		    : writer_sync(run->writer, &f);
+	if (rc != 0)
+		input_fail(run, rc, &f);
+	return rc == 0;
+}
+
+/* Read more from fd.  False: stop; *eof at the end of the file. */
+static bool
+read_more(struct input *run, int fd, bool *eof)
+{
+	ssize_t n;
+
+	if (writer_is_pending(run->writer) && would_block(fd, opt.linger_ms) &&
+	    !pause_input(run))
+		return false;
+	if (buf_reserve(&run->in, READ_BYTES) != 0) {
+		input_fail(run, ENOMEM, NULL);
+		return false;
+	}
+	do {
+		if (input_signal != 0)
+			return false;
+		n = read(fd, run->in.data + run->in.len, READ_BYTES);
+	} while (n < 0 && errno == EINTR);
+	if (n < 0) {
+		warn("%s", run->file);
+		run->status = CLI_FAIL;
+		return false;
+	}
+	*eof = n == 0;
+	run->in.len += (size_t)n;
+	run->read_ms = now_wall_ms();
+	return true;
+}
+
+/* All records of one file.  False: stop. */
+bool
+input_take_file(struct input *run, const char *path)
+{
+	bool is_stdin = strcmp(path, "-") == 0, eof = false, go = true;
+	int fd = STDIN_FILENO, rc;
+
+	run->file = is_stdin ? "stdin" : path;
+	run->number = 0;
+	if (!is_stdin) {
+		rc = io_open(AT_FDCWD, path, O_RDONLY, 0, &fd);
+		if (rc != 0) {
+			warnx("%s: %s", path, status_text(rc));
+			run->status = CLI_FAIL;
+			return true;
+		}
+	}
+	(void)fcntl(fd, F_SETPIPE_SZ, PIPE_BYTES);
+	while (go && !eof)
+		go = read_more(run, fd, &eof) && digest(run, eof);
+	if (!is_stdin)
+		(void)io_close(&fd);
+	return go;
+}
