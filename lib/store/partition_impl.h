@@ -46,6 +46,7 @@ struct partition {
 	int64_t tail_base;	/* segment last scanned, -1 none */
 	int64_t tail_pos;
 	int64_t tail_offset;
+	int tail_reason;	/* why the scan ended there */
 	int64_t tail_unstable;
 	struct producer_table *tail_producers;
 };

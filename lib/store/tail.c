@@ -95,6 +95,7 @@ scan_segment(struct partition *p, int64_t base)
 		p->tail_pos = scan.pos;
 		p->tail_offset = b.last_offset + 1;
 	}
+	p->tail_reason = rc;
 	segment_scan_release(&scan);
 	(void)io_close(&fd);
 	return rc > 0 ? rc : 0;
@@ -204,6 +205,14 @@ look_without_state(struct partition *p, const struct state *copied,
 	if (p->tail_producers != NULL)
 		unstable = producer_unstable_offset(p->tail_producers);
 	out->log_end = p->tail_base < 0 ? first_base : p->tail_offset;
+	/*
+	 * The bytes of a copy are true as far as its state says synced, though
+	 * they may end inside a batch.  Else it is damage: the reader meets it.
+	 */
+	if (copied != NULL && p->tail_base == copied->active_base &&
+	    p->tail_pos < copied->synced_pos &&
+	    (p->tail_reason == 0 || p->tail_reason == STATUS_CORRUPT))
+		out->log_end = copied->synced_offset;
 	out->high_watermark = out->synced = out->log_end;
 	out->last_stable = unstable >= 0 ? unstable : out->log_end;
 	out->log_start =

@@ -49,6 +49,15 @@ find(const uint8_t *in, size_t len, const uint8_t *mark, size_t mark_len)
 	return memmem(in, len, mark, mark_len);
 }
 
+/* How much of in may be let go, if it has no delimiter: not a part of one. */
+static size_t
+without_tail(const struct line *l, size_t len)
+{
+	size_t tail = l->delimiter_len - 1;
+
+	return len < tail ? 0 : len - tail;
+}
+
 /* The delimiter behind what was searched before, or NULL. */
 static const uint8_t *
 find_end(struct line *l, const uint8_t *in, size_t len)
@@ -57,10 +66,7 @@ find_end(struct line *l, const uint8_t *in, size_t len)
 	const uint8_t *end =
 	    find(in + from, len - from, l->delimiter, l->delimiter_len);
 
-	if (end == NULL && len >= l->delimiter_len)
-		l->searched = len - (l->delimiter_len - 1);
-	else
-		l->searched = 0;
+	l->searched = end == NULL ? without_tail(l, len) : 0;
 	return end;
 }
 
@@ -101,17 +107,20 @@ split(const struct line *l, const uint8_t *in, size_t len, struct record *out,
 	return 0;
 }
 
-/* A record longer than max: bad once, then skipped up to its delimiter. */
+/* Go behind a record that was too big: 0, or as line_read(). */
 static int
-too_big(struct line *l, size_t done, bool ended, size_t *used, const char **why)
+skip(struct line *l, const uint8_t *in, size_t len, bool eof, size_t *used)
 {
-	bool first = !l->skipping;
+	const uint8_t *end =
+	    len == 0 ? NULL : find(in, len, l->delimiter, l->delimiter_len);
 
-	l->skipping = !ended;
-	l->searched = 0;
-	*used = done;
-	*why = "record is over the limit";
-	return first ? STATUS_TOO_BIG : STATUS_SHORT;
+	if (end == NULL && !eof) {
+		*used = without_tail(l, len);
+		return STATUS_SHORT;
+	}
+	l->skipping = false;
+	*used = end == NULL ? len : (size_t)(end - in) + l->delimiter_len;
+	return 0;
 }
 
 int
@@ -120,42 +129,35 @@ line_read(struct line *l, const uint8_t *in, size_t len, bool eof, size_t max,
 {
 	const uint8_t *end;
 	size_t size;
+	int rc;
 
 	*used = 0;
-	for (;;) {
-		end = len == 0 ? NULL : find_end(l, in + *used, len - *used);
-		if (!l->skipping)
-			break;
-		/* The rest of a record that was too big. */
-		if (end == NULL) {
-			size_t keep = l->delimiter_len - 1;
-
-			if (eof || len < keep)
-				keep = 0;
-			l->skipping = !eof;
-			l->searched = 0;
-			*used = len - keep;
-			return eof ? STATUS_END : STATUS_SHORT;
-		}
-		*used = (size_t)(end - in) + l->delimiter_len;
-		l->skipping = false;
-		if (*used == len)
-			return eof ? STATUS_END : STATUS_SHORT;
+	if (l->skipping) {
+		rc = skip(l, in, len, eof, used);
+		if (rc != 0)
+			return rc;
+		in += *used;
+		len -= *used;
 	}
-	in += *used;
-	len -= *used;
-	if (end == NULL && len > max && !eof)
-		return too_big(l, *used + len, false, used, why);
-	if (end == NULL && !eof)
-		return STATUS_SHORT;
-	if (end == NULL && len == 0)
-		return STATUS_END;
+	if (len == 0)
+		return eof ? STATUS_END : STATUS_SHORT;
+	end = find_end(l, in, len);
 	size = end == NULL ? len : (size_t)(end - in);
-	*used += size + (end == NULL ? 0 : l->delimiter_len);
-	l->searched = 0;
-	if (size > max)
-		return too_big(l, *used, true, used, why);
-	return split(l, in, size, out, why);
+	if (end == NULL && !eof) {
+		/* What may begin a delimiter does not count. */
+		if (without_tail(l, len) <= max)
+			return STATUS_SHORT;
+		l->skipping = true;
+		l->searched = 0;
+		*used += without_tail(l, len);
+	} else {
+		l->searched = 0;
+		*used += size + (end == NULL ? 0 : l->delimiter_len);
+		if (size <= max)
+			return split(l, in, size, out, why);
+	}
+	*why = "record is over the limit";
+	return STATUS_TOO_BIG;
 }
 
 /* What stands for b in the output. */
