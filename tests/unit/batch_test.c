@@ -75,9 +75,9 @@ test_known(void)
 {
 	uint8_t want[100], got[100];
 	struct batch_builder bb;
-	const uint8_t *data;
+	const uint8_t *data = NULL;
 	struct batch b;
-	size_t size;
+	size_t size = 0;
 
 	batch_builder_init(&bb, CODEC_NONE, INT_MIN, 1000);
 	tap(add(&bb, known_time, "k", "v", NULL) == 0 &&
@@ -86,6 +86,8 @@ test_known(void)
 	tap(batch_builder_size(&bb) == 86 &&
 		batch_builder_finish(&bb, &data, &size) == 0 && size == 86,
 	    "its size");
+	if (size != 86)
+		abort();
 	memcpy(got, data, size);
 	tap(accept(got, size, &b) == 0 && b.base_offset == 0 &&
 		b.leader_epoch == -1,
