@@ -31,6 +31,8 @@ check	clang-format	cmd	clang-format
 slow	clang		cmd	clang
 slow	libclang-rt-14-dev	clang	libclang_rt.asan-x86_64.a
 slow	valgrind	cmd	valgrind
+slow	default-jre-headless	cmd	java
+slow	maven		cmd	mvn
 END
 }
 

@@ -410,16 +410,8 @@ checkpoint_if_due(struct partition *p, struct fault *f)
 	int rc = 0;
 
 	if ((s->flags & STATE_PRODUCERS) != 0 &&
-	    s->snapshot_bytes >= PARTITION_CHECKPOINT_BYTES) {
-		rc = recover_producers(p, f);
-		if (rc == 0)
-			rc = producer_write_snapshot(p->producers, p->dirfd,
-			    p->file_mode, p->gid);
-		if (rc == 0) {
-			s->snapshot_offset = s->end_offset;
-			s->snapshot_bytes = 0;
-		}
-	}
+	    s->snapshot_bytes >= PARTITION_CHECKPOINT_BYTES)
+		rc = roll_snapshot(p, f);
 	if (rc == 0 &&
 	    s->synced_pos - s->persisted_pos >= PARTITION_CHECKPOINT_BYTES)
 		rc = roll_checkpoint(p);

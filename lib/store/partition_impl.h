@@ -55,6 +55,8 @@ enum {
 	/* Producers are saved, and the state synced, at least this often. */
 	PARTITION_CHECKPOINT_BYTES = 64 << 20,
 	PARTITION_SCAN_BLOCK = 256 << 10,
+	/* Kafka's producer.id.expiration.ms. */
+	PARTITION_PRODUCER_EXPIRATION_MS = 24 * 3600 * 1000,
 };
 
 /* recover.c: with the log lock held, make st and the files agree. */
@@ -70,6 +72,8 @@ bool roll_is_due(const struct partition *p, size_t len, int64_t last_offset,
     int64_t max_timestamp);
 /* With sync and log locks: end the active segment, begin the next. */
 int roll_segment(struct partition *p, struct fault *f);
+/* Save the producers as of the log end, those that are not forgotten. */
+int roll_snapshot(struct partition *p, struct fault *f);
 /* Take note of a batch at pos that is now the last: indexes, sums, times. */
 int roll_note_batch(struct partition *p, const uint8_t *data,
     const struct batch *b, int64_t pos);

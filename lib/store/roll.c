@@ -351,17 +351,20 @@ end_indexes(struct partition *p)
 }
 
 /* Step 3: the producers as of the end, where there are any. */
-static int
-write_snapshot(struct partition *p, struct fault *f)
+int
+roll_snapshot(struct partition *p, struct fault *f)
 {
 	int rc;
 
 	if ((p->st.flags & STATE_PRODUCERS) == 0)
 		return 0;
 	rc = recover_producers(p, f);
-	if (rc == 0)
-		rc = producer_write_snapshot(p->producers, p->dirfd,
-		    p->file_mode, p->gid);
+	if (rc != 0)
+		return rc;
+	producer_expire(p->producers,
+	    now_wall_ms() - PARTITION_PRODUCER_EXPIRATION_MS);
+	rc = producer_write_snapshot(p->producers, p->dirfd, p->file_mode,
+	    p->gid);
 	if (rc == 0) {
 		p->st.snapshot_offset = p->st.end_offset;
 		p->st.snapshot_bytes = 0;
@@ -413,7 +416,7 @@ roll_segment(struct partition *p, struct fault *f)
 	if (rc == 0)
 		rc = write_sum(p, f);
 	if (rc == 0)
-		rc = write_snapshot(p, f);
+		rc = roll_snapshot(p, f);
 	if (rc != 0)
 		return rc;
 	roll_close_files(p);

@@ -163,11 +163,15 @@ txnindex_append(int dirfd, int64_t base, int32_t count, const struct aborted *a,
 		rc = io_open(dirfd, name, O_RDWR | O_CREAT, 0600, &fd);
 		if (rc == 0)
 			rc = io_set_access(fd, mode, gid);
+		if (rc == 0)
+			rc = io_sync_dir(dirfd);
 	}
 	txnindex_encode(a, p);
 	if (rc == 0)
 		rc = io_pwrite_full(fd, p, sizeof(p),
 		    (int64_t)count * TXNINDEX_ENTRY_LEN);
+	if (rc == 0)
+		rc = io_sync(fd);
 	(void)io_close(&fd);
 	return rc;
 }

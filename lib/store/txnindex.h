@@ -56,7 +56,10 @@ int txnindex_decode(const uint8_t in[TXNINDEX_ENTRY_LEN], struct aborted *out);
  */
 int txnindex_read(int dirfd, int64_t base, int64_t from, struct aborted_list *l,
     int32_t *count);
-/* Write entry number count (from 0) of the segment's file, made if missing. */
+/*
+ * Write entry number count (from 0) of the segment's file, made if missing;
+ * synced, since nothing but the whole log could tell that it is lost.
+ */
 int txnindex_append(int dirfd, int64_t base, int32_t count,
     const struct aborted *a, mode_t mode, gid_t gid);
 /* Keep the first count entries (none: the file is removed); synced. */

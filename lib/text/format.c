@@ -209,6 +209,7 @@ format_compile(struct format *f, const char *s, bool for_input,
 
 	f->count = 0;
 	f->text.len = 0;
+	f->skipping = false;
 	*why = "too long";
 	while (rc == 0 && *s != '\0') {
 		if (*s == '%') {
@@ -368,26 +369,59 @@ format_write(const struct format *f, const char *topic, int32_t partition,
 
 /* --- reading --- */
 
+/* Bytes of text that a number and a date may have. */
+enum {
+	NUMBER_TEXT_MAX = 20,
+	DATE_TEXT_MAX = 64,
+};
+
+/* A field as read: in the input, or in f->scratch, whose memory may move. */
+struct slot {
+	struct bytes bytes;
+	size_t at; /* in_scratch: its place */
+	bool in_scratch;
+};
+
+/* A field and what is known of it before. */
+struct part {
+	struct slot slot;
+	bool has_len;
+	int64_t len;
+};
+
 /* One record being taken apart. */
 struct parse {
-	const uint8_t *pos;
+	const uint8_t *pos; /* after an error: where to go on */
 	const uint8_t *end;
-	int64_t value_len;	/* as read; -2: not given */
-	int64_t key_len;
+	size_t max;
+	struct part value;
+	struct part key;
 	const char *why;
 };
 
-/* Bytes up to the literal behind token i, which stays. */
 static int
-until_literal(const struct format *f, size_t i, struct parse *p,
+refuse(struct parse *p, int rc, const char *why)
+{
+	p->why = why;
+	return rc;
+}
+
+/*
+ * Bytes up to the literal behind token i, which stays.  STATUS_TOO_BIG: there
+ * are more than max.  That is so however much of the input is there.
+ */
+static int
+until_literal(const struct format *f, size_t i, struct parse *p, size_t max,
     const uint8_t **data, size_t *len)
 {
 	const struct format_token *next = &f->tokens[i + 1];
-	const uint8_t *at = memmem(p->pos, (size_t)(p->end - p->pos),
+	size_t left = (size_t)(p->end - p->pos);
+	size_t reach = max + next->len;
+	const uint8_t *at = memmem(p->pos, left < reach ? left : reach,
 	    f->text.data + next->at, next->len);
 
 	if (at == NULL)
-		return STATUS_SHORT;
+		return left < reach ? STATUS_SHORT : STATUS_TOO_BIG;
 	*data = p->pos;
 	*len = (size_t)(at - p->pos);
 	p->pos = at;
@@ -418,24 +452,34 @@ read_binary_length(enum format_modifier m, struct parse *p, int64_t *out)
 static int
 read_number(const struct format *f, size_t i, struct parse *p, int64_t *out)
 {
-	char text[24];
+	char text[NUMBER_TEXT_MAX + 1];
 	const uint8_t *data;
 	size_t len;
-	int rc = until_literal(f, i, p, &data, &len);
+	int rc = until_literal(f, i, p, NUMBER_TEXT_MAX, &data, &len);
 
-	if (rc != 0)
+	if (rc == STATUS_SHORT)
 		return rc;
-	if (len >= sizeof(text)) {
-		p->why = "not a number";
-		return STATUS_SYNTAX;
+	if (rc == 0) {
+		memcpy(text, data, len);
+		text[len] = '\0';
+		rc = parse_int(text, INT64_MIN, INT64_MAX, out);
 	}
-	memcpy(text, data, len);
-	text[len] = '\0';
-	if (parse_int(text, INT64_MIN, INT64_MAX, out) != 0) {
-		p->why = "not a number";
-		return STATUS_SYNTAX;
-	}
-	return 0;
+	return rc == 0 ? 0 : refuse(p, STATUS_SYNTAX, "not a number");
+}
+
+static int
+read_length(const struct format *f, size_t i, struct parse *p, struct part *out)
+{
+	enum format_modifier m = f->tokens[i].modifier;
+	int rc = binary_len(m) > 0 ? read_binary_length(m, p, &out->len)
+				   : read_number(f, i, p, &out->len);
+
+	out->has_len = true;
+	if (rc == 0 && out->len < -1)
+		return refuse(p, STATUS_SYNTAX, "a negative length");
+	if (rc == 0 && out->len > (int64_t)p->max)
+		return refuse(p, STATUS_TOO_BIG, "record is over the limit");
+	return rc;
 }
 
 static int
@@ -462,79 +506,147 @@ read_hex(const uint8_t *data, size_t len, struct buf *out)
 	return rc;
 }
 
-/* The bytes that text of a field stands for; into scratch if decoded. */
+static bool
+is_null_text(const struct format *f, const uint8_t *data, size_t len)
+{
+	return f->null_in != NULL && strlen(f->null_in) == len &&
+	    (len == 0 || memcmp(f->null_in, data, len) == 0);
+}
+
+/* A JSON string; null is null. */
 static int
-decode(struct format *f, enum format_modifier m, const uint8_t *data,
-    size_t len, struct bytes *out, struct parse *p)
+decode_json(struct format *f, const uint8_t *data, size_t len, struct slot *out)
 {
 	struct json_value v;
-	size_t at = f->scratch.len;
+	int rc = json_check(data, len, &v, NULL);
+
+	if (rc == 0 && v.type == JSON_NULL) {
+		*out = (struct slot){.bytes = BYTES_NULL};
+		return 0;
+	}
+	if (rc != 0 || v.type != JSON_STRING)
+		return STATUS_SYNTAX;
+	return json_unescape(&v, &f->scratch);
+}
+
+/* The bytes that the text of a field stands for. */
+static int
+decode(struct format *f, enum format_modifier m, const uint8_t *data,
+    size_t len, struct slot *out, struct parse *p)
+{
+	const char *why = NULL;
 	int rc = 0;
 
-	*out = (struct bytes){data, (int32_t)len};
-	if (f->null_in != NULL && strlen(f->null_in) == len &&
-	    memcmp(f->null_in, data, len) == 0) {
-		*out = BYTES_NULL;
+	*out = (struct slot){.bytes = {data, (int32_t)len}};
+	if (is_null_text(f, data, len))
+		*out = (struct slot){.bytes = BYTES_NULL};
+	if (bytes_is_null(out->bytes) || m == FORMAT_PLAIN)
 		return 0;
-	}
-	switch (m) {
-	case FORMAT_BASE64:
+	*out = (struct slot){.at = f->scratch.len, .in_scratch = true};
+	if (m == FORMAT_BASE64) {
 		rc = base64_decode(data, len, &f->scratch);
-		p->why = "not base64";
-		break;
-	case FORMAT_HEX:
+		why = "not base64";
+	} else if (m == FORMAT_HEX) {
 		rc = read_hex(data, len, &f->scratch);
-		p->why = "not hexadecimal";
-		break;
-	case FORMAT_JSON:
-		p->why = "not a JSON string";
-		rc = json_check(data, len, &v, NULL);
-		if (rc == 0 && v.type == JSON_NULL) {
-			*out = BYTES_NULL;
-			return 0;
-		}
-		if (rc == 0 && v.type != JSON_STRING)
-			rc = STATUS_SYNTAX;
-		if (rc == 0)
-			rc = json_unescape(&v, &f->scratch);
-		break;
-	default:
-		return 0;
+		why = "not hexadecimal";
+	} else {
+		rc = decode_json(f, data, len, out);
+		why = "not a JSON string";
 	}
-	/* One reservation holds both fields: see format_read(). */
-	out->data = f->scratch.data + at;
-	out->len = (int32_t)(f->scratch.len - at);
+	if (out->in_scratch)
+		out->bytes.len = (int32_t)(f->scratch.len - out->at);
+	return rc == STATUS_SYNTAX ? refuse(p, rc, why) : rc;
+}
+
+/*
+ * Length -1: null, for which nothing need stand there, but what is printed for
+ * it may.
+ */
+static int
+read_null(const struct format *f, enum format_modifier m, struct parse *p,
+    struct slot *out)
+{
+	const char *text = m == FORMAT_JSON ? "null" : f->null_in;
+	size_t len = text == NULL ? 0 : strlen(text);
+	size_t left = (size_t)(p->end - p->pos);
+
+	*out = (struct slot){.bytes = BYTES_NULL};
+	if (memcmp(p->pos, text == NULL ? "" : text, left < len ? left : len) !=
+	    0)
+		return 0;
+	if (left < len)
+		return STATUS_SHORT;
+	p->pos += len;
+	return 0;
+}
+
+/* Bytes of text of the JSON string at p->pos. */
+static int
+json_text_len(struct parse *p, size_t *len)
+{
+	struct json_cursor c = {p->pos, p->end, NULL};
+	struct json_value v;
+	int rc;
+
+	if (p->pos == p->end)
+		return STATUS_SHORT;
+	rc = *p->pos == '"' ? json_next(&c, &v) : STATUS_SYNTAX;
+	if (rc == 0)
+		*len = v.len;
+	/* It may have been cut, in a pair of escapes at the latest. */
+	if (rc != 0 && *p->pos == '"' && p->end - c.pos < 12)
+		return STATUS_SHORT;
+	return rc == 0 ? 0 : refuse(p, STATUS_SYNTAX, "not a JSON string");
+}
+
+/* A field whose length came before it. */
+static int
+read_sized(struct format *f, enum format_modifier m, struct parse *p,
+    struct part *part)
+{
+	size_t want = (size_t)part->len, len = want;
+	const uint8_t *data = p->pos;
+	int rc = 0;
+
+	if (part->len < 0)
+		return read_null(f, m, p, &part->slot);
+	if (m == FORMAT_HEX)
+		len = want * 2;
+	if (m == FORMAT_BASE64)
+		len = (want + 2) / 3 * 4;
+	if (m == FORMAT_JSON)
+		rc = json_text_len(p, &len);
+	if (rc != 0)
+		return rc;
+	if ((size_t)(p->end - p->pos) < len)
+		return STATUS_SHORT;
+	p->pos += len;
+	rc = decode(f, m, data, len, &part->slot, p);
+	if (rc == 0 && !bytes_is_null(part->slot.bytes) &&
+	    (size_t)part->slot.bytes.len != want)
+		rc = refuse(p, STATUS_SYNTAX, "not as long as it says");
 	return rc;
 }
 
 static int
-read_field(struct format *f, size_t i, struct parse *p, int64_t given,
-    size_t max, struct bytes *out)
+read_field(struct format *f, size_t i, struct parse *p, struct part *part)
 {
+	/* Bytes of text for one byte of the field, and quotes, at most. */
+	static const size_t grows[] = {[FORMAT_PLAIN] = 1,
+	    [FORMAT_BASE64] = 2,
+	    [FORMAT_HEX] = 2,
+	    [FORMAT_JSON] = 6};
+	enum format_modifier m = f->tokens[i].modifier;
 	const uint8_t *data;
 	size_t len;
 	int rc;
 
-	if (given == -2) {
-		rc = until_literal(f, i, p, &data, &len);
-		if (rc != 0)
-			return rc;
-		return decode(f, f->tokens[i].modifier, data, len, out, p);
-	}
-	if (given < -1 || given > (int64_t)max) {
-		p->why = given < -1 ? "a negative length"
-				    : "a length over the limit";
-		return STATUS_SYNTAX;
-	}
-	if (given == -1) {
-		*out = BYTES_NULL;
-		return 0;
-	}
-	if (p->end - p->pos < given)
-		return STATUS_SHORT;
-	data = p->pos;
-	p->pos += given;
-	return decode(f, f->tokens[i].modifier, data, (size_t)given, out, p);
+	if (part->has_len)
+		return read_sized(f, m, p, part);
+	rc = until_literal(f, i, p, grows[m] * p->max + 4, &data, &len);
+	if (rc == STATUS_TOO_BIG)
+		return refuse(p, rc, "record is over the limit");
+	return rc != 0 ? rc : decode(f, m, data, len, &part->slot, p);
 }
 
 static int
@@ -542,13 +654,13 @@ read_date(const struct format *f, size_t i, struct parse *p, int64_t *out)
 {
 	const uint8_t *data;
 	size_t len;
-	int rc = until_literal(f, i, p, &data, &len);
+	int rc = until_literal(f, i, p, DATE_TEXT_MAX, &data, &len);
 
-	if (rc == 0 && parse_rfc3339((const char *)data, len, out) != 0) {
-		p->why = "not a date";
-		rc = STATUS_SYNTAX;
-	}
-	return rc;
+	if (rc == STATUS_SHORT)
+		return rc;
+	if (rc == 0)
+		rc = parse_rfc3339((const char *)data, len, out);
+	return rc == 0 ? 0 : refuse(p, STATUS_SYNTAX, "not a date");
 }
 
 static int
@@ -558,10 +670,8 @@ read_literal(const struct format *f, const struct format_token *t,
 	size_t left = (size_t)(p->end - p->pos);
 	size_t len = left < t->len ? left : t->len;
 
-	if (memcmp(p->pos, f->text.data + t->at, len) != 0) {
-		p->why = "does not follow the format";
-		return STATUS_SYNTAX;
-	}
+	if (memcmp(p->pos, f->text.data + t->at, len) != 0)
+		return refuse(p, STATUS_SYNTAX, "does not follow the format");
 	if (left < t->len)
 		return STATUS_SHORT;
 	p->pos += t->len;
@@ -569,25 +679,22 @@ read_literal(const struct format *f, const struct format_token *t,
 }
 
 static int
-read_token(struct format *f, size_t i, struct parse *p, size_t max,
-    struct record *out, bool *has_timestamp)
+read_token(struct format *f, size_t i, struct parse *p, struct record *out,
+    bool *has_timestamp)
 {
 	const struct format_token *t = &f->tokens[i];
-	int64_t *len =
-	    t->kind == FORMAT_VALUE_LEN ? &p->value_len : &p->key_len;
 
 	switch (t->kind) {
 	case FORMAT_LITERAL:
 		return read_literal(f, t, p);
 	case FORMAT_VALUE_LEN:
+		return read_length(f, i, p, &p->value);
 	case FORMAT_KEY_LEN:
-		if (binary_len(t->modifier) > 0)
-			return read_binary_length(t->modifier, p, len);
-		return read_number(f, i, p, len);
+		return read_length(f, i, p, &p->key);
 	case FORMAT_VALUE:
-		return read_field(f, i, p, p->value_len, max, &out->value);
+		return read_field(f, i, p, &p->value);
 	case FORMAT_KEY:
-		return read_field(f, i, p, p->key_len, max, &out->key);
+		return read_field(f, i, p, &p->key);
 	case FORMAT_TIMESTAMP:
 		*has_timestamp = true;
 		return read_number(f, i, p, &out->timestamp);
@@ -599,37 +706,90 @@ read_token(struct format *f, size_t i, struct parse *p, size_t max,
 	}
 }
 
+/*
+ * Behind a bad record: to the end of the next last literal, or of the input.
+ * 0, or as form_read().
+ */
+static int
+skip(struct format *f, const uint8_t *in, size_t len, bool eof, size_t *used)
+{
+	const struct format_token *last = &f->tokens[f->count - 1];
+	const uint8_t *at = NULL;
+	size_t tail = 0;
+
+	if (last->kind == FORMAT_LITERAL) {
+		if (len > 0)
+			at =
+			    memmem(in, len, f->text.data + last->at, last->len);
+		tail = last->len - 1 < len ? last->len - 1 : len;
+	}
+	if (at == NULL && !eof) {
+		*used = len - tail;
+		return STATUS_SHORT;
+	}
+	f->skipping = false;
+	*used = at == NULL ? len : (size_t)(at - in) + last->len;
+	return 0;
+}
+
+static struct bytes
+settle(const struct format *f, const struct slot *s)
+{
+	struct bytes b = s->bytes;
+
+	if (s->in_scratch)
+		b.data =
+		    b.len > 0 ? f->scratch.data + s->at : (const uint8_t *)"";
+	return b;
+}
+
+/* All tokens of one record; STATUS_SHORT if it ends before. */
+static int
+read_record(struct format *f, struct parse *p, struct record *out,
+    bool *has_timestamp)
+{
+	int rc = 0;
+
+	*has_timestamp = false;
+	*out = (struct record){.timestamp = -1};
+	f->scratch.len = 0;
+	for (size_t i = 0; rc == 0 && i < f->count; i++)
+		rc = read_token(f, i, p, out, has_timestamp);
+	out->key = settle(f, &p->key.slot);
+	out->value = settle(f, &p->value.slot);
+	return rc;
+}
+
 int
 format_read(struct format *f, const uint8_t *in, size_t len, bool eof,
     size_t max, struct record *out, bool *has_timestamp, size_t *used,
     const char **why)
 {
-	struct parse p = {in, in + len, -2, -2, NULL};
+	struct parse p = {.max = max,
+	    .value.slot.bytes = BYTES_NULL,
+	    .key.slot.bytes = BYTES_NULL};
 	int rc;
 
 	*used = 0;
-	*has_timestamp = false;
-	*out = (struct record){.timestamp = -1,
-	    .key = BYTES_NULL,
-	    .value = BYTES_NULL};
-	if (len == 0)
+	if (f->skipping) {
+		rc = skip(f, in, len, eof, used);
+		if (rc != 0)
+			return rc;
+	}
+	if (*used == len)
 		return eof ? STATUS_END : STATUS_SHORT;
-	/* Both fields decoded are no longer than their text. */
-	f->scratch.len = 0;
-	rc = buf_reserve(&f->scratch, len < 2 * max ? len : 2 * max);
-	for (size_t i = 0; rc == 0 && i < f->count; i++)
-		rc = read_token(f, i, &p, max, out, has_timestamp);
-	if (rc == STATUS_SHORT && eof) {
-		p.why = "ends in the middle of a record";
-		rc = STATUS_SYNTAX;
+	p.pos = in + *used;
+	p.end = in + len;
+	rc = read_record(f, &p, out, has_timestamp);
+	if (rc == STATUS_SHORT && !eof)
+		return rc;
+	if (rc == STATUS_SHORT)
+		rc =
+		    refuse(&p, STATUS_SYNTAX, "ends in the middle of a record");
+	if (rc == STATUS_SYNTAX || rc == STATUS_TOO_BIG) {
+		f->skipping = true;
+		*why = p.why != NULL ? p.why : "record is over the limit";
 	}
-	if (rc == STATUS_SHORT && len > 2 * max + FORMAT_TEXT_MAX) {
-		p.why = "record is over the limit";
-		rc = STATUS_TOO_BIG;
-	}
-	/* Where the next record would begin cannot be told after an error. */
-	*used = rc == 0 ? (size_t)(p.pos - in) : rc == STATUS_SHORT ? 0 : len;
-	if (why != NULL)
-		*why = p.why;
+	*used = (size_t)(p.pos - in);
 	return rc;
 }

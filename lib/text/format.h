@@ -15,11 +15,14 @@
  * string); %V and %K take {big8} {big16} {big32} {big64} {little16}
  * {little32} {little64}: that many bits of two's complement.
  *
- * On input a length before its field makes it exactly that many bytes (of the
- * text as it stands there); a field without one ends at the next literal,
- * which it cannot contain.  Two fields need a literal or a length between
- * them, and a last field a literal behind it or a length.  %h %t %p %o cannot
- * be read.
+ * On input a length before its field makes it exactly that many bytes, as %V
+ * and %K count them: before the modifier.  -1 is null, for which nothing need
+ * stand there.  A field without a length ends at the next literal, which it
+ * cannot contain.  Two fields need a literal or a length between them, and a
+ * last field a literal behind it or a length.  %h %t %p %o cannot be read.
+ *
+ * Behind a bad record reading goes on where the format's last token, if it is
+ * a literal, next occurs and ends; else the rest of the input is bad.
  */
 
 #include <stdbool.h>
@@ -73,6 +76,7 @@ struct format {
 	struct buf scratch;	/* decoded fields of the last record read */
 	const char *null_out;	/* printed for null; NULL: nothing */
 	const char *null_in;	/* field that is null; NULL: none */
+	bool skipping;		/* reading: inside a bad record */
 };
 
 void format_init(struct format *f);
