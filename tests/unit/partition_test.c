@@ -78,7 +78,8 @@ append_n(struct partition *p, const char *text, int count, int64_t ts,
 
 	batch_builder_init(&bb, CODEC_NONE, 0, BATCH_BYTES_MAX);
 	encode(&bb, text, count, ts, &data, &size);
-	*a = (struct partition_append){.data = bb.raw.data, .len = size,
+	*a = (struct partition_append){.data = bb.raw.data,
+	    .len = size,
 	    .expect = -1};
 	rc = partition_append(p, a, NULL);
 	batch_builder_release(&bb);
@@ -157,7 +158,7 @@ test_roll(void)
 	struct segment_list l;
 	struct sum sum;
 	struct stat st;
-	char path[300];
+	char path[512];
 	int64_t next;
 	int rc;
 
@@ -192,7 +193,7 @@ test_torn_tail(void)
 	struct partition *p;
 	struct partition_cut cut;
 	struct partition_append a;
-	char path[300];
+	char path[512];
 	int64_t next;
 	int fd, rc;
 
@@ -206,7 +207,8 @@ test_torn_tail(void)
 	if (write(fd, "torn by a kill in the middle", 28) != 28)
 		abort();
 	close(fd);
-	tap_int(count_from(0, &next, &rc), 3, "a reader does not see a torn tail");
+	tap_int(count_from(0, &next, &rc), 3,
+	    "a reader does not see a torn tail");
 	tap_int(rc, STATUS_END, "and has no complaint");
 	p = open_with(PARTITION_WRITE, 0);
 	rc = append_n(p, "b", 2, 2000, &a);
@@ -270,7 +272,7 @@ test_damage(void)
 	struct partition *p;
 	struct partition_append a;
 	struct fault f = {.what = NULL};
-	char path[300];
+	char path[512];
 	int64_t next;
 	int rc;
 
@@ -322,7 +324,8 @@ test_lookup(void)
 	reader_close(r);
 	tap_int(lookup_range(p, 50, 200, 300, &range, NULL), 0, "a range");
 	tap(range.base_offset <= 50 && range.next_offset > 50 &&
-	    range.len <= 300, "of whole batches around its offset");
+		range.len <= 300,
+	    "of whole batches around its offset");
 	close(range.fd);
 	tap_int(lookup_range(p, 200, 200, 300, &range, NULL), STATUS_END,
 	    "nothing at the end");
@@ -388,7 +391,8 @@ test_roles(void)
 	fresh();
 	p = open_with(PARTITION_WRITE, 0);
 	append(p, "a", 1, 1);
-	tap_int(partition_set_role(p, STATE_ROLE_REPLICA, NULL), 0, "a replica");
+	tap_int(partition_set_role(p, STATE_ROLE_REPLICA, NULL), 0,
+	    "a replica");
 	tap_int(append_n(p, "b", 1, 1, &a), STATUS_ROLE, "takes no appends");
 	tap_int(partition_role(p, &role), 0, "its role");
 	tap_int(role, STATE_ROLE_REPLICA, "is told");
