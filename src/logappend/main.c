@@ -184,6 +184,11 @@ main(int argc, char **argv)
 	topic_close(&run.topic);
 	if (input_signal != 0)
 		die_by_signal(&run);
+	buf_release(&run.in);
+	buf_release(&run.headers);
+	buf_release(&run.key);
+	buf_release(&opt.headers);
+	form_release(&opt.form);
 	if (run.status == CLI_DONE)
 		cli_close_stdout();
 	return run.status;
