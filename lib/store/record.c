@@ -47,7 +47,7 @@ record_encode(uint8_t *p, const struct record *r, int64_t timestamp_delta,
 	size_t body = body_size(r, timestamp_delta, offset_delta);
 
 	p = varint_put(p, (int64_t)body);
-	*p++ = 0;
+	*p++ = 0; /* attributes */
 	p = varint_put(p, timestamp_delta);
 	p = varint_put(p, offset_delta);
 	p = put_bytes(p, r->key);

@@ -580,23 +580,26 @@ read_null(const struct format *f, enum format_modifier m, struct parse *p,
 	return 0;
 }
 
-/* Bytes of text of the JSON string at p->pos. */
+/* Bytes of text of the JSON string at p->pos, of want bytes without escapes. */
 static int
-json_text_len(struct parse *p, size_t *len)
+json_text_len(struct parse *p, size_t want, size_t *len)
 {
 	struct json_cursor c = {p->pos, p->end, NULL};
 	struct json_value v;
+	size_t left = (size_t)(p->end - p->pos);
 	int rc;
 
-	if (p->pos == p->end)
+	if (left == 0)
 		return STATUS_SHORT;
 	rc = *p->pos == '"' ? json_next(&c, &v) : STATUS_SYNTAX;
-	if (rc == 0)
+	if (rc == 0) {
 		*len = v.len;
+		return 0;
+	}
 	/* It may have been cut, in a pair of escapes at the latest. */
-	if (rc != 0 && *p->pos == '"' && p->end - c.pos < 12)
+	if (*p->pos == '"' && p->end - c.pos < 12 && left < want * 6 + 16)
 		return STATUS_SHORT;
-	return rc == 0 ? 0 : refuse(p, STATUS_SYNTAX, "not a JSON string");
+	return refuse(p, STATUS_SYNTAX, "not a JSON string");
 }
 
 /* A field whose length came before it. */
@@ -615,7 +618,7 @@ read_sized(struct format *f, enum format_modifier m, struct parse *p,
 	if (m == FORMAT_BASE64)
 		len = (want + 2) / 3 * 4;
 	if (m == FORMAT_JSON)
-		rc = json_text_len(p, &len);
+		rc = json_text_len(p, want, &len);
 	if (rc != 0)
 		return rc;
 	if ((size_t)(p->end - p->pos) < len)
