@@ -584,20 +584,23 @@ read_null(const struct format *f, enum format_modifier m, struct parse *p,
 static int
 json_text_len(struct parse *p, size_t want, size_t *len)
 {
+	size_t left = (size_t)(p->end - p->pos), longest = want * 6 + 2;
 	struct json_cursor c = {p->pos, p->end, NULL};
 	struct json_value v;
-	size_t left = (size_t)(p->end - p->pos);
 	int rc;
 
 	if (left == 0)
 		return STATUS_SHORT;
+	/* Look no further, lest it matters how much of the input is there. */
+	if (left > longest)
+		c.end = p->pos + longest;
 	rc = *p->pos == '"' ? json_next(&c, &v) : STATUS_SYNTAX;
 	if (rc == 0) {
 		*len = v.len;
 		return 0;
 	}
 	/* It may have been cut, in a pair of escapes at the latest. */
-	if (*p->pos == '"' && p->end - c.pos < 12 && left < want * 6 + 16)
+	if (*p->pos == '"' && left < longest && c.end - c.pos < 12)
 		return STATUS_SHORT;
 	return refuse(p, STATUS_SYNTAX, "not a JSON string");
 }

@@ -50,6 +50,7 @@ feed(struct form *f, const void *input, size_t len, size_t piece_max,
 	struct form_record r;
 	struct buf in;
 	bool eof = false, good = true;
+	int stuck = 0;
 
 	buf_init(&in, SIZE_MAX / 2);
 	while (good) {
@@ -76,6 +77,9 @@ feed(struct form *f, const void *input, size_t len, size_t piece_max,
 			    &used, &why);
 			good = used <= in.len - at;
 			at += used;
+			stuck = used > 0         ? 0
+			    : rc == STATUS_SHORT ? stuck
+						 : stuck + 1;
 			if (rc == 0)
 				feed_log(log, &r);
 			else if (rc == STATUS_SYNTAX || rc == STATUS_TOO_BIG)
@@ -83,8 +87,9 @@ feed(struct form *f, const void *input, size_t len, size_t piece_max,
 				    why == NULL ? "(null)" : why);
 			if (rc == 0 || rc == STATUS_SYNTAX ||
 			    rc == STATUS_TOO_BIG) {
-				good = good && used > 0 &&
-				    (rc == 0 || why != NULL);
+				/* At most one bad record without progress. */
+				good = good && (rc == 0 || why != NULL) &&
+				    stuck < (rc == 0 ? 1 : 2);
 				continue;
 			}
 			if (rc != (eof ? STATUS_END : STATUS_SHORT))
