@@ -62,6 +62,7 @@ help:
 	@echo 'check-slow   clang, valgrind, crash, fault and fuzz tests'
 	@echo 'check-deps   the Debian packages that are missing, by purpose'
 	@echo 'lint format  style checks alone; rewrite what clang-format would'
+	@echo 'readme       its list of tools from logkit(7)'
 	@echo 'bench        measure, side by side with the reference'
 	@echo 'install      to PREFIX ($(PREFIX)), under DESTDIR; WITHOUT="NAME..."'
 	@echo 'uninstall clean'
@@ -147,6 +148,12 @@ check-slow:
 	@$(PROVE) $(UNIT_SRCS:%.c=build/valgrind/%) \
 	    $(if $(shell command -v clang),$(UNIT_SRCS:%.c=build/clang-san/%)) \
 	    $(SLOWS) $(SLOW_TESTS)
+
+# README's list of tools is that of logkit(7).
+readme:
+	@awk -f tests/lint/tools.awk man/logkit.7 >$(BUILD)/tools
+	@sed -i -e '/<!-- tools -->/r $(BUILD)/tools' \
+	    -e '/<!-- tools -->/,/<!-- end of tools -->/{/<!--/!d}' README.md
 
 bench: all
 	@tests/bench/run
