@@ -12,6 +12,7 @@ form_init(struct form *f)
 	f->value_mode = ENVELOPE_VALUE_AUTO;
 	f->record_max = MESSAGE_BYTES_DEFAULT;
 	envelope_reader_init(&f->envelope);
+	f->blank_lines = 0;
 }
 
 void
@@ -37,15 +38,22 @@ read_envelope(struct form *f, const uint8_t *in, size_t len, bool eof,
 {
 	struct envelope_record e;
 	struct record text;
+	const char *null_in = f->line.null_in;
 	size_t done = 0, n;
 	int rc;
 
+	/* The string for null is of no meaning here. */
+	f->line.null_in = NULL;
 	/* An envelope is longer than its record: base64, escapes. */
-	do {
+	for (;;) {
 		rc = line_read(&f->line, in + done, len - done, eof,
 		    f->record_max * 6 + 65536, &text, &n, why);
 		done += n;
-	} while (rc == 0 && is_blank(text.value));
+		if (rc != 0 || !is_blank(text.value))
+			break;
+		f->blank_lines++;
+	}
+	f->line.null_in = null_in;
 	*used = done;
 	if (rc != 0)
 		return rc;
@@ -62,6 +70,7 @@ form_read(struct form *f, const uint8_t *in, size_t len, bool eof,
     struct form_record *out, size_t *used, const char **why)
 {
 	*why = NULL;
+	f->blank_lines = 0;
 	switch (f->kind) {
 	case FORM_LINE:
 		out->partition = -1;

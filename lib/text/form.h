@@ -33,6 +33,7 @@ struct form {
 	struct format format;	/* -F, compiled by format_compile() */
 	size_t record_max;	/* longest record read, in bytes of input */
 	struct envelope_reader envelope;	/* scratch for reading */
+	int64_t blank_lines;	/* passed over by the last form_read() */
 };
 
 /* Lines ended by \n, no key, nulls printed as nothing. */

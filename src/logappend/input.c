@@ -243,6 +243,7 @@ take_records(struct input *run, bool eof, size_t *used)
 		rc = form_read(&opt.form, run->in.data + *used,
 		    run->in.len - *used, eof, &fr, &n, &why);
 		*used += n;
+		run->number += opt.form.blank_lines;
 		if (rc == STATUS_SHORT || rc == STATUS_END) {
 			run->number--;
 			return true;
