@@ -3,7 +3,7 @@
  */
 
 #include "base/cli.h"
-#include "tool/reading.h"
+#include "tool/printing.h"
 
 static const struct cli_option *const tables[] = {reading_options, NULL};
 
@@ -23,5 +23,5 @@ main(int argc, char **argv)
 	reading_init(&reading, &program);
 	while ((id = cli_next(&program, argc, argv)) != -1)
 		reading_set(&reading, id);
-	return reading_run(&reading, argc - cli_operand, argv + cli_operand);
+	return printing_run(&reading, argc - cli_operand, argv + cli_operand);
 }

@@ -3,7 +3,7 @@
  */
 
 #include "base/cli.h"
-#include "tool/reading.h"
+#include "tool/printing.h"
 
 enum { LAST_DEFAULT = 10 };
 
@@ -36,5 +36,5 @@ main(int argc, char **argv)
 	while ((id = cli_next(&program, argc, argv)) != -1)
 		reading_set(&reading, id);
 	set_default(&reading);
-	return reading_run(&reading, argc - cli_operand, argv + cli_operand);
+	return printing_run(&reading, argc - cli_operand, argv + cli_operand);
 }

@@ -2,9 +2,9 @@
 #define TOOL_READING_H
 
 /*
- * What logcat and logtail have in common: the options that choose records and
- * say how they are printed, and the loop that prints them.  The two programs
- * differ in what happens when nothing is said.
+ * The options that logcat and logtail have in common: they choose records and
+ * say how they are printed.  The two programs differ in what happens when
+ * nothing is said.
  *
  * Prints and exits like base/cli.h; only programs call it.
  */
@@ -51,7 +51,5 @@ extern const struct cli_option reading_options_tail[];
 void reading_init(struct reading *r, const struct cli_program *program);
 /* Take an option of either table. */
 void reading_set(struct reading *r, int id);
-/* Check what was said, then read the operands.  The exit status. */
-int reading_run(struct reading *r, int operands, char **operand);
 
 #endif

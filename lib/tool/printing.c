@@ -1,0 +1,311 @@
+/*
+ * A stream to stdout.
+ */
+
+#include "tool/printing.h"
+
+#include <err.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/bounds.h"
+#include "base/cli.h"
+#include "base/io.h"
+#include "base/now.h"
+#include "base/status.h"
+#include "tool/message.h"
+#include "tool/sources.h"
+
+enum {
+	OUT_BYTES = 256 << 10,	/* written at once */
+	PIPE_BYTES = 1 << 20,
+	CURSOR_MS = 1000,
+};
+
+struct printing {
+	struct sources s;
+	struct buf out;
+	int64_t printed;	/* records */
+	int64_t event_ms;	/* monotonic, of the last record */
+	int64_t cursor_ms;	/* monotonic, cursor last written */
+	bool cursor_dirty;
+	int worst;		/* the exit status so far */
+};
+
+static void
+on_signal(int sig)
+{
+	sources_stop = sig;
+}
+
+static void
+catch_signals(void)
+{
+	struct sigaction sa = {.sa_handler = on_signal}, old;
+	static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+
+	for (size_t i = 0; i < 3; i++) {
+		sigaction(signals[i], NULL, &old);
+		/* nohup and & of a shell ignore some: leave it so. */
+		if (old.sa_handler != SIG_IGN)
+			sigaction(signals[i], &sa, NULL);
+	}
+}
+
+static void
+worsen(struct printing *p, int status)
+{
+	/* Damage tells more than a plain failure. */
+	if (p->worst != CLI_DAMAGE && status != CLI_DONE)
+		p->worst = status;
+}
+
+/* Write what was printed.  A reader that has gone ends us quietly. */
+static void
+flush_out(struct printing *p)
+{
+	int rc = io_write_full(STDOUT_FILENO, p->out.data, p->out.len);
+
+	p->out.len = 0;
+	if (rc == EPIPE)
+		exit(CLI_FAIL);
+	if (rc != 0)
+		errx(CLI_FAIL, "stdout: %s", status_text(rc));
+}
+
+/* Note in the cursor file how far what was written goes. */
+static void
+commit(struct printing *p, bool now)
+{
+	const char *topic;
+	int32_t number;
+	int64_t offset;
+	int rc = 0;
+
+	if (p->s.r->cursor_file == NULL || !p->cursor_dirty)
+		return;
+	if (!now && now_mono_ms() - p->cursor_ms < CURSOR_MS)
+		return;
+	for (size_t i = 0; rc == 0 && i < stream_count(p->s.stream); i++) {
+		stream_position(p->s.stream, i, &topic, &number, &offset);
+		rc = cursor_set(&p->s.cursor, topic, number, offset);
+	}
+	if (rc == 0)
+		rc = cursor_write(&p->s.cursor, p->s.r->cursor_file);
+	if (rc != 0)
+		errx(CLI_FAIL, "%s: %s", p->s.r->cursor_file, status_text(rc));
+	p->cursor_ms = now_mono_ms();
+	p->cursor_dirty = false;
+}
+
+/* What stopped the stream is told; true: go on. */
+static bool
+get_over(struct printing *p, int rc, const struct fault *f)
+{
+	struct fault again = {.file = ""};
+	int64_t from, to;
+
+	if (rc == STATUS_OFFSET) {
+		cli_warn("%s: records up to offset %lld were deleted while "
+			 "reading",
+		    f->file, (long long)f->offset - 1);
+		return true;
+	}
+	worsen(p, message_warn(f->file, rc, f));
+	if (!p->s.r->skip_corrupt ||
+	    (rc != STATUS_CORRUPT && rc != STATUS_UNSUPPORTED))
+		return false;
+	rc = stream_skip(p->s.stream, &from, &to, &again);
+	if (rc != 0) {
+		worsen(p, message_warn(f->file, rc, &again));
+		return false;
+	}
+	warnx("%s: skipped offsets %lld to %lld", f->file, (long long)from,
+	    (long long)to - 1);
+	return true;
+}
+
+/* One record or batch into the output buffer; a status of the stream. */
+static int
+print_next(struct printing *p, struct fault *f)
+{
+	struct reading *r = p->s.r;
+	struct stream_record rec;
+	const uint8_t *data;
+	size_t len;
+	int64_t count = 1;
+	int rc;
+
+	if (r->batches) {
+		rc = stream_next_batch(p->s.stream,
+		    r->count < 0 ? INT64_MAX : r->count - p->printed, &data,
+		    &len, &count, f);
+		if (rc == 0)
+			rc = buf_add(&p->out, data, len);
+	} else {
+		rc = stream_next(p->s.stream, &rec, f);
+		if (rc != 0)
+			return rc;
+		rc = form_write(&r->form, rec.topic, rec.partition, &rec.rec,
+		    &p->out);
+		if (rc == STATUS_SYNTAX)
+			errx(CLI_FAIL,
+			    "%s/%d: offset %lld: its bytes cannot "
+			    "be printed in this form",
+			    rec.topic, (int)rec.partition,
+			    (long long)rec.rec.offset);
+	}
+	if (rc == 0)
+		p->printed += count;
+	return rc;
+}
+
+/* Print all there is.  True: more may come. */
+static bool
+print_all(struct printing *p)
+{
+	struct fault f = {.file = ""};
+	int64_t before = p->printed;
+	int rc = 0;
+
+	while (sources_stop == 0 &&
+	    (p->s.r->count < 0 || p->printed < p->s.r->count)) {
+		rc = print_next(p, &f);
+		if (rc == 0 && p->out.len < OUT_BYTES)
+			continue;
+		if (rc == STATUS_END)
+			break;
+		if (rc == STATUS_REMOVED && p->s.r->follow)
+			break;
+		if (p->out.len > 0)
+			flush_out(p);
+		if (rc != 0 && !get_over(p, rc, &f))
+			return false;
+		p->cursor_dirty = true;
+		commit(p, false);
+	}
+	if (p->out.len > 0)
+		flush_out(p);
+	if (p->printed > before) {
+		p->cursor_dirty = true;
+		p->event_ms = now_mono_ms();
+	}
+	if (rc == STATUS_END && stream_is_over(p->s.stream))
+		return false;
+	return sources_stop == 0 && rc == STATUS_END &&
+	    (p->s.r->count < 0 || p->printed < p->s.r->count);
+}
+
+/* Wait for a change.  False: it is over. */
+static bool
+wait_for_more(struct printing *p)
+{
+	struct fault f = {.file = ""};
+	int64_t wait_ms = -1;
+	bool changed = false;
+	int rc;
+
+	if (p->s.r->idle_ms >= 0) {
+		wait_ms = p->event_ms + p->s.r->idle_ms - now_mono_ms();
+		if (wait_ms <= 0)
+			return false;
+	}
+	commit(p, false);
+	if (p->cursor_dirty && (wait_ms < 0 || wait_ms > CURSOR_MS))
+		wait_ms = CURSOR_MS;
+	rc = watch_wait(p->s.watch, wait_ms > INT_MAX ? INT_MAX : (int)wait_ms,
+	    STDOUT_FILENO, &changed);
+	if (rc == EPIPE) {
+		signal(SIGPIPE, SIG_DFL);
+		raise(SIGPIPE);
+	}
+	if (rc != 0 || !changed)
+		return sources_stop == 0;
+	rc = stream_refresh(p->s.stream, &f);
+	if (rc != 0) {
+		worsen(p, message_warn(f.file, rc, &f));
+		return false;
+	}
+	return true;
+}
+
+/* A followed topic has gone.  True: another has come (--retry). */
+static bool
+survive_removal(struct printing *p, size_t i)
+{
+	if (!p->s.r->retry) {
+		warnx("%s: removed", p->s.paths[i]);
+		worsen(p, CLI_FAIL);
+		return false;
+	}
+	cli_warn("%s: removed; waiting for it to come back", p->s.paths[i]);
+	commit(p, true);
+	sources_close(&p->s);
+	p->s.range.from.kind = POSITION_START;
+	p->s.r->last = -1;
+	worsen(p, sources_open(&p->s));
+	return p->worst == CLI_DONE && sources_stop == 0;
+}
+
+static void
+follow(struct printing *p)
+{
+	bool more = true;
+
+	p->event_ms = now_mono_ms();
+	while (more && print_all(p)) {
+		more = wait_for_more(p);
+		for (size_t i = 0; more && i < p->s.count; i++)
+			if (sources_is_removed(&p->s, i))
+				more = print_all(p) && survive_removal(p, i);
+		if (more && sources_take_new(&p->s) != CLI_DONE) {
+			worsen(p, CLI_FAIL);
+			more = false;
+		}
+	}
+}
+
+static void
+run_stream(struct printing *p)
+{
+	if (p->s.r->follow) {
+		if (watch_open(&p->s.watch) != 0)
+			err(CLI_FAIL, "inotify");
+	}
+	worsen(p, sources_open(&p->s));
+	if (p->worst != CLI_DONE)
+		return;
+	(void)fcntl(STDOUT_FILENO, F_SETPIPE_SZ, PIPE_BYTES);
+	if (p->s.r->follow)
+		follow(p);
+	else
+		(void)print_all(p);
+	/* Control batches behind the last record count, too. */
+	p->cursor_dirty = true;
+	commit(p, true);
+}
+
+int
+printing_run(struct reading *r, int operands, char **operand)
+{
+	struct printing p = {.worst = CLI_DONE};
+
+	sources_init(&p.s, r, operands, operand);
+	buf_init(&p.out, RECORDS_BYTES_MAX);
+	catch_signals();
+	run_stream(&p);
+	sources_release(&p.s);
+	buf_release(&p.out);
+	form_release(&r->form);
+	if (sources_stop != 0) {
+		signal(sources_stop, SIG_DFL);
+		raise(sources_stop);
+	}
+	if (p.worst == CLI_DONE && r->fail_empty && p.printed == 0)
+		return CLI_CONDITION;
+	return p.worst;
+}

@@ -1,0 +1,435 @@
+#include "tool/sources.h"
+
+#include <sys/stat.h>
+
+#include <err.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/now.h"
+#include "base/status.h"
+#include "store/partitioner.h"
+#include "store/segment.h"
+#include "tool/message.h"
+
+volatile sig_atomic_t sources_stop;
+
+static void
+parse_times(struct sources *s, int64_t now_ms)
+{
+	struct reading *r = s->r;
+
+	if (r->range != NULL &&
+	    parse_range(r->range, now_ms, cli_utc, &s->range) != 0)
+		cli_usage("-o %s: not a range", r->range);
+	if (r->range == NULL)
+		s->range = (struct range){.from = {r->cursor_file != NULL
+						  ? POSITION_STORED
+						  : POSITION_START,
+					      0},
+		    .to = {POSITION_END, 0}};
+	if (r->since != NULL &&
+	    parse_time(r->since, now_ms, cli_utc, &s->filter.since) != 0)
+		cli_usage("-S %s: not a time", r->since);
+	if (r->until != NULL &&
+	    parse_time(r->until, now_ms, cli_utc, &s->filter.until) != 0)
+		cli_usage("-U %s: not a time", r->until);
+	if ((s->range.from.kind == POSITION_STORED ||
+		s->range.to.kind == POSITION_STORED) &&
+	    r->cursor_file == NULL)
+		cli_usage("-o stored: needs --cursor-file");
+}
+
+static void
+check_options(struct reading *r)
+{
+	if (r->forms > 1)
+		cli_usage("-K, -J, -F and -B exclude each other");
+	if (r->delimited && (r->batches || r->form.kind != FORM_LINE))
+		cli_usage("-D and -0 do not go with -J, -F and -B");
+	if (r->batches && (r->key != NULL || r->grep != NULL))
+		cli_usage("-B does not go with -k and --grep");
+	if (r->batches && r->merge)
+		cli_usage("-B does not go with -m");
+	if (r->last >= 0 && r->cursor_file != NULL)
+		cli_usage("-n does not go with --cursor-file");
+	if (r->key_partition && r->key == NULL)
+		cli_usage("--key-partition needs -k");
+}
+
+static void
+set_operands(struct sources *s, int operands, char **operand)
+{
+	if (operands == 0)
+		cli_usage("no topic named");
+	s->paths = operand;
+	s->count = (size_t)operands;
+	s->places = calloc(s->count, sizeof(*s->places));
+	if (s->places == NULL)
+		err(CLI_FAIL, NULL);
+	for (size_t i = 0; i < s->count; i++) {
+		s->places[i].dirfd = -1;
+		s->places[i].topic.dirfd = -1;
+	}
+}
+
+void
+sources_init(struct sources *s, struct reading *r, int operands, char **operand)
+{
+	char why[128];
+	int rc;
+
+	*s = (struct sources){.r = r};
+	check_options(r);
+	set_operands(s, operands, operand);
+	if (r->partitions != NULL &&
+	    parse_partitions(r->partitions, &s->partitions) != 0)
+		cli_usage("-p %s: not a list of partitions", r->partitions);
+	s->filter = STREAM_FILTER_NONE;
+	parse_times(s, now_wall_ms());
+	if (r->key != NULL) {
+		s->filter.has_key = true;
+		s->filter.key = bytes_of(r->key);
+	}
+	if (r->grep != NULL) {
+		rc = regcomp(&s->regex, r->grep, REG_EXTENDED);
+		if (rc != 0) {
+			regerror(rc, &s->regex, why, sizeof(why));
+			cli_usage("--grep %s: %s", r->grep, why);
+		}
+		s->filter.grep = &s->regex;
+	}
+	cursor_init(&s->cursor);
+	if (r->cursor_file != NULL) {
+		rc = cursor_read(&s->cursor, r->cursor_file);
+		if (rc != 0)
+			errx(CLI_FAIL, "%s: %s", r->cursor_file,
+			    rc == STATUS_SYNTAX ? "not a cursor file"
+						: status_text(rc));
+	}
+}
+
+static int
+stream_flags(const struct sources *s)
+{
+	const struct reading *r = s->r;
+	int flags = 0;
+
+	if (r->uncommitted)
+		flags |= READER_UNCOMMITTED;
+	if (r->control)
+		flags |= READER_CONTROL;
+	if (r->merge || (r->last >= 0 && !r->per_partition && !r->batches))
+		flags |= STREAM_MERGE;
+	return flags;
+}
+
+/* The directory of one partition of an operand. */
+static void
+partition_path_of(const struct sources *s, size_t i, int32_t number,
+    char path[PATH_MAX])
+{
+	const struct topic_place *place = &s->places[i];
+	char copy[PATH_MAX];
+
+	if (place->kind == TOPIC_PLACE_TOPIC) {
+		snprintf(path, PATH_MAX, "%s/%d", s->paths[i], (int)number);
+	} else if (place->kind == TOPIC_PLACE_SEGMENT) {
+		strlcpy(copy, s->paths[i], sizeof(copy));
+		strlcpy(path, dirname(copy), PATH_MAX);
+	} else {
+		strlcpy(path, s->paths[i], PATH_MAX);
+	}
+}
+
+/* One segment file is the range of its offsets. */
+static int
+clip_to_segment(struct partition *p, int64_t base, int64_t *from, int64_t *to)
+{
+	struct segment_list l;
+	int rc = segment_list_read(partition_dirfd(p), ".log", &l);
+
+	if (rc != 0)
+		return rc;
+	if (*from < base)
+		*from = base;
+	for (size_t i = 0; i < l.count; i++)
+		if (l.bases[i] > base && l.bases[i] < *to)
+			*to = l.bases[i];
+	segment_list_release(&l);
+	return 0;
+}
+
+/* Where the end of a source is. */
+static int
+resolve_end(struct sources *s, struct partition *p, int64_t stored, int64_t *to,
+    struct fault *f)
+{
+	const struct range *range = &s->range;
+	int64_t end;
+	const struct position last = {POSITION_END, 0};
+	int rc = stream_resolve(p, stream_flags(s), &last, -1, &end, NULL, f);
+
+	if (rc != 0)
+		return rc;
+	*to = s->r->follow ? INT64_MAX : end;
+	if (!range->has_to || range->to.kind == POSITION_END) {
+		/* "-o X:end -f" ends where the end is now. */
+		if (range->has_to)
+			*to = end;
+		return 0;
+	}
+	if (s->r->follow && range->to.kind == POSITION_OFFSET) {
+		*to = range->to.n;
+		return 0;
+	}
+	rc =
+	    stream_resolve(p, stream_flags(s), &range->to, stored, to, NULL, f);
+	if (rc == 0 && s->r->follow && range->to.kind == POSITION_TIME &&
+	    *to == end)
+		*to = INT64_MAX;
+	return rc;
+}
+
+/* The records of one partition that are wanted: [*from, *to). */
+static int
+resolve(struct sources *s, struct partition *p, size_t i, int32_t number,
+    int64_t *from, int64_t *to, struct fault *f)
+{
+	const struct topic_place *place = &s->places[i];
+	struct position at = s->range.from;
+	int64_t stored = cursor_get(&s->cursor, place->name, number), later;
+	int clamped, rc;
+
+	if (at.kind == POSITION_STORED && stored < 0)
+		at.kind = POSITION_START;
+	rc = stream_resolve(p, stream_flags(s), &at, stored, from, &clamped, f);
+	if (rc == 0 && clamped < 0)
+		cli_warn("%s/%d: offset %lld is gone, starting at %lld",
+		    place->name, (int)number,
+		    (long long)(at.kind == POSITION_STORED ? stored : at.n),
+		    (long long)*from);
+	if (rc == 0 && s->r->since != NULL) {
+		at = (struct position){POSITION_TIME, s->filter.since};
+		rc = stream_resolve(p, stream_flags(s), &at, -1, &later, NULL,
+		    f);
+		if (rc == 0 && later > *from)
+			*from = later;
+	}
+	if (rc == 0)
+		rc = resolve_end(s, p, stored, to, f);
+	if (rc == 0 && place->segment >= 0)
+		rc = clip_to_segment(p, place->segment, from, to);
+	return rc;
+}
+
+static int
+add_partition(struct sources *s, size_t i, int32_t number)
+{
+	char path[PATH_MAX];
+	struct partition *p = NULL;
+	struct fault f = {.file = ""};
+	int64_t from, to;
+	int rc;
+
+	partition_path_of(s, i, number, path);
+	rc = partition_open(path, PARTITION_READ, &partition_defaults, &p, &f);
+	if (rc == 0)
+		rc = resolve(s, p, i, number, &from, &to, &f);
+	if (rc != 0) {
+		partition_close(p);
+		return message_warn(path, rc, &f);
+	}
+	rc = stream_add(s->stream, p, s->places[i].name, number, from, to, &f);
+	if (rc == 0 && s->watch != NULL)
+		rc = watch_add(s->watch, path);
+	return rc == 0 ? CLI_DONE : (int)message_warn(path, rc, &f);
+}
+
+static bool
+is_chosen(const struct sources *s, const struct topic_place *place,
+    int32_t number)
+{
+	if (!parse_partitions_has(&s->partitions, number))
+		return false;
+	if (!s->r->key_partition || place->kind != TOPIC_PLACE_TOPIC)
+		return true;
+	return partitioner_partition(PARTITIONER_MURMUR2, s->filter.key,
+		   place->count) == number;
+}
+
+/* A partition that was asked for must be there. */
+static int
+check_partitions(const struct sources *s, size_t i)
+{
+	const struct topic_place *place = &s->places[i];
+
+	for (size_t k = 0; k < s->partitions.count; k++) {
+		int32_t last = s->partitions.spans[k].last;
+
+		if (place->kind == TOPIC_PLACE_TOPIC && last >= place->count) {
+			warnx("%s: no partition %d (it has %d)", s->paths[i],
+			    (int)last, (int)place->count);
+			return CLI_FAIL;
+		}
+	}
+	return CLI_DONE;
+}
+
+static int
+add_place(struct sources *s, size_t i, int32_t first)
+{
+	const struct topic_place *place = &s->places[i];
+	int status = check_partitions(s, i);
+
+	for (int32_t n = first;
+	     status == CLI_DONE && n < place->first + place->count; n++)
+		if (is_chosen(s, place, n))
+			status = add_partition(s, i, n);
+	if (status == CLI_DONE && s->watch != NULL &&
+	    place->kind == TOPIC_PLACE_TOPIC)
+		(void)watch_add(s->watch, s->paths[i]);
+	return status;
+}
+
+/* Wait until there may be a topic of that name. */
+static void
+wait_for_topic(struct sources *s, const char *path)
+{
+	char copy[PATH_MAX];
+	bool changed;
+
+	strlcpy(copy, path, sizeof(copy));
+	(void)watch_add(s->watch, dirname(copy));
+	(void)watch_wait(s->watch, 200, -1, &changed);
+}
+
+static int
+locate(struct sources *s, size_t i)
+{
+	struct fault f = {.file = ""};
+	const char *path = s->paths[i];
+	int rc;
+
+	for (;;) {
+		rc = topic_locate(path, &s->places[i], &f);
+		if (rc != STATUS_NO_TOPIC || !s->r->retry || !s->r->follow ||
+		    sources_stop != 0)
+			break;
+		wait_for_topic(s, path);
+	}
+	if (rc == STATUS_UNSUPPORTED) {
+		warnx("%s: not a local place (./NAME if it is one)", path);
+		return CLI_FAIL;
+	}
+	return rc == 0 ? CLI_DONE : (int)message_warn(path, rc, &f);
+}
+
+/* How many partitions will be read, at most. */
+static size_t
+expected_sources(const struct sources *s)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < s->count; i++)
+		n += (size_t)s->places[i].count;
+	return n;
+}
+
+int
+sources_open(struct sources *s)
+{
+	struct fault f = {.file = ""};
+	struct reading *r = s->r;
+	int status = CLI_DONE, rc;
+
+	for (size_t i = 0; status == CLI_DONE && i < s->count; i++)
+		status = locate(s, i);
+	if (status != CLI_DONE)
+		return status;
+	rc = stream_open(stream_flags(s), &s->filter, expected_sources(s),
+	    &s->stream);
+	if (rc != 0)
+		return message_warn("stream", rc, NULL);
+	for (size_t i = 0; status == CLI_DONE && i < s->count; i++)
+		status = add_place(s, i, s->places[i].first);
+	if (status != CLI_DONE)
+		return status;
+	if (r->batches && stream_count(s->stream) > 1)
+		cli_usage("-B: one partition's; choose it with -p");
+	if (r->last >= 0) {
+		rc = stream_last(s->stream, r->last, r->per_partition, &f);
+		if (rc != 0)
+			return message_warn("stream", rc, &f);
+	}
+	return CLI_DONE;
+}
+
+/* Has the operand's topic been removed, or replaced by another? */
+bool
+sources_is_removed(const struct sources *s, size_t i)
+{
+	const struct topic_place *place = &s->places[i];
+	struct stat now, then;
+	int fd = place->kind == TOPIC_PLACE_TOPIC ? place->topic.dirfd
+						  : place->dirfd;
+	char path[PATH_MAX];
+
+	if (place->kind == TOPIC_PLACE_TOPIC)
+		strlcpy(path, s->paths[i], sizeof(path));
+	else
+		partition_path_of(s, i, place->first, path);
+	return stat(path, &now) != 0 || fstat(fd, &then) != 0 ||
+	    now.st_ino != then.st_ino || now.st_dev != then.st_dev;
+}
+
+/* New partitions of followed topics are read from their beginning. */
+int
+sources_take_new(struct sources *s)
+{
+	struct fault f;
+	int status = CLI_DONE;
+
+	for (size_t i = 0; status == CLI_DONE && i < s->count; i++) {
+		struct topic_place *place = &s->places[i];
+		struct topic now;
+		int32_t before = place->count;
+
+		if (place->kind != TOPIC_PLACE_TOPIC ||
+		    topic_open(s->paths[i], &now, &f) != 0)
+			continue;
+		place->count = now.partitions;
+		topic_close(&now);
+		if (place->count > before) {
+			struct range range = s->range;
+
+			s->range.from.kind = POSITION_START;
+			status = add_place(s, i, before);
+			s->range = range;
+		}
+	}
+	return status;
+}
+
+void
+sources_close(struct sources *s)
+{
+	stream_close(s->stream);
+	s->stream = NULL;
+	for (size_t i = 0; i < s->count; i++)
+		topic_place_close(&s->places[i]);
+}
+
+void
+sources_release(struct sources *s)
+{
+	sources_close(s);
+	watch_close(s->watch);
+	cursor_release(&s->cursor);
+	if (s->filter.grep != NULL)
+		regfree(&s->regex);
+	free(s->places);
+}

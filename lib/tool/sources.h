@@ -1,0 +1,57 @@
+#ifndef TOOL_SOURCES_H
+#define TOOL_SOURCES_H
+
+/*
+ * From options and operands to a stream: which partitions, from where to
+ * where; and, while following, those that come and go.
+ *
+ * Tells what is wrong, and returns an exit status.
+ */
+
+#include <regex.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/parse.h"
+#include "store/stream.h"
+#include "store/topic.h"
+#include "store/watch.h"
+#include "tool/cursor.h"
+#include "tool/reading.h"
+
+struct sources {
+	struct reading *r;		/* not owned, as the paths */
+	char **paths;			/* the operands */
+	size_t count;
+	struct topic_place *places;	/* one per operand */
+	struct partition_list partitions;
+	struct range range;
+	struct stream_filter filter;
+	regex_t regex;			/* if filter.grep is set */
+	struct cursor cursor;
+	struct stream *stream;
+	struct watch *watch;		/* NULL: not following */
+};
+
+/* Set by a signal: what waits gives up. */
+extern volatile sig_atomic_t sources_stop;
+
+/*
+ * Check what was said and take in times, ranges and the cursor file; usage
+ * errors exit with 2.
+ */
+void sources_init(struct sources *s, struct reading *r, int operands,
+    char **operand);
+void sources_release(struct sources *s);
+/* Open all that was named; waits for a missing topic with --retry. */
+int sources_open(struct sources *s);
+/* Close the stream and the places; sources_open() may follow. */
+void sources_close(struct sources *s);
+/* Has the operand's topic been removed, or replaced by another? */
+bool sources_is_removed(const struct sources *s, size_t i);
+/* Partitions added to followed topics are read from their beginning. */
+int sources_take_new(struct sources *s);
+
+#endif
