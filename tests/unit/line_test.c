@@ -26,9 +26,8 @@ check(const char *input, const char *want)
 static void
 test_marks(void)
 {
-	static const char *const bad[] = {"", "\\", "\\q", "\\x", "\\x1",
-	    "0123456789012345678901234567890123456789012345678901234567890123"
-	    "4"};
+	static const char *const bad[] = {"", "\\", "\\q", "\\x", "\\x1"};
+	char mark[LINE_MARK_MAX + 2];
 	struct line l;
 
 	line_init(&l);
@@ -39,7 +38,11 @@ test_marks(void)
 		tap(line_set_delimiter(&l, bad[i]) < 0, "bad: -D %s", bad[i]);
 		tap(line_set_separator(&l, bad[i]) < 0, "bad: -K %s", bad[i]);
 	}
+	memset(mark, 'x', sizeof(mark) - 1);
+	mark[sizeof(mark) - 1] = '\0';
+	tap_int(line_set_delimiter(&l, mark), STATUS_TOO_BIG, "too long");
 	tap(l.delimiter_len == 4 && l.separator_len == 0, "nothing changed");
+	tap_int(line_set_separator(&l, mark + 1), 0, "as long as may be");
 }
 
 static void
