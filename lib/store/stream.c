@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/bounds.h"
+#include "base/find.h"
 #include "base/status.h"
 #include "store/lookup.h"
 
@@ -190,9 +191,8 @@ may_hold_key(const struct stream *s, const struct source *src)
 	if (!s->filter.has_key || key->len <= 0 ||
 	    batch_codec(&src->batch) != CODEC_NONE)
 		return true;
-	return memmem(src->data + BATCH_RECORDS,
-		   src->batch.size - BATCH_RECORDS, key->data,
-		   (size_t)key->len) != NULL;
+	return find_bytes(src->data + BATCH_RECORDS,
+	    src->batch.size - BATCH_RECORDS, key->data, (size_t)key->len);
 }
 
 /* Could this batch hold a wanted record? */
