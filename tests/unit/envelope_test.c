@@ -356,6 +356,8 @@ test_refuse(void)
 	check_bad("{\"value\":1} {\"value\":2}",
 	    "something stands behind the object");
 	check_bad("{\"value\":1,}", "a name is missing");
+	check_bad("{\"value\"=1}", "a colon is missing");
+	check_bad("{\"value\":1;\"key\":2}", "a comma is missing");
 	check_bad("{\"value\":01}", "a number begins with 0");
 	check_bad("{\"value\":\"\xff\"}", "not UTF-8");
 	check_bad("{\"x\":\"\xff\",\"value\":1}", "not UTF-8");
@@ -384,6 +386,8 @@ test_refuse(void)
 	check_bad("{\"timestamp\":\"now\",\"value\":1}",
 	    "timestamp is neither milliseconds nor RFC 3339");
 	check_bad("{\"timestamp\":9223372036854775808,\"value\":1}",
+	    "timestamp is neither milliseconds nor RFC 3339");
+	check_bad("{\"timestamp\":100000000000000000000000,\"value\":1}",
 	    "timestamp is neither milliseconds nor RFC 3339");
 	check_bad("{\"timestamp\":1000000000000000000000000000,\"value\":1}",
 	    "timestamp is neither milliseconds nor RFC 3339");
