@@ -1,0 +1,230 @@
+# logappend: what goes in, what is refused, what is promised.
+
+load ../helpers
+
+has() {
+	logcat "$1" | grep -q "$2"
+}
+
+values() {
+	logcat -F '%k=%v\n' --null-string NULL "$1"
+}
+
+@test 'lines: empty ones, a last one without newline, delimiters' {
+	printf 'a\n\nb' | logappend --create t
+	[ "$(logcat -F '<%v>' t)" = '<a><><b>' ]
+	printf 'x\0y\nz\0' | logappend -0 --create u
+	[ "$(logcat -F '<%v>' u)" = $'<x><y\nz>' ]
+	printf 'a--b--' | logappend -D -- --create v ||
+		printf 'a::b::' | logappend -D :: --create v
+	[ "$(logcat v | wc -l)" -eq 2 ]
+}
+
+@test 'keys, nulls, tombstones, headers' {
+	printf 'k:v\n:empty\nN:x\nk:N\n' |
+		logappend -K : --null-string N --create t
+	[ "$(values t)" = $'k=v\n=empty\nNULL=x\nk=NULL' ]
+	printf 'k\nl\n' | logappend --delete t
+	[ "$(values t | tail -n 2)" = $'k=NULL\nl=NULL' ]
+	echo x | logappend -k key -H a=1 -H a -H b= t
+	[ "$(logcat -F %h --null-string null -o -1 t)" = 'a=1,a=null,b=' ]
+}
+
+@test 'a line without a separator is bad, with its number' {
+	printf 'a:1\nb:2\nbad\nc:3\n' >in
+	run_tool 1 logappend -K : --create t in
+	[ "$err" = 'logappend: in:3: no key separator' ]
+	[ "$(values t)" = $'a=1\nb=2' ]
+	run_tool 1 logappend -K : --on-bad skip t - <in
+	[ "$err" = 'logappend: stdin:3: no key separator' ]
+	[ "$(values t | tail -n 3)" = $'a=1\nb=2\nc=3' ]
+}
+
+@test 'malformed NDJSON is told by line, and nothing behind it is stored' {
+	printf '{"value":"1"}\n{"value":}\n{"value":"3"}\n' >in
+	run_tool 1 logappend -J --create t in
+	[[ $err == 'logappend: in:2: '* ]]
+	[ "$(logcat t)" = 1 ]
+	for bad in '{"key":"k"}' '{"value":1,"value":2}' '[1]' '{"value":"\ud800"}' \
+	    '{"value":1' '{"value":1} x' "{\"value\":\"$(printf '\377')\"}"; do
+		run_tool 1 logappend -J t <<<"$bad"
+		[ "$(wc -l <<<"$err")" -eq 1 ]
+	done
+	[ "$(logcat t)" = 1 ]
+}
+
+@test 'key and time from JSON fields' {
+	echo '{"user":{"id":"u\u0031"},"at":"2026-01-02T03:04:05Z","n":7}' |
+		logappend --key-field .user.id --time-field .at --create t
+	[ "$(logcat -F '%k %d' t)" = 'u1 2026-01-02T03:04:05.000Z' ]
+	echo '{"n":7}' | logappend --key-field .n t
+	[ "$(logcat -F %k -o -1 t)" = 7 ]
+	run_tool 1 logappend --key-field .x t <<<'{"n":7}'
+	[[ $err == *'stdin:1: '*'no such field'* ]]
+	run_tool 2 logappend --key-field x t
+}
+
+@test 'partitions: by key as Kafka does, or as told' {
+	logcreate -P 12 t
+	for k in a ab abc kafka foobar; do
+		echo "$k" | logappend -k "$k" t
+	done
+	[ "$(logcat -F '%v%p ' t)" = 'ab2 abc3 a4 kafka4 foobar6 ' ]
+	logcreate -P 12 c
+	echo x | logappend -k kafka --partitioner crc32 c
+	[ "$(logcat -F %p c)" = 11 ]
+	echo y | logappend -p 7 c
+	echo z | logappend c/8
+	[ "$(logcat -p 7,8 -F '%v%p ' c)" = 'y7 z8 ' ]
+	run_tool 1 logappend -p 12 c </dev/null
+}
+
+@test '--report and -T speak when it is durable' {
+	logcreate -P 2 t
+	run_tool 0 logappend --report -p 1 t <<<$'a\nb'
+	[ "$out" = $'t\t1\t0\nt\t1\t1' ]
+	run_tool 0 logappend -T t <<<$'a\nb'
+	[ "$out" = $'a\nb' ]
+}
+
+@test '--expect-offset: whole and there, or not at all' {
+	run_tool 0 logappend --create --expect-offset 0 t <<<$'a\nb'
+	run_tool 4 logappend --expect-offset 1 t <<<c
+	run_tool 0 logappend --expect-offset 2 t <<<c
+	seq 400000 >many
+	run_tool 2 logappend --expect-offset 3 t many
+	[ "$(logcat t | wc -l)" -eq 3 ]
+}
+
+@test 'each codec; a topic may ask for one' {
+	seq 20000 >in
+	for codec in none gzip:9 snappy lz4 lz4:9 zstd zstd:12; do
+		rm -rf t
+		logappend -z "$codec" --create t in
+		logcat t | cmp - in
+	done
+	logcreate --compression zstd z
+	logappend z in
+	[ "$(stat -c %s z/0/*.log)" -lt 60000 ]
+	run_tool 2 logappend -z rar z
+	run_tool 2 logappend -z zstd:99 z
+}
+
+@test 'a record over the limit is bad, the others are stored' {
+	logcreate -X max.message.bytes=1000 t
+	{ echo a; head -c 5000 /dev/zero | tr '\0' x; echo; echo b; } >in
+	run_tool 1 logappend t in
+	[[ $err == 'logappend: in:2: record is over the limit' ]]
+	[ "$(logcat t)" = a ]
+	run_tool 1 logappend --on-bad skip t in
+	[ "$(logcat t)" = $'a\na\nb' ]
+	run_tool 1 logappend --max-record 2 t <<<abcdefghijklmnopqrstuvwxyz
+}
+
+@test 'topics that are not there, or are no topics' {
+	run_tool 1 logappend t </dev/null
+	[ "$err" = 'logappend: t: no such topic (logcreate t, or --create)' ]
+	mkdir dir
+	run_tool 1 logappend dir </dev/null
+	echo x >file
+	run_tool 1 logappend file </dev/null
+	[ "$(cat file)" = x ]
+	run_tool 2 logappend
+	run_tool 2 logappend --no-such t
+	run_tool 2 logappend -K : -J t
+	run_tool 2 logappend -0 -J t
+	run_tool 2 logappend --fsync never t
+	run_tool 1 logappend --create t nofile
+	[[ $err == *nofile* ]]
+}
+
+@test 'a slow pipe shows what it has at once' {
+	logcreate t
+	mkfifo pipe
+	logappend t <pipe &
+	exec 9>pipe
+	echo one >&9
+	wait_for has t 'one'
+	printf 'half' >&9
+	echo ' two' >&9
+	wait_for has t 'half two'
+	exec 9>&-
+	wait
+	[ "$(logcat t)" = $'one\nhalf two' ]
+}
+
+@test 'TERM: whole lines are kept, an unfinished one is counted' {
+	logcreate t
+	mkfifo pipe
+	logappend t <pipe 2>err &
+	pid=$!
+	exec 9>pipe
+	printf 'one\ntwo\nunfini' >&9
+	wait_for has t 'two'
+	kill -TERM "$pid"
+	status=0
+	wait "$pid" || status=$?
+	exec 9>&-
+	[ "$status" -eq 143 ]
+	grep -q '6 bytes of an unfinished record' err
+	[ "$(logcat t)" = $'one\ntwo' ]
+}
+
+@test '-i ignores INT' {
+	logcreate t
+	mkfifo pipe
+	logappend -i t <pipe &
+	pid=$!
+	exec 9>pipe
+	echo one >&9
+	wait_for has t 'one'
+	kill -INT "$pid"
+	echo two >&9
+	exec 9>&-
+	wait "$pid"
+	[ "$(logcat t)" = $'one\ntwo' ]
+}
+
+@test 'a full disk: an error, nothing lost, appends resume' {
+	[ "$(id -u)" -eq 0 ] || skip 'needs root to mount'
+	mkdir small
+	mount -t tmpfs -o size=2M tmpfs small || skip 'cannot mount'
+	logcreate small/t
+	seq 1000 | logappend small/t
+	head -c 1600000 /dev/zero >small/ballast
+	status=0
+	seq 1000000 2000000 | logappend small/t 2>err || status=$?
+	rm small/ballast
+	logcat small/t >got
+	seq 5 | logappend small/t
+	logcat small/t | tail -n 5 >last
+	head -n 1000 got >first
+	umount small
+	[ "$status" -eq 1 ]
+	grep -q 'No space left' err
+	[ "$(wc -l <err)" -eq 1 ]
+	seq 1000 | cmp - first
+	seq 5 | cmp - last
+}
+
+@test 'a torn tail is moved aside, with a warning' {
+	seq 5 | logappend --create t
+	printf torn >>t/0/00000000000000000000.log
+	run_tool 0 logappend t <<<6
+	[[ $err == *'lost+found'* ]]
+	seq 6 | cmp - <(logcat t)
+	[ "$(cat t/0/lost+found/*)" = torn ]
+}
+
+@test 'damage below what was synced stops a writer' {
+	seq 50000 | logappend --create t
+	truncate -s 100 t/0/00000000000000000000.log
+	run_tool 3 logappend t <<<x
+	[[ $err == *'00000000000000000000.log'*'shorter than its synced'* ]]
+	[ "$(stat -c %s t/0/00000000000000000000.log)" -eq 100 ]
+}
+
+@test 'a closed stdout is an error' {
+	run_tool 1 bash -c 'echo a | logappend --create --report t >&-'
+	run_tool 1 bash -c 'echo a | logappend --report t >/dev/full'
+}

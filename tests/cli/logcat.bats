@@ -1,0 +1,211 @@
+# logcat: by offset, by time, by key; order; damage.
+
+load ../helpers
+
+# 100 records, one second apart, keys k0 to k9, in batches of a few.
+make() {
+	local i
+	for ((i = 0; i < 100; i++)); do
+		printf '{"timestamp":%d,"key":"k%d","value":"v%d"}\n' \
+		    $((1700000000000 + i * 1000)) $((i % 10)) "$i"
+	done | logappend -J --batch-bytes 200 --create "$1"
+}
+
+@test 'ranges of offsets' {
+	make t
+	for range in 5:8 95: :3 -2: 0:1 97:200 -3:-1 start:2 98:end 50:50; do
+		from=${range%%:*}
+		to=${range#*:}
+		[ "$from" != start ] || from=0
+		[ -n "$from" ] || from=0
+		[ "$from" -ge 0 ] || from=$((100 + from))
+		[ -n "$to" ] && [ "$to" != end ] || to=100
+		[ "$to" -ge 0 ] || to=$((100 + to))
+		[ "$to" -le 100 ] || to=100
+		logcat -o "$range" t >got
+		for ((i = from; i < to; i++)); do echo "v$i"; done >want
+		cmp got want || { echo "$range"; return 1; }
+	done
+	[ "$(logcat -o 98 t)" = $'v98\nv99' ]
+	run_tool 2 logcat -o 5:x t
+	run_tool 2 logcat -o stored t
+}
+
+@test 'times: -S -U are exact, -o @T is a position' {
+	make t
+	[ "$(logcat -S 1700000095000 t)" = $'v95\nv96\nv97\nv98\nv99' ]
+	[ "$(logcat -S 1700000095001 -U 1700000097001 t)" = $'v96\nv97' ]
+	[ "$(logcat -o @1700000097500 t)" = $'v98\nv99' ]
+	[ "$(logcat -o @1700000010000:@1700000012000 t)" = $'v10\nv11' ]
+	[ "$(logcat --utc -S 2023-11-14T22:14:58 t)" = $'v98\nv99' ]
+	[ -z "$(logcat -S now t)" ]
+	run_tool 2 logcat -S tomorrow-ish t
+	# Timestamps that do not ascend.
+	printf '{"timestamp":5,"value":"old"}\n' | logappend -J t
+	[ "$(logcat -U 10 t)" = old ]
+}
+
+@test '-c, -n, --fail-empty' {
+	make t
+	[ "$(logcat -c 2 t)" = $'v0\nv1' ]
+	[ -z "$(logcat -c 0 t)" ]
+	[ "$(logcat -n 2 t)" = $'v98\nv99' ]
+	[ "$(logcat -n 2 -k k3 t)" = $'v83\nv93' ]
+	[ "$(logcat -n 1000 t | wc -l)" -eq 100 ]
+	run_tool 4 logcat --fail-empty -k none t
+	run_tool 0 logcat --fail-empty -k k1 t
+}
+
+@test 'keys and patterns' {
+	make t
+	[ "$(logcat -k k7 t | wc -l)" -eq 10 ]
+	[ "$(logcat --grep '^v[0-4]$' t | tr '\n' ' ')" = 'v0 v1 v2 v3 v4 ' ]
+	[ "$(logcat -k k7 --grep 7$ -c 1 t)" = v7 ]
+	printf '{"key":"k7","value":null}\n' | logappend -J t
+	[ "$(logcat -k k7 -F '%V ' t | tail -c 4)" = ' -1 ' ]
+	[ -z "$(logcat --grep . -o 100 t)" ]
+	run_tool 2 logcat --grep '(' t
+	logcreate -P 5 p
+	logcat -J t | logappend -J p
+	[ "$(logcat -k k3 --key-partition p | wc -l)" -eq 10 ]
+	[ "$(logcat -k k3 p | wc -l)" -eq 10 ]
+}
+
+@test 'order of partitions, and -m by time' {
+	logcreate -P 3 t
+	for i in 5 1 9; do
+		echo "p0-$i" | logappend -p 0 --timestamp "170000000${i}000" t
+		echo "p2-$i" | logappend -p 2 --timestamp "170000000${i}500" t
+	done
+	[ "$(logcat t | tr '\n' ' ')" = 'p0-5 p0-1 p0-9 p2-5 p2-1 p2-9 ' ]
+	[ "$(logcat -m t | tr '\n' ' ')" = 'p0-5 p0-1 p2-5 p2-1 p0-9 p2-9 ' ]
+	[ "$(logcat -n 3 t | tr '\n' ' ')" = 'p2-1 p0-9 p2-9 ' ]
+	[ "$(logcat -n 1 --per-partition t | tr '\n' ' ')" = 'p0-9 p2-9 ' ]
+	[ "$(logcat -p 2 t | wc -l)" -eq 3 ]
+	[ "$(logcat -p 1-2 t | wc -l)" -eq 3 ]
+	[ "$(logcat t/0 | wc -l)" -eq 3 ]
+	run_tool 1 logcat -p 3 t
+	run_tool 2 logcat -p x t
+	run_tool 2 logcat -B t
+}
+
+@test 'forms of output' {
+	printf '{"timestamp":1700000000123,"key":"k","value":null,"headers":[{"key":"h","value":"v"}]}\n' |
+		logappend -J --create t
+	[ "$(logcat -J t)" = '{"topic":"t","partition":0,"offset":0,"timestamp":1700000000123,"key":"k","value":null,"headers":[{"key":"h","value":"v"}]}' ]
+	[ "$(logcat -K = -Z t)" = k=NULL ]
+	[ "$(logcat --null-string - t)" = - ]
+	[ "$(logcat -F '%t/%p@%o %T %d %k %V %h' t)" = \
+	    't/0@0 1700000000123 2023-11-14T22:13:20.123Z k -1 h=v' ]
+	run_tool 2 logcat -J -K = t
+	run_tool 2 logcat -F %q t
+	run_tool 2 logcat -B -k k t
+	printf '\377\n{"a": [1]}\n[1,\n' | logappend t
+	[ "$(logcat -J -o 1 t | jq -r '.value_base64 // .value | tostring')" = \
+	    $'/w==\n{"a":[1]}\n[1,' ]
+	[[ $(logcat -J --value string -o 2:3 t) == *'"value":"{\"a\": [1]}"'* ]]
+	[ "$(logcat -o 1:2 -F '%v{hex} %v{base64}' t)" = 'ff /w==' ]
+}
+
+@test 'a cursor file: where it stopped it goes on' {
+	make t
+	run_tool 0 logcat --cursor-file c -c 40 t
+	[ "$(wc -l <<<"$out")" -eq 40 ]
+	[ "$(cat c)" = 't 0 40' ]
+	[ "$(logcat --cursor-file c -c 1 t)" = v40 ]
+	logcat --cursor-file c t >/dev/null
+	run_tool 0 logcat --cursor-file c t
+	[ -z "$out" ]
+	[ "$(cat c)" = 't 0 100' ]
+	[ "$(logcat --cursor-file c -o 98: t)" = $'v98\nv99' ]
+	echo junk >c
+	run_tool 1 logcat --cursor-file c t
+}
+
+@test '-B copies batches, cuts those at the ends' {
+	make t
+	logcat -B t >all
+	cmp all t/0/00000000000000000000.log
+	logcat -B -o 7:93 t | logappend -B --create u
+	logcat -o 7:93 t | cmp - <(logcat u)
+	logcat -B -c 5 t | logappend -B --create w
+	[ "$(logcat w | wc -l)" -eq 5 ]
+	head -c 100 all >cut
+	run_tool 1 logappend -B w cut
+	[[ $err == *'ends inside a batch'* ]]
+	run_tool 1 logappend -B w <<<garbage
+}
+
+@test 'damage is told with its place, and passed over on request' {
+	make t
+	log=t/0/00000000000000000000.log
+	printf X | dd of=$log bs=1 seek=2000 conv=notrunc status=none
+	run_tool 3 logcat t
+	[[ $err == "logcat: $log: damaged at byte "*', from offset '* ]]
+	[ "$(wc -l <<<"$err")" -eq 1 ]
+	cp "$tool_out" before
+	head -n "$(wc -l <before)" <(for i in {0..99}; do echo "v$i"; done) |
+		cmp - before
+	run_tool 3 logcat --skip-corrupt t
+	[[ $err == *'skipped offsets'* ]]
+	[ "$(tail -n 1 <<<"$out")" = v99 ]
+	[ "$(wc -l <<<"$out")" -gt 80 ]
+}
+
+@test 'every byte below the end flipped: told, or the same output' {
+	make t
+	log=t/0/00000000000000000000.log
+	logcat -J t >want
+	cp -a t copy
+	size=$(stat -c %s "$log")
+	for ((at = 0; at < size && at < 700; at++)); do
+		byte=$(od -An -tu1 -j "$at" -N 1 "$log")
+		printf "\\x$(printf %x $((byte ^ 64)))" |
+			dd of="$log" bs=1 seek="$at" conv=notrunc status=none
+		status=0
+		logcat -J t >got 2>err || status=$?
+		printf "\\x$(printf %x "$byte")" |
+			dd of="$log" bs=1 seek="$at" conv=notrunc status=none
+		[ "$status" -eq 3 ] || cmp -s got want || {
+			echo "byte $at: status $status"
+			return 1
+		}
+	done
+}
+
+@test 'what is not there, or not to be read' {
+	run_tool 2 logcat
+	run_tool 1 logcat nope
+	[ "$err" = 'logcat: nope: no such topic' ]
+	mkdir dir
+	run_tool 1 logcat dir
+	run_tool 2 logcat --no-such t
+	run_tool 1 logcat host:topic
+	make t
+	run_tool 1 bash -c 'logcat t >/dev/full'
+	run_tool 1 bash -c 'logcat t >&-'
+	[ "$(id -u)" -eq 0 ] || {
+		chmod 0 t
+		run_tool 1 logcat t
+		chmod 700 t
+	}
+}
+
+@test 'head closes the pipe: quietly' {
+	seq 1000000 | logappend --create t
+	run_tool 0 bash -c 'logcat t 2>err | head -n 1 >/dev/null
+	    [ "${PIPESTATUS[0]}" -eq 141 ] && [ ! -s err ]'
+	run_tool 0 bash -c 'trap "" PIPE; logcat t 2>err | head -n 1 >/dev/null
+	    [ "${PIPESTATUS[0]}" -eq 1 ] && [ ! -s err ]'
+}
+
+@test 'in 300 segments one record takes a handful of files' {
+	logcreate --segment-bytes 1K t
+	seq 12000 | logappend --batch-bytes 100 t
+	[ "$(find t -name '*.log' | wc -l)" -gt 300 ]
+	[ "$(logcat -o 5000 -c 1 t)" = 5001 ]
+	strace -f -e trace=openat -o calls logcat -o 5000 -c 1 t
+	[ "$(grep -c '"0000' calls)" -le 4 ]
+	cp -a t u
+	[ "$(logcat u | wc -l)" -eq 12000 ]
+}

@@ -1,0 +1,68 @@
+# logcreate: topics made, grown, refused.
+
+load ../helpers
+
+@test 'a topic with its settings' {
+	run_tool 0 logcreate -P 3 -X segment.bytes=1M --retention 7d t
+	[ -d t/0 ] && [ -d t/2 ] && [ ! -e t/3 ]
+	grep -qx 'segment.bytes=1048576' t/topic.properties
+	grep -qx 'retention.ms=604800000' t/topic.properties
+	grep -qx 'logkit.partitions=3' t/topic.properties
+}
+
+@test 'several at once; the umask holds' {
+	umask 027
+	run_tool 0 logcreate a b --compact --compression zstd
+	[ "$(stat -c %a a b | sort -u)" = 750 ]
+	grep -qx 'cleanup.policy=compact' b/topic.properties
+}
+
+@test 'one that exists' {
+	logcreate t
+	run_tool 1 logcreate t
+	[[ $err == 'logcreate: t: topic exists' ]]
+	run_tool 0 logcreate --if-not-exists t
+	run_tool 4 logcreate --if-not-exists -X retention.ms=5 t
+	[[ $err == *'other settings'* ]]
+	run_tool 4 logcreate --if-not-exists -P 2 t
+}
+
+@test 'growing' {
+	logcreate -P 2 t
+	run_tool 0 logcreate --grow-to 4 t
+	[ -d t/3 ]
+	grep -qx 'logkit.partitions=4' t/topic.properties
+	run_tool 2 logcreate --grow-to 3 t
+	run_tool 1 logcreate --grow-to 3 nope
+}
+
+@test 'a dry run makes nothing' {
+	run_tool 0 logcreate --dry-run t
+	[ ! -e t ]
+}
+
+@test 'what cannot be' {
+	run_tool 2 logcreate
+	run_tool 2 logcreate --no-such t
+	run_tool 2 logcreate -P 0 t
+	run_tool 2 logcreate -P x t
+	run_tool 2 logcreate -X no.such=1 t
+	[[ $err == *no.such* ]]
+	run_tool 2 logcreate -X segment.bytes=-5 t
+	run_tool 2 logcreate --replicas 3 t
+	run_tool 2 logcreate 'a b'
+	run_tool 1 logcreate no/parent/t
+	echo x >file
+	run_tool 1 logcreate file
+	[ ! -e t ]
+	[ "$(cat file)" = x ]
+}
+
+@test 'two at once: one makes it, both can go on' {
+	for i in 1 2 3 4 5 6; do
+		logcreate --if-not-exists t 2>>errors &
+	done
+	wait
+	[ ! -s errors ]
+	run_tool 0 logappend t <<<x
+}

@@ -1,0 +1,116 @@
+# logtail: the last records, and those to come.
+
+load ../helpers
+
+lines_in() {
+	[ "$(wc -l <"$1")" -ge "$2" ]
+}
+
+@test 'the last ten, or what was asked for' {
+	seq 50 | logappend --create t
+	[ "$(logtail t | tr '\n' ' ')" = '41 42 43 44 45 46 47 48 49 50 ' ]
+	[ "$(logtail -n 2 t)" = $'49\n50' ]
+	[ "$(logtail -n 0 t | wc -l)" -eq 0 ]
+	[ "$(logtail -c 2 t)" = $'1\n2' ]
+	[ "$(logtail -o 48: t)" = $'49\n50' ]
+	run_tool 1 logtail nope
+	run_tool 2 logtail -n 5 --cursor-file c t
+}
+
+@test '-f: what is there, then as it comes, over rolls and new partitions' {
+	logcreate --segment-bytes 1K t
+	seq 5 | logappend t
+	start follower logtail -n 2 -f t
+	wait_for lines_in follower.out 2
+	seq 6 300 | logappend --batch-bytes 100 t
+	wait_for lines_in follower.out 297
+	logcreate --grow-to 2 t
+	echo new | logappend -p 1 t
+	wait_for lines_in follower.out 298
+	{ seq 4 300; echo new; } | cmp - follower.out
+	kill "$follower_pid"
+}
+
+@test '-f ends by count, by an end, by idleness' {
+	seq 5 | logappend --create t
+	start a logtail -f -c 7 t
+	start b logtail -f -o :8 t
+	start c logtail -n 0 -f --idle 300ms t
+	seq 6 9 | logappend t
+	wait "$a_pid"
+	wait "$b_pid"
+	wait "$c_pid"
+	seq 7 | cmp - a.out
+	seq 8 | cmp - b.out
+	run_tool 0 logtail -f -o 2:end t
+	[ "$(wc -l <<<"$out")" -eq 7 ]
+}
+
+@test 'a topic removed under a follower; --retry waits for a new one' {
+	logcreate t
+	start a logtail -f t
+	start b logtail -n 0 -f --retry -c 1 t
+	start c logtail -f --retry -c 1 later
+	echo x | logappend t
+	wait_for lines_in a.out 1
+	wait "$b_pid"
+	start d logtail -n 0 -f --retry -c 1 t
+	wait_for test -e d.err
+	rm -r t
+	status=0
+	wait "$a_pid" || status=$?
+	[ "$status" -eq 1 ]
+	grep -q 'removed' a.err
+	echo y | logappend --create t
+	echo z | logappend --create later
+	wait "$c_pid"
+	[ "$(cat c.out)" = z ]
+}
+
+@test 'a cursor file follows what was written' {
+	seq 5 | logappend --create t
+	start a logtail -f --cursor-file c t
+	wait_for lines_in a.out 5
+	kill -TERM "$a_pid"
+	status=0
+	wait "$a_pid" || status=$?
+	[ "$status" -eq 143 ]
+	[ "$(cat c)" = 't 0 5' ]
+	echo 6 | logappend t
+	[ "$(logtail --cursor-file c t)" = 6 ]
+}
+
+@test 'a reader that has gone ends a follower' {
+	logcreate t
+	mkfifo pipe
+	logtail -f t >pipe &
+	pid=$!
+	exec 9<pipe
+	exec 9<&-
+	status=0
+	wait "$pid" || status=$?
+	[ "$status" -eq 141 ]
+}
+
+@test 'eight writers, three followers: one order, nothing lost or twice' {
+	logcreate --segment-bytes 64K t
+	for f in 1 2 3; do
+		start "f$f" logtail -o start: -f -c 4000 -F '%o %v\n' t
+	done
+	for w in 1 2 3 4 5 6 7 8; do
+		seq -f "$w-%g" 500 | logappend --batch-bytes 300 t &
+		pids+=" $!"
+	done
+	for pid in $pids "$f1_pid" "$f2_pid" "$f3_pid"; do
+		wait "$pid"
+	done
+	logcat -F '%o %v\n' t >all
+	for f in 1 2 3; do
+		cmp all "f$f.out"
+	done
+	[ "$(cut -d' ' -f1 all | sort -nu | wc -l)" -eq 4000 ]
+	[ "$(cut -d' ' -f2 all | sort -u | wc -l)" -eq 4000 ]
+	for w in 1 2 3 4 5 6 7 8; do
+		grep " $w-" all | cut -d- -f2 | cmp - <(seq 500)
+	done
+}
