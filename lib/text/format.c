@@ -169,6 +169,20 @@ has_end(const struct format *f, size_t i)
 	return i + 1 < f->count && f->tokens[i + 1].kind == FORMAT_LITERAL;
 }
 
+/* A number in decimal, and what is behind it may be read as more of it? */
+static bool
+runs_on(const struct format *f, size_t i)
+{
+	const struct format_token *t = &f->tokens[i];
+	uint8_t next;
+
+	if (t->kind != FORMAT_TIMESTAMP &&
+	    (!is_length(t->kind) || t->modifier != FORMAT_PLAIN))
+		return false;
+	next = f->text.data[t[1].at];
+	return next >= '0' && next <= '9';
+}
+
 static int
 check_input(const struct format *f, const char **why)
 {
@@ -184,6 +198,10 @@ check_input(const struct format *f, const char **why)
 		if (!has_end(f, i)) {
 			*why = "a field with neither a length before it nor "
 			       "a literal behind it";
+			return STATUS_SYNTAX;
+		}
+		if (runs_on(f, i)) {
+			*why = "a number with a digit behind it";
 			return STATUS_SYNTAX;
 		}
 		if (kind != FORMAT_LITERAL && (seen & 1U << kind) != 0) {
@@ -409,19 +427,29 @@ refuse(struct parse *p, int rc, const char *why)
 /*
  * Bytes up to the literal behind token i, which stays.  STATUS_TOO_BIG: there
  * are more than max.  That is so however much of the input is there.
+ *
+ * A record that is not finished is read from its beginning again; what was
+ * searched for the literal is not searched twice.
  */
 static int
-until_literal(const struct format *f, size_t i, struct parse *p, size_t max,
+until_literal(struct format *f, size_t i, struct parse *p, size_t max,
     const uint8_t **data, size_t *len)
 {
 	const struct format_token *next = &f->tokens[i + 1];
 	size_t left = (size_t)(p->end - p->pos);
-	size_t reach = max + next->len;
-	const uint8_t *at = memmem(p->pos, left < reach ? left : reach,
-	    f->text.data + next->at, next->len);
+	size_t reach = max + next->len, part = left < reach ? left : reach;
+	size_t *from = &f->tokens[i].searched;
+	const uint8_t *at;
 
-	if (at == NULL)
+	if (*from > part)
+		*from = 0;
+	at = memmem(p->pos + *from, part - *from, f->text.data + next->at,
+	    next->len);
+	if (at == NULL) {
+		*from = part < next->len ? 0 : part - next->len + 1;
 		return left < reach ? STATUS_SHORT : STATUS_TOO_BIG;
+	}
+	*from = (size_t)(at - p->pos);
 	*data = p->pos;
 	*len = (size_t)(at - p->pos);
 	p->pos = at;
@@ -450,7 +478,7 @@ read_binary_length(enum format_modifier m, struct parse *p, int64_t *out)
 }
 
 static int
-read_number(const struct format *f, size_t i, struct parse *p, int64_t *out)
+read_number(struct format *f, size_t i, struct parse *p, int64_t *out)
 {
 	char text[NUMBER_TEXT_MAX + 1];
 	const uint8_t *data;
@@ -468,7 +496,7 @@ read_number(const struct format *f, size_t i, struct parse *p, int64_t *out)
 }
 
 static int
-read_length(const struct format *f, size_t i, struct parse *p, struct part *out)
+read_length(struct format *f, size_t i, struct parse *p, struct part *out)
 {
 	enum format_modifier m = f->tokens[i].modifier;
 	int rc = binary_len(m) > 0 ? read_binary_length(m, p, &out->len)
@@ -656,7 +684,7 @@ read_field(struct format *f, size_t i, struct parse *p, struct part *part)
 }
 
 static int
-read_date(const struct format *f, size_t i, struct parse *p, int64_t *out)
+read_date(struct format *f, size_t i, struct parse *p, int64_t *out)
 {
 	const uint8_t *data;
 	size_t len;
@@ -789,6 +817,8 @@ format_read(struct format *f, const uint8_t *in, size_t len, bool eof,
 	rc = read_record(f, &p, out, has_timestamp);
 	if (rc == STATUS_SHORT && !eof)
 		return rc;
+	for (size_t i = 0; i < f->count; i++)
+		f->tokens[i].searched = 0;
 	if (rc == STATUS_SHORT)
 		rc =
 		    refuse(&p, STATUS_SYNTAX, "ends in the middle of a record");

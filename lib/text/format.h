@@ -19,7 +19,8 @@
  * and %K count them: before the modifier.  -1 is null, for which nothing need
  * stand there.  A field without a length ends at the next literal, which it
  * cannot contain.  Two fields need a literal or a length between them, and a
- * last field a literal behind it or a length.  %h %t %p %o cannot be read.
+ * last field a literal behind it or a length.  A number in decimal ends at a
+ * literal that does not begin with a digit.  %h %t %p %o cannot be read.
  *
  * Behind a bad record reading goes on where the format's last token, if it is
  * a literal, next occurs and ends; else the rest of the input is bad.
@@ -65,6 +66,7 @@ struct format_token {
 	enum format_modifier modifier;
 	size_t at;		/* literal: place in text */
 	size_t len;
+	size_t searched;	/* reading: from here, no end of it before */
 };
 
 enum { FORMAT_TOKENS_MAX = 128 };

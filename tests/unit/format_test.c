@@ -46,6 +46,7 @@ test_compile(void)
 				       "take";
 	static const char end[] = "a field with neither a length before it "
 				  "nor a literal behind it";
+	static const char digit[] = "a number with a digit behind it";
 	static const char output[] = "%h %t %p %o cannot be read";
 	char many[4 * FORMAT_TOKENS_MAX], text[6000];
 	const char *why = NULL;
@@ -69,6 +70,9 @@ test_compile(void)
 	check_bad("%v\\n%v\\n", true, "a field given twice");
 	check_bad("%v %s\\n", true, "a field given twice");
 	check_bad("%T %d %T\\n", true, "a field given twice");
+	check_bad("%V0%v", true, digit);
+	check_bad("%T\\x39%v\\n", true, digit);
+	set("%V{big8}0%v");
 	check_bad("", true, "no field");
 	check_bad("x\\n", true, "no field");
 	check_bad("%o %v\\n", true, output);
@@ -284,6 +288,35 @@ test_read_nulls(void)
 	set_null("NIL");
 	feed_check(&form, "-1 NIL|\xffNIL\n-1 |\xff\n2 NI|\1N\n", 26,
 	    "null null\nnull null\n1:N 2:NI\n");
+}
+
+/* An unfinished field is not searched from its beginning again. */
+static void
+test_searched(void)
+{
+	static const uint8_t text[] = "k:aaaa-aa--k:b--";
+	const struct format_token *key, *value;
+	struct form_record r;
+	const char *why;
+	size_t used;
+
+	set("%k:%v--");
+	key = &form.format.tokens[0];
+	value = &form.format.tokens[2];
+	tap_int(form_read(&form, text, 7, false, &r, &used, &why), STATUS_SHORT,
+	    "half a delimiter is there");
+	tap_int(key->searched, 1, "the key ends there");
+	tap_int(value->searched, 4, "what may begin a delimiter remains");
+	tap_int(form_read(&form, text, 10, false, &r, &used, &why),
+	    STATUS_SHORT, "half a delimiter again");
+	tap_int(value->searched, 7, "it went on");
+	tap_int(form_read(&form, text, 11, false, &r, &used, &why), 0,
+	    "the record is whole");
+	tap_int(r.rec.value.len, 7, "and right");
+	tap(key->searched == 0 && value->searched == 0, "the next is new");
+	tap_int(form_read(&form, text + 11, 5, false, &r, &used, &why), 0,
+	    "a shorter one");
+	tap_int(r.rec.value.len, 1, "is right, too");
 }
 
 /* After a bad record. */
@@ -520,6 +553,7 @@ main(void)
 	test_read_lengths();
 	test_read_modifiers();
 	test_read_nulls();
+	test_searched();
 	test_bad();
 	test_bound();
 	test_round();
