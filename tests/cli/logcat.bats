@@ -133,11 +133,11 @@ make() {
 	logcat -o 7:93 t | cmp - <(logcat u)
 	logcat -B -c 5 t | logappend -B --create five
 	[ "$(logcat five | wc -l)" -eq 5 ]
-	head -c 100 all >cut
-	run_tool 1 logappend -B five cut
+	head -c 100 all >piece
+	run_tool 1 logappend -B five piece
 	[[ $err == *'ends inside a batch'* ]]
-	echo garbage >cut
-	run_tool 1 logappend -B five cut
+	echo garbage >piece
+	run_tool 1 logappend -B five piece
 }
 
 @test 'damage is told with its place, and passed over on request' {
