@@ -3,7 +3,7 @@
 #include <err.h>
 #include <stddef.h>
 
-enum cli_exit
+int
 message_exit(int rc)
 {
 	switch (rc) {
@@ -38,7 +38,7 @@ warn_place(int rc, const struct fault *f)
 		    (long long)f->pos, (long long)f->offset, what);
 }
 
-enum cli_exit
+int
 message_warn(const char *subject, int rc, const struct fault *f)
 {
 	bool has_place = f != NULL && f->file[0] != '\0' && f->pos >= 0;

@@ -12,8 +12,8 @@
  * Warn that rc happened to subject, with what f (may be NULL) knows.
  * Returns the exit status that goes with it.
  */
-enum cli_exit message_warn(const char *subject, int rc, const struct fault *f);
+int message_warn(const char *subject, int rc, const struct fault *f);
 /* The exit status that goes with rc. */
-enum cli_exit message_exit(int rc);
+int message_exit(int rc);
 
 #endif

@@ -246,7 +246,7 @@ add_partition(struct sources *s, size_t i, int32_t number)
 	rc = stream_add(s->stream, p, s->places[i].name, number, from, to, &f);
 	if (rc == 0 && s->watch != NULL)
 		rc = watch_add(s->watch, path);
-	return rc == 0 ? CLI_DONE : (int)message_warn(path, rc, &f);
+	return rc == 0 ? CLI_DONE : message_warn(path, rc, &f);
 }
 
 static bool
@@ -325,7 +325,7 @@ locate(struct sources *s, size_t i)
 		warnx("%s: not a local place (./NAME if it is one)", path);
 		return CLI_FAIL;
 	}
-	return rc == 0 ? CLI_DONE : (int)message_warn(path, rc, &f);
+	return rc == 0 ? CLI_DONE : message_warn(path, rc, &f);
 }
 
 /* How many partitions will be read, at most. */

@@ -111,7 +111,7 @@ open_topic(const char *path, struct topic *t, char *topic_path)
 		warnx("%s: not a topic (no topic.properties in it)", path);
 		return CLI_FAIL;
 	}
-	return rc == 0 ? CLI_DONE : (int)message_warn(path, rc, &f);
+	return rc == 0 ? CLI_DONE : message_warn(path, rc, &f);
 }
 
 /* What the topic says where the command line does not. */

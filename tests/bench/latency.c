@@ -100,6 +100,6 @@ main(int argc, char **argv)
 	waitpid(tail_pid, NULL, 0);
 	waitpid(append_pid, NULL, 0);
 	qsort(ms, (size_t)count, sizeof(*ms), compare);
-	printf("%.3f ms, %.3f ms\n", ms[count / 2], ms[count * 99 / 100]);
+	printf("%.3f %.3f\n", ms[count / 2], ms[count * 99 / 100]);
 	return 0;
 }
