@@ -10,6 +10,7 @@
 #include "store/seek.h"
 #include "store/segment.h"
 #include "store/sum.h"
+#include "store/tail.h"
 
 static int
 open_log(struct partition *p, int64_t base, int *fd)
@@ -98,30 +99,29 @@ int
 lookup_time(struct partition *p, struct reader *r, int64_t timestamp,
     int64_t *offset, int64_t *found, struct fault *f)
 {
-	struct segment_list l;
+	const struct segment_list *l;
 	int64_t pos, start = reader_offsets(r)->log_start;
 	struct batch b;
 	size_t i;
 	int fd = -1, rc;
 
-	rc = segment_list_read(partition_dirfd(p), ".log", &l);
+	rc = tail_segments(p, false, &l);
 	if (rc != 0)
 		return rc;
-	if (l.count > 0) {
-		rc = first_candidate(p, &l, timestamp, &i);
-		if (rc == 0 && l.bases[i] > start)
-			start = l.bases[i];
+	if (l->count > 0) {
+		rc = first_candidate(p, l, timestamp, &i);
+		if (rc == 0 && l->bases[i] > start)
+			start = l->bases[i];
 		if (rc == 0)
-			rc = open_log(p, l.bases[i], &fd);
+			rc = open_log(p, l->bases[i], &fd);
 		if (rc == 0)
-			rc = seek_time(partition_dirfd(p), l.bases[i], fd,
+			rc = seek_time(partition_dirfd(p), l->bases[i], fd,
 			    timestamp, -1, &pos);
 		if (rc == 0 && segment_header_at(fd, pos, &b) == 0 &&
 		    b.base_offset > start)
 			start = b.base_offset;
 		(void)io_close(&fd);
 	}
-	segment_list_release(&l);
 	/* Gone meanwhile, or damaged: the walk from the start finds out. */
 	if (rc == ENOENT || rc == STATUS_CORRUPT)
 		rc = 0;

@@ -118,6 +118,7 @@ partition_close(struct partition *p)
 	(void)io_close(&p->dirfd);
 	producer_free(p->producers);
 	producer_free(p->tail_producers);
+	segment_list_release(&p->segments);
 	free(p->path);
 	free(p);
 }

@@ -49,6 +49,8 @@ struct partition {
 	int tail_reason;	/* why the scan ended there */
 	int64_t tail_unstable;
 	struct producer_table *tail_producers;
+	struct segment_list segments;	/* as last listed */
+	bool has_segments;
 };
 
 enum {

@@ -26,7 +26,7 @@ struct reader {
 	int64_t last;		/* last offset scanned in it, -1 none */
 	int fd;
 	struct segment_scan scan;
-	struct segment_list list;	/* as last listed; may be stale */
+	const struct segment_list *list;	/* the partition's; may be stale */
 	struct aborted_list aborted;
 	bool has_aborted;	/* aborted is loaded */
 	int64_t aborted_end;	/* for this end */
@@ -64,7 +64,6 @@ reader_close(struct reader *r)
 		return;
 	(void)io_close(&r->fd);
 	segment_scan_release(&r->scan);
-	segment_list_release(&r->list);
 	txnindex_list_release(&r->aborted);
 	free(r);
 }
@@ -144,14 +143,13 @@ reader_fault(const struct reader *r, const struct batch *b, const char *what,
 }
 
 static int
-list_again(struct reader *r)
+list_segments(struct reader *r, bool again)
 {
 	struct stat st;
 
-	segment_list_release(&r->list);
-	if (stat(partition_path(r->p), &st) != 0 && errno == ENOENT)
+	if (again && stat(partition_path(r->p), &st) != 0 && errno == ENOENT)
 		return STATUS_REMOVED;
-	return segment_list_read(partition_dirfd(r->p), ".log", &r->list);
+	return tail_segments(r->p, again, &r->list);
 }
 
 /* Open the segment of that base and stand at the reader's offset. */
@@ -178,7 +176,7 @@ enter(struct reader *r, int64_t base, struct fault *f)
 	return 0;
 }
 
-/* The segment that holds the reader's offset, by a fresh listing. */
+/* The segment that holds the reader's offset, by a listing. */
 static int
 enter_listed(struct reader *r, struct fault *f)
 {
@@ -186,17 +184,19 @@ enter_listed(struct reader *r, struct fault *f)
 
 	/* Files may go between the listing and the opening. */
 	for (int tries = 0; rc == ENOENT && tries < 10; tries++) {
-		rc = list_again(r);
+		rc = list_segments(r, tries > 0);
+		if (rc == 0 && r->list->count == 0)
+			rc = list_segments(r, true);
 		if (rc != 0)
 			return rc;
-		if (r->list.count == 0)
+		if (r->list->count == 0)
 			return STATUS_END;
-		if (r->offset < r->list.bases[0]) {
-			r->offset = r->list.bases[0];
+		if (r->offset < r->list->bases[0]) {
+			r->offset = r->list->bases[0];
 			return STATUS_OFFSET;
 		}
 		rc = enter(r,
-		    r->list.bases[segment_list_find(&r->list, r->offset)], f);
+		    r->list->bases[segment_list_find(r->list, r->offset)], f);
 	}
 	return rc;
 }
@@ -219,11 +219,12 @@ enter_first(struct reader *r, struct fault *f)
 static int64_t
 next_base(const struct reader *r)
 {
-	for (size_t i =
-		 r->list.count == 0 ? 0 : segment_list_find(&r->list, r->base);
-	     i < r->list.count; i++)
-		if (r->list.bases[i] > r->base)
-			return r->list.bases[i];
+	if (r->list == NULL || r->list->count == 0)
+		return -1;
+	for (size_t i = segment_list_find(r->list, r->base); i < r->list->count;
+	     i++)
+		if (r->list->bases[i] > r->base)
+			return r->list->bases[i];
 	return -1;
 }
 
@@ -235,7 +236,7 @@ enter_next(struct reader *r, struct fault *f)
 	int rc;
 
 	if (next < 0) {
-		rc = list_again(r);
+		rc = list_segments(r, true);
 		if (rc != 0)
 			return rc;
 		next = next_base(r);

@@ -311,3 +311,17 @@ tail_offsets(struct partition *p, struct partition_offsets *out,
 
 	return tail_look(p, out, &hint, f);
 }
+
+int
+tail_segments(struct partition *p, bool again, const struct segment_list **out)
+{
+	int rc = 0;
+
+	if (again || !p->has_segments) {
+		segment_list_release(&p->segments);
+		rc = segment_list_read(p->dirfd, ".log", &p->segments);
+		p->has_segments = rc == 0;
+	}
+	*out = &p->segments;
+	return rc;
+}

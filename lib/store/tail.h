@@ -35,4 +35,13 @@ struct tail_hint {
 int tail_look(struct partition *p, struct partition_offsets *out,
     struct tail_hint *hint, struct fault *f);
 
+/*
+ * The partition's segments as last listed: a listing of many thousands costs
+ * more than all the rest of a short read.  again: list them anew.  What is
+ * stale shows when a segment is not there, or has no successor.
+ */
+struct segment_list;
+int tail_segments(struct partition *p, bool again,
+    const struct segment_list **out);
+
 #endif
