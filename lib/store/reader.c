@@ -26,7 +26,7 @@ struct reader {
 	int64_t last;		/* last offset scanned in it, -1 none */
 	int fd;
 	struct segment_scan scan;
-	const struct segment_list *list;	/* the partition's; may be stale */
+	const struct segment_list *list; /* partition's, may be stale */
 	struct aborted_list aborted;
 	bool has_aborted;	/* aborted is loaded */
 	int64_t aborted_end;	/* for this end */
