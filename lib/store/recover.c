@@ -610,7 +610,8 @@ recover_check(struct partition *p, struct fault *f)
 {
 	struct state s;
 	struct stat st;
-	int rc = state_read(p->state_fd, &s);
+	bool doubt;
+	int rc = state_look(p->state_fd, &s, &doubt);
 
 	assert(p->lock.log);
 	if (rc == STATUS_CORRUPT)
@@ -618,7 +619,7 @@ recover_check(struct partition *p, struct fault *f)
 	if (rc != 0)
 		return rc;
 	p->st = s;
-	if (is_copied(p))
+	if (doubt || is_copied(p))
 		return recover_copy(p, true, f);
 	rc = roll_open_active(p);
 	if (rc == ENOENT)

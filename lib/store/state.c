@@ -206,7 +206,7 @@ state_decode(const uint8_t slot[STATE_SLOT_LEN], struct state *out)
 
 /* One look at the page.  A slot never written (all 0) is just not there. */
 static int
-read_once(int fd, struct state *out)
+read_once(int fd, struct state *out, bool *doubt)
 {
 	uint8_t page[STATE_PAGE_LEN];
 	struct state a, b;
@@ -224,20 +224,33 @@ read_once(int fd, struct state *out)
 	if (rc_a != 0 && rc_b != 0)
 		return STATUS_CORRUPT;
 	*out = rc_b != 0 || (rc_a == 0 && a.sequence > b.sequence) ? a : b;
+	/* Only the very first state has no other beside it. */
+	*doubt = (rc_a != 0 || rc_b != 0) && out->sequence > 1;
 	return 0;
+}
+
+int
+state_look(int fd, struct state *out, bool *doubt)
+{
+	int rc = STATUS_CORRUPT;
+
+	*doubt = false;
+	for (int tries = 0;
+	     tries < 8 && (rc == STATUS_CORRUPT || (rc == 0 && *doubt));
+	     tries++) {
+		if (tries > 0)
+			sched_yield();
+		rc = read_once(fd, out, doubt);
+	}
+	return rc;
 }
 
 int
 state_read(int fd, struct state *out)
 {
-	int rc = STATUS_CORRUPT;
+	bool doubt;
 
-	for (int tries = 0; tries < 8 && rc == STATUS_CORRUPT; tries++) {
-		if (tries > 0)
-			sched_yield();
-		rc = read_once(fd, out);
-	}
-	return rc;
+	return state_look(fd, out, &doubt);
 }
 
 int

@@ -137,6 +137,11 @@ int state_decode(const uint8_t slot[STATE_SLOT_LEN], struct state *out);
  * more looks, since a writer may be at work), STATUS_NEWER, errno.
  */
 int state_read(int fd, struct state *out);
+/*
+ * The same, and whether it may not be the last that was written, since the
+ * other slot is damaged (*doubt).  Positions in it are then old news.
+ */
+int state_look(int fd, struct state *out, bool *doubt);
 /* Raise the sequence number and write the slot that is not current. */
 int state_write(int fd, struct state *s);
 /*

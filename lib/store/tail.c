@@ -258,16 +258,19 @@ look(struct partition *p, struct partition_offsets *out, struct tail_hint *hint,
     struct fault *f)
 {
 	struct state s;
+	bool doubt = false;
 	int rc = STATUS_CORRUPT;
 
 	if (p->state_fd < 0)
 		(void)state_open(p->dirfd, false, 0, 0, &p->state_fd);
 	if (p->state_fd >= 0)
-		rc = state_read(p->state_fd, &s);
+		rc = state_look(p->state_fd, &s, &doubt);
 	if (rc == STATUS_CORRUPT)
 		return look_without_state(p, NULL, out, hint);
 	if (rc != 0)
 		return rc;
+	if (doubt)
+		return look_without_state(p, &s, out, hint);
 	if (!is_own(p, &s)) {
 		/* A roll between the two looks makes it differ, too. */
 		struct state again;

@@ -143,7 +143,8 @@ make() {
 @test 'damage is told with its place, and passed over on request' {
 	make t
 	log=t/0/00000000000000000000.log
-	printf X | dd of=$log bs=1 seek=2000 conv=notrunc status=none
+	# Enough to reach bytes that a CRC covers, wherever a batch begins.
+	printf '%040d' 7 | dd of=$log bs=1 seek=2000 conv=notrunc status=none
 	run_tool 3 logcat t
 	[[ $err == "logcat: $log: damaged at byte "*', from offset '* ]]
 	[ "$(wc -l <<<"$err")" -eq 1 ]
@@ -214,4 +215,21 @@ make() {
 	[ "$(grep -c '"0000' calls)" -le 4 ]
 	cp -a t u
 	[ "$(logcat u | wc -l)" -eq 12000 ]
+}
+
+@test 'a damaged state hides nothing, and does not mislead a writer' {
+	local at
+	for at in 0 20 70 500 2048 2068 2118 2548; do
+		rm -rf t
+		logcreate --segment-bytes 2K t
+		for n in 1 2 3; do
+			seq 100 | logappend --batch-bytes 200 t
+		done
+		printf '\377\376' | dd of=t/0/partition.state bs=1 seek="$at" \
+		    conv=notrunc status=none
+		[ "$(logcat t | wc -l)" -eq 300 ]
+		echo more | logappend -q t
+		[ "$(logcat t | wc -l)" -eq 301 ]
+		[ "$(logcat -F '%o\n' t | sort -nu | wc -l)" -eq 301 ]
+	done
 }
