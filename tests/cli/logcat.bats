@@ -8,10 +8,12 @@ load ../helpers
 # 100 records, one second apart, keys k0 to k9, in batches of a few.
 make() {
 	local i
+	# By way of a file: where a pipe pauses, a batch would end.
 	for ((i = 0; i < 100; i++)); do
 		printf '{"timestamp":%d,"key":"k%d","value":"v%d"}\n' \
 		    $((1700000000000 + i * 1000)) $((i % 10)) "$i"
-	done | logappend -J --batch-bytes 200 --create "$1"
+	done >made
+	logappend -J --batch-bytes 200 --create "$1" <made
 }
 
 @test 'ranges of offsets' {
@@ -143,8 +145,9 @@ make() {
 @test 'damage is told with its place, and passed over on request' {
 	make t
 	log=t/0/00000000000000000000.log
-	# Enough to reach bytes that a CRC covers, wherever a batch begins.
-	printf '%040d' 7 | dd of=$log bs=1 seek=2000 conv=notrunc status=none
+	# Ten batches of ten: in the sixth, bytes that its CRC covers.
+	[ "$(stat -c %s $log)" -eq 1900 ]
+	printf '%040d' 7 | dd of=$log bs=1 seek=1050 conv=notrunc status=none
 	run_tool 3 logcat t
 	[[ $err == "logcat: $log: damaged at byte "*', from offset '* ]]
 	[ "$(wc -l <<<"$err")" -eq 1 ]
