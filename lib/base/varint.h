@@ -73,9 +73,16 @@ varint_get_32(const uint8_t *p, const uint8_t *end, int32_t *out)
 {
 	int64_t v;
 
+	/* Nearly all are this small. */
 	if (p < end && *p < 0x80) {
 		*out = (int32_t)(*p >> 1) ^ -(int32_t)(*p & 1);
 		return p + 1;
+	}
+	if (end - p > 1 && p[1] < 0x80) {
+		uint32_t u = (*p & 0x7fU) | (uint32_t)p[1] << 7;
+
+		*out = (int32_t)(u >> 1) ^ -(int32_t)(u & 1);
+		return p + 2;
 	}
 	p = varint_get(p, end, &v);
 	if (p == NULL || v < INT32_MIN || v > INT32_MAX)

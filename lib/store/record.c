@@ -59,7 +59,7 @@ record_encode(uint8_t *p, const struct record *r, int64_t timestamp_delta,
 }
 
 /* Nullable bytes at p into *out; returns the byte after them, or NULL. */
-static const uint8_t *
+static inline const uint8_t *
 get_bytes(const uint8_t *p, const uint8_t *end, struct bytes *out)
 {
 	int32_t len;

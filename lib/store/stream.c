@@ -37,6 +37,7 @@ struct stream {
 	int flags;
 	size_t block;
 	struct stream_filter filter;
+	bool filtering;		/* the filter hides something */
 	struct source *sources;
 	size_t count;
 	size_t cap;
@@ -55,6 +56,9 @@ stream_open(int flags, const struct stream_filter *filter, size_t expected,
 		return ENOMEM;
 	s->flags = flags;
 	s->filter = *filter;
+	s->filtering = filter->since != INT64_MIN ||
+	    filter->until != INT64_MAX || filter->has_key ||
+	    filter->grep != NULL;
 	s->block = BLOCKS_TOTAL / (expected == 0 ? 1 : expected);
 	if (s->block > BLOCK_MAX)
 		s->block = BLOCK_MAX;
@@ -299,9 +303,10 @@ next_of(struct stream *s, struct source *src, struct record *out,
 				src->next = src->to;
 				return STATUS_END;
 			}
-			if (out->offset < src->from || !is_wanted(s, out))
+			if (out->offset < src->from)
 				continue;
-			return 0;
+			if (!s->filtering || is_wanted(s, out))
+				return 0;
 		}
 		src->in_batch = false;
 		if (rc != STATUS_END)
@@ -310,28 +315,27 @@ next_of(struct stream *s, struct source *src, struct record *out,
 	}
 }
 
+/* out->rec is a record of src: it goes out. */
 static void
-give(struct source *src, const struct record *rec, struct stream_record *out)
+give(struct source *src, struct stream_record *out)
 {
-	out->rec = *rec;
 	out->topic = src->topic;
 	out->partition = src->number;
 	out->is_control = (src->batch.attributes & BATCH_CONTROL) != 0;
-	src->next = rec->offset + 1;
+	src->next = out->rec.offset + 1;
 }
 
 static int
 next_in_turn(struct stream *s, struct stream_record *out, struct fault *f)
 {
-	struct record rec;
 	int rc;
 
 	for (; s->current < s->count; s->current++) {
 		struct source *src = &s->sources[s->current];
 
-		rc = next_of(s, src, &rec, f);
+		rc = next_of(s, src, &out->rec, f);
 		if (rc == 0)
-			give(src, &rec, out);
+			give(src, out);
 		else if (rc != STATUS_END)
 			s->failed = src;
 		if (rc != STATUS_END)
@@ -365,7 +369,8 @@ next_merged(struct stream *s, struct stream_record *out, struct fault *f)
 	if (best == NULL)
 		return STATUS_END;
 	best->has_head = false;
-	give(best, &best->head, out);
+	out->rec = best->head;
+	give(best, out);
 	return 0;
 }
 

@@ -170,7 +170,7 @@ shown(const struct line *l, struct bytes b)
 				   : (struct bytes){NULL, 0};
 }
 
-static uint8_t *
+static inline uint8_t *
 put(uint8_t *p, const void *data, size_t len)
 {
 	if (len > 0)
