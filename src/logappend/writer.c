@@ -10,6 +10,7 @@
 #include "base/cli.h"
 #include "base/io.h"
 #include "base/now.h"
+#include "queue.h"
 #include "store/batch.h"
 #include "store/partition.h"
 
@@ -43,6 +44,8 @@ struct writer {
 	struct partition_settings settings;
 	struct partitioner partitioner;
 	struct outlet *outlets;	/* one per partition */
+	struct queue *queue;	/* NULL until batches follow each other */
+	bool failed;		/* an append has: nothing more is appended */
 	size_t batch_bytes;
 	int64_t synced_ms;	/* monotonic, of the last sync */
 	bool pending;
@@ -88,6 +91,7 @@ writer_close(struct writer *w)
 {
 	if (w == NULL)
 		return;
+	queue_close(w->queue);
 	for (int32_t i = 0; w->outlets != NULL && i < w->topic->partitions;
 	     i++) {
 		if (w->outlets[i].p == NULL)
@@ -155,19 +159,57 @@ append(struct writer *w, struct outlet *out, uint8_t *data, size_t len,
 	return 0;
 }
 
+/* Close the batch and append it; with a queue, in its thread. */
 static int
-flush_outlet(struct writer *w, struct outlet *out, struct fault *f)
+append_batch(void *arg, void *target, struct batch_builder *bb, struct fault *f)
 {
 	const uint8_t *data;
 	size_t len;
-	int rc;
+	int rc = batch_builder_finish(bb, &data, &len);
 
-	if (out->p == NULL || out->bb.count == 0)
-		return 0;
-	rc = batch_builder_finish(&out->bb, &data, &len);
 	if (rc != 0)
 		return rc;
-	return append(w, out, (uint8_t *)(uintptr_t)data, len, f);
+	return append(arg, target, (uint8_t *)(uintptr_t)data, len, f);
+}
+
+/* Wait for the queue, and note what became of it. */
+static int
+drain(struct writer *w, struct fault *f)
+{
+	int rc = w->queue == NULL ? 0 : queue_drain(w->queue, f);
+
+	w->failed = w->failed || rc != 0;
+	return rc;
+}
+
+static int
+flush_outlet(struct writer *w, struct outlet *out, struct fault *f)
+{
+	int rc;
+
+	if (out->p == NULL || out->bb.count == 0 || w->failed)
+		return 0;
+	rc = append_batch(w, out, &out->bb, f);
+	w->failed = rc != 0;
+	return rc;
+}
+
+/*
+ * A batch is full, and more records come: append it while they are read,
+ * unless something waits for its offset or its success.
+ */
+static int
+flush_full(struct writer *w, struct outlet *out, struct fault *f)
+{
+	int rc;
+
+	if (w->o.report || w->o.tee)
+		return flush_outlet(w, out, f);
+	if (w->queue == NULL && queue_open(append_batch, w, &w->queue) != 0)
+		return flush_outlet(w, out, f);
+	rc = queue_put(w->queue, out, &out->bb, f);
+	w->failed = w->failed || rc != 0;
+	return rc;
 }
 
 /* Remember that the next report is for a record of this partition. */
@@ -234,14 +276,14 @@ writer_add(struct writer *w, const struct record *rec, int32_t partition,
 	out = &w->outlets[partition];
 	if (out->bb.count > 0 &&
 	    !batch_builder_fits(&out->bb, rec, w->batch_bytes)) {
-		rc = w->o.expect >= 0 ? EMSGSIZE : flush_outlet(w, out, f);
+		rc = w->o.expect >= 0 ? EMSGSIZE : flush_full(w, out, f);
 		if (rc != 0)
 			return rc;
 	}
 	rc = batch_builder_add(&out->bb, rec);
 	if (rc == ERANGE) {
 		/* Too far in time from the batch's first record. */
-		rc = flush_outlet(w, out, f);
+		rc = w->o.expect >= 0 ? EMSGSIZE : flush_full(w, out, f);
 		if (rc == 0)
 			rc = batch_builder_add(&out->bb, rec);
 	}
@@ -266,15 +308,18 @@ writer_add_batch(struct writer *w, uint8_t *data, size_t len, int32_t partition,
 	if (rc != 0)
 		return rc;
 	out = &w->outlets[partition];
-	rc = flush_outlet(w, out, f);
+	rc = drain(w, f);
+	if (rc == 0)
+		rc = flush_outlet(w, out, f);
 	for (int32_t i = 0; rc == 0 && w->o.report && i < b.record_count; i++) {
 		/* The reports of a batch go out together. */
 		if (w->report_count == REPORTS_MAX)
 			return EMSGSIZE;
 		rc = note_report(w, out, partition);
 	}
-	if (rc == 0)
+	if (rc == 0 && !w->failed)
 		rc = append(w, out, data, len, f);
+	w->failed = w->failed || rc != 0;
 	w->pending = true;
 	return rc;
 }
@@ -295,26 +340,30 @@ writer_tee(struct writer *w, const uint8_t *data, size_t len, struct fault *f)
 int
 writer_flush(struct writer *w, struct fault *f)
 {
-	int rc = 0;
+	int rc = drain(w, f);
 
 	for (int32_t i = 0; rc == 0 && i < w->topic->partitions; i++)
 		rc = flush_outlet(w, &w->outlets[i], f);
 	return rc;
 }
 
-/* Everything reported is as durable as was asked for: say so. */
+/*
+ * Everything reported is as durable as was asked for: say so.  After a failure
+ * only of what has an offset is it known; input is not passed on.
+ */
 static int
 let_go(struct writer *w)
 {
 	int rc = 0;
 
 	for (size_t i = 0; i < w->report_count; i++)
-		printf("%s\t%" PRId32 "\t%" PRId64 "\n", w->topic->name,
-		    w->reports[i].partition, w->reports[i].offset);
+		if (w->reports[i].offset >= 0)
+			printf("%s\t%" PRId32 "\t%" PRId64 "\n", w->topic->name,
+			    w->reports[i].partition, w->reports[i].offset);
 	w->report_count = 0;
 	if (w->o.report && fflush(stdout) != 0)
 		return EPIPE;
-	if (w->tee.len > 0)
+	if (w->tee.len > 0 && !w->failed)
 		rc = io_write_full(STDOUT_FILENO, w->tee.data, w->tee.len);
 	w->tee.len = 0;
 	return rc;
