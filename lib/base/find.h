@@ -7,8 +7,8 @@
 
 /*
  * Do the bytes of needle occur in data?  Like memmem(3), several times as
- * fast where they are not there: 16 places at a time are ruled out by the
- * needle's first and last byte.
+ * fast where they are not there: 64 places at a time are ruled out by
+ * three bytes of the needle.
  */
 bool find_bytes(const uint8_t *data, size_t len, const uint8_t *needle,
     size_t needle_len);
