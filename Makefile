@@ -24,6 +24,12 @@ endif
 # fine here: a machine without pkg-config must still get to "make demo".
 BSD_CFLAGS := $(shell pkg-config --cflags libbsd-overlay 2>/dev/null)
 BSD_LIBS := $(shell pkg-config --libs libbsd-overlay 2>/dev/null)
+# Linked in where there is an archive: loading two more libraries takes 0.1 ms
+# of every call from a shell.
+BSD_ARCHIVE := $(shell pkg-config --variable=libdir libbsd 2>/dev/null)/libbsd.a
+ifneq ($(wildcard $(BSD_ARCHIVE)),)
+BSD_LIBS := -Wl,-Bstatic $(BSD_LIBS) -lmd -Wl,-Bdynamic
+endif
 
 WARNINGS = -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes \
     -Wmissing-prototypes -Wpointer-arith -Wwrite-strings -Wformat=2
