@@ -115,6 +115,8 @@ reader_seek(struct reader *r, int64_t offset, bool *moved, struct fault *f)
 	if (offset < r->offsets.log_start)
 		offset = r->offsets.log_start;
 	r->offset = offset;
+	/* What was aborted before the old place is not known. */
+	r->has_aborted = false;
 	leave_segment(r);
 	return 0;
 }
@@ -252,32 +254,63 @@ enter_next(struct reader *r, struct fault *f)
 	return rc == ENOENT ? enter_listed(r, f) : rc;
 }
 
+/*
+ * One segment's aborted transactions.  Nothing else tells that a .txnindex is
+ * lost, and what it lists must not be shown: the .sum of a sealed segment, and
+ * the state for the active one, know how many there are.
+ */
+static int
+load_aborted_of(struct reader *r, int64_t base, struct fault *f)
+{
+	char name[SEGMENT_NAME_LEN], path[512];
+	struct sum sum = {.aborted_count = 0};
+	int dirfd = partition_dirfd(r->p), rc;
+	int32_t count;
+
+	rc = txnindex_read(dirfd, base, r->offset, &r->aborted, &count);
+	if (rc == 0 && base == r->hint.active_base)
+		sum.aborted_count = r->hint.aborted_count;
+	else if (rc == 0 && sum_read(dirfd, base, &sum) != 0)
+		return 0;
+	if (rc == 0 && count < sum.aborted_count)
+		rc = STATUS_CORRUPT;
+	if (rc == 0)
+		return 0;
+	segment_name(name, base, ".txnindex");
+	snprintf(path, sizeof(path), "%s/%s", partition_path(r->p), name);
+	return status_fault(f, rc, path, 0, r->offset,
+	    rc == STATUS_CORRUPT ? "aborted transactions are missing in it"
+				 : NULL);
+}
+
 /* Aborted transactions from the reader's segment on. */
 static int
-load_aborted(struct reader *r)
+load_aborted(struct reader *r, struct fault *f)
 {
-	struct segment_list l;
 	int rc;
 
 	if (r->has_aborted && r->aborted_end == reader_end(r))
 		return 0;
 	r->aborted.count = 0;
-	r->aborted_end = reader_end(r);
-	r->has_aborted = true;
+	r->has_aborted = false;
 	if (!r->hint.has_producers)
 		return 0;
-	rc = segment_list_read(partition_dirfd(r->p), ".txnindex", &l);
-	for (size_t i = 0; rc == 0 && i < l.count; i++)
-		if (l.bases[i] >= r->base)
-			rc = txnindex_read(partition_dirfd(r->p), l.bases[i],
-			    r->offset, &r->aborted, NULL);
-	segment_list_release(&l);
-	return rc;
+	rc = list_segments(r, true);
+	for (size_t i = 0; rc == 0 && i < r->list->count; i++)
+		if (r->list->bases[i] >= r->base)
+			rc = load_aborted_of(r, r->list->bases[i], f);
+	if (rc != 0)
+		return rc;
+	txnindex_list_sort(&r->aborted);
+	r->aborted_end = reader_end(r);
+	r->has_aborted = true;
+	return 0;
 }
 
 /* Is this batch for the reader's eyes? */
 static int
-is_wanted(struct reader *r, const struct batch *b, bool *wanted)
+is_wanted(struct reader *r, const struct batch *b, bool *wanted,
+    struct fault *f)
 {
 	int rc;
 
@@ -289,7 +322,7 @@ is_wanted(struct reader *r, const struct batch *b, bool *wanted)
 	if ((b->attributes & BATCH_TRANSACTIONAL) == 0 ||
 	    (r->flags & READER_UNCOMMITTED) != 0)
 		return 0;
-	rc = load_aborted(r);
+	rc = load_aborted(r, f);
 	if (rc == 0)
 		*wanted = !txnindex_list_has(&r->aborted, b->producer_id,
 		    b->base_offset);
@@ -348,9 +381,11 @@ reader_next(struct reader *r, struct batch *b, const uint8_t **data,
 		r->last = b->last_offset;
 		if (b->last_offset < r->offset)
 			continue;
-		rc = is_wanted(r, b, &wanted);
-		if (rc != 0)
-			return fault_here(r, f, rc, r->scan.pos, NULL);
+		rc = is_wanted(r, b, &wanted, f);
+		if (rc != 0) {
+			r->scan.pos -= (int64_t)b->size;
+			return rc;
+		}
 		r->offset = b->last_offset + 1;
 		if (wanted)
 			return 0;

@@ -219,7 +219,7 @@ look_without_state(struct partition *p, const struct state *copied,
 	    copied != NULL ? copied->log_start : foreign_start(p, first_base);
 	if (out->log_start > out->log_end || out->log_start < first_base)
 		out->log_start = first_base;
-	*hint = (struct tail_hint){-1, INT64_MAX, true, false};
+	*hint = (struct tail_hint){-1, INT64_MAX, true, 0, false};
 	return 0;
 }
 
@@ -249,7 +249,7 @@ look_after_crash(struct partition *p, const struct state *s,
 	out->log_end = out->high_watermark = p->tail_offset;
 	out->last_stable = p->tail_offset;
 	out->synced = s->synced_offset;
-	*hint = (struct tail_hint){s->active_base, INT64_MAX, false, false};
+	*hint = (struct tail_hint){s->active_base, INT64_MAX, false, 0, false};
 	return 0;
 }
 
@@ -291,7 +291,8 @@ look(struct partition *p, struct partition_offsets *out, struct tail_hint *hint,
 	out->log_end = s.end_offset;
 	out->synced = s.synced_offset;
 	*hint = (struct tail_hint){s.active_base, s.max_timestamp,
-	    (s.flags & STATE_PRODUCERS) != 0, s.role == STATE_ROLE_OPEN};
+	    (s.flags & STATE_PRODUCERS) != 0, s.aborted_count,
+	    s.role == STATE_ROLE_OPEN};
 	return 0;
 }
 

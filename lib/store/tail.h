@@ -30,6 +30,7 @@ struct tail_hint {
 	int64_t active_base;	/* -1 not known: list the directory */
 	int64_t active_max_timestamp;	/* INT64_MAX not known */
 	bool has_producers;	/* there may be transactions */
+	int32_t aborted_count;	/* noted in the active segment, at least */
 	bool contiguous;	/* no gaps in the active segment */
 };
 int tail_look(struct partition *p, struct partition_offsets *out,

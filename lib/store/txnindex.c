@@ -51,18 +51,43 @@ txnindex_list_add(struct aborted_list *l, const struct aborted *a)
 	return 0;
 }
 
-int
+static int
+compare(const void *a, const void *b)
+{
+	const struct aborted *x = a, *y = b;
+
+	if (x->producer_id != y->producer_id)
+		return x->producer_id < y->producer_id ? -1 : 1;
+	if (x->first_offset != y->first_offset)
+		return x->first_offset < y->first_offset ? -1 : 1;
+	return 0;
+}
+
+void
+txnindex_list_sort(struct aborted_list *l)
+{
+	if (l->count > 1)
+		qsort(l->items, l->count, sizeof(*l->items), compare);
+}
+
+bool
 txnindex_list_has(const struct aborted_list *l, int64_t producer_id,
     int64_t offset)
 {
-	for (size_t i = 0; i < l->count; i++) {
-		const struct aborted *a = &l->items[i];
+	struct aborted want = {producer_id, offset, 0, 0};
+	size_t low = 0, high = l->count;
 
-		if (a->producer_id == producer_id &&
-		    a->first_offset <= offset && offset <= a->last_offset)
-			return 1;
+	/* The last one that begins at or before it. */
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+
+		if (compare(&l->items[mid], &want) <= 0)
+			low = mid + 1;
+		else
+			high = mid;
 	}
-	return 0;
+	return low > 0 && l->items[low - 1].producer_id == producer_id &&
+	    offset <= l->items[low - 1].last_offset;
 }
 
 void

@@ -14,6 +14,7 @@
  *	 26    8  last stable offset after the marker
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -37,11 +38,13 @@ struct aborted_list {
 void txnindex_list_init(struct aborted_list *l);
 void txnindex_list_release(struct aborted_list *l);
 int txnindex_list_add(struct aborted_list *l, const struct aborted *a);
+/* Order the list by producer, then first offset. */
+void txnindex_list_sort(struct aborted_list *l);
 /*
  * Is the record at offset of this producer part of an aborted transaction of
- * the list?  The list need not be sorted.
+ * the list?  The list is sorted; one producer's transactions do not overlap.
  */
-int txnindex_list_has(const struct aborted_list *l, int64_t producer_id,
+bool txnindex_list_has(const struct aborted_list *l, int64_t producer_id,
     int64_t offset);
 
 void txnindex_encode(const struct aborted *a, uint8_t out[TXNINDEX_ENTRY_LEN]);

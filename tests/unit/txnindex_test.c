@@ -72,6 +72,7 @@ test_list(void)
 	    "add one");
 	tap_int(txnindex_list_add(&l, &(struct aborted){1, 10, 20, 21}), 0,
 	    "add another, earlier");
+	txnindex_list_sort(&l);
 	tap(txnindex_list_has(&l, 1, 10) && txnindex_list_has(&l, 1, 20) &&
 		txnindex_list_has(&l, 2, 35),
 	    "what is inside");
