@@ -2,8 +2,6 @@
  * logcreate: make topics.
  */
 
-#include <sys/stat.h>
-
 #include <err.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +11,7 @@
 #include "base/parse.h"
 #include "base/status.h"
 #include "store/topic.h"
+#include "tool/message.h"
 
 enum {
 	OPT_REPLICAS = 256,
@@ -138,14 +137,12 @@ static int
 compare(const char *path)
 {
 	struct topic t;
-	struct fault fault;
+	struct fault fault = {.file = ""};
 	bool same;
 	int rc = topic_open(path, &t, &fault);
 
-	if (rc != 0) {
-		warnx("%s: %s", path, status_text(rc));
-		return CLI_FAIL;
-	}
+	if (rc != 0)
+		return message_warn(path, rc, &fault);
 	same = properties_equal(&t.settings, &settings) &&
 	    (!partitions_given || t.partitions == partitions);
 	topic_close(&t);
@@ -172,12 +169,12 @@ refuse(const char *path, int rc)
 static int
 create(const char *path)
 {
-	struct stat st;
 	int rc;
 
 	if (dry_run) {
-		if (stat(path, &st) == 0)
-			return refuse(path, STATUS_EXISTS);
+		rc = topic_may_create(path);
+		if (rc != 0)
+			return refuse(path, rc);
 		warnx("%s: would make a topic of %lld partition%s", path,
 		    (long long)partitions, partitions == 1 ? "" : "s");
 		return CLI_DONE;
@@ -195,13 +192,11 @@ static int
 grow(const char *path)
 {
 	struct topic t;
-	struct fault fault;
+	struct fault fault = {.file = ""};
 	int rc = topic_open(path, &t, &fault);
 
-	if (rc != 0) {
-		warnx("%s: %s", path, status_text(rc));
-		return CLI_FAIL;
-	}
+	if (rc != 0)
+		return message_warn(path, rc, &fault);
 	if (grow_to < t.partitions) {
 		warnx("%s: has %d partitions already; they cannot be removed",
 		    path, (int)t.partitions);
@@ -211,10 +206,8 @@ grow(const char *path)
 		    (int)t.partitions, (long long)grow_to);
 	} else {
 		rc = topic_grow(&t, (int32_t)grow_to, &fault);
-		if (rc != 0) {
-			warnx("%s: %s", path, status_text(rc));
-			rc = CLI_FAIL;
-		}
+		if (rc != 0)
+			rc = message_warn(path, rc, &fault);
 	}
 	topic_close(&t);
 	return rc;

@@ -66,6 +66,31 @@ topic_is_name(const char *s)
  * Making.
  */
 
+/* The open parent directory of a topic to be made, and its name there. */
+static int
+open_place(const char *path, int *parent, char name[NAME_MAX + 1])
+{
+	int rc = open_parent(path, parent, name);
+
+	if (rc == 0 && !topic_is_name(name))
+		rc = STATUS_SYNTAX;
+	if (rc == 0)
+		rc = what_stands_there(*parent, name);
+	return rc == ENOENT && *parent >= 0 ? 0 : rc;
+}
+
+int
+topic_may_create(const char *path)
+{
+	char name[NAME_MAX + 1];
+	int parent = -1, rc = open_place(path, &parent, name);
+
+	if (rc == 0 && faccessat(parent, ".", W_OK | X_OK, AT_EACCESS) != 0)
+		rc = errno;
+	(void)io_close(&parent);
+	return rc;
+}
+
 int
 topic_create(const char *path, const struct properties *settings,
     int32_t partitions, mode_t mode)
@@ -76,15 +101,8 @@ topic_create(const char *path, const struct properties *settings,
 
 	if (partitions < 1 || partitions > PARTITIONS_MAX)
 		return ERANGE;
-	rc = open_parent(path, &parent, name);
+	rc = open_place(path, &parent, name);
 	if (rc != 0)
-		return rc;
-	if (!topic_is_name(name)) {
-		rc = STATUS_SYNTAX;
-		goto out;
-	}
-	rc = what_stands_there(parent, name);
-	if (rc != ENOENT)
 		goto out;
 	strlcpy(t.made_as, name, sizeof(t.made_as));
 	t.partitions = partitions;

@@ -62,6 +62,8 @@ bool topic_is_name(const char *s);
  */
 int topic_create(const char *path, const struct properties *settings,
     int32_t partitions, mode_t mode);
+/* What stands in the way of that, as far as looking tells; nothing is made. */
+int topic_may_create(const char *path);
 
 /*
  * Open a topic: a handful of system calls, however many partitions.

@@ -39,6 +39,19 @@ load ../helpers
 @test 'a dry run makes nothing' {
 	run_tool 0 logcreate --dry-run t
 	[ ! -e t ]
+	run_tool 2 logcreate --dry-run 'a b'
+	run_tool 1 logcreate --dry-run no/parent/t
+	logcreate t
+	run_tool 1 logcreate --dry-run t
+	[[ $err == 'logcreate: t: '*exists* ]]
+}
+
+@test 'bad settings are told with their place' {
+	logcreate t
+	echo 'logkit.partitions=many' >>t/topic.properties
+	run_tool 1 logcreate --grow-to 3 t
+	[[ $err == *topic.properties* ]]
+	run_tool 1 logcreate --if-not-exists t
 }
 
 @test 'what cannot be' {
