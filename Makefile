@@ -126,7 +126,8 @@ demo:
 	@examples/demo.sh
 
 CLI_TESTS := $(wildcard tests/cli/*.bats)
-SLOW_TESTS := $(wildcard $(SLOW_SETS:%=tests/%/*.bats))
+SLOW_TESTS := $(wildcard $(foreach s,$(SLOW_SETS),tests/$s/*.bats \
+    tests/$s/*_test.sh))
 PROVE = prove -j2 --exec tests/tap
 # Parts are built two at a time, unless make was told how many.
 PART = $(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j2)

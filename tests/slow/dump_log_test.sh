@@ -5,6 +5,12 @@
 # one flipped bit in a file of each kind. Prints TAP.
 set -eu
 
+for program in java mvn; do
+	if ! command -v "$program" >/dev/null; then
+		echo "1..0 # SKIP $program is not installed"
+		exit 0
+	fi
+done
 here=$(cd "$(dirname "$0")" && pwd)
 golden=$here/../golden
 tmp=$(mktemp -d)
