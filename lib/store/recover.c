@@ -34,6 +34,7 @@
 #include "store/partition_impl.h"
 #include "store/seek.h"
 #include "store/sum.h"
+#include "store/tail.h"
 #include "store/timeindex.h"
 
 enum cause { CAUSE_TAIL, CAUSE_CRASH, CAUSE_COPY };
@@ -427,7 +428,7 @@ adopt(struct partition *p, bool have_state, struct fault *f)
 		return rc;
 	if (!have_state) {
 		state_init(s);
-		s->log_start = l.count > 0 ? l.bases[0] : 0;
+		s->log_start = l.count > 0 ? tail_log_start(p, l.bases[0]) : 0;
 	}
 	if (l.count > 0)
 		last = l.bases[l.count - 1];
@@ -444,8 +445,6 @@ adopt(struct partition *p, bool have_state, struct fault *f)
 	}
 	if (l.count > 0)
 		s->inode = 1; /* the file exists: do not make it */
-	if (s->log_start > s->end_offset)
-		s->log_start = l.count > 0 ? l.bases[0] : 0;
 	segment_list_release(&l);
 	return rc;
 }
@@ -554,6 +553,9 @@ recover(struct partition *p, enum cause cause, bool have_state, struct fault *f)
 		rc = io_truncate(p->log_fd, s->end_pos);
 	if (rc != 0)
 		return rc;
+	/* What was deleted stays so. */
+	if (s->log_start > s->end_offset)
+		s->log_start = s->end_offset;
 	if (cause == CAUSE_TAIL) {
 		rc = sign_state(p);
 		return rc != 0 ? rc : state_write(p->state_fd, s);

@@ -155,12 +155,9 @@ out:
 	return rc;
 }
 
-/*
- * The log start of a Kafka broker's partition DIR/NAME-N: a line "NAME N
- * OFFSET" of DIR/log-start-offset-checkpoint.  None: first_base.
- */
-static int64_t
-foreign_start(struct partition *p, int64_t first_base)
+/* A line "NAME N OFFSET" of the file beside DIR/NAME-N. */
+int64_t
+tail_log_start(struct partition *p, int64_t first_base)
 {
 	char *real = realpath(p->path, NULL), *name, *dash, *line, *rest;
 	long long offset, n;
@@ -216,7 +213,7 @@ look_without_state(struct partition *p, const struct state *copied,
 	out->high_watermark = out->synced = out->log_end;
 	out->last_stable = unstable >= 0 ? unstable : out->log_end;
 	out->log_start =
-	    copied != NULL ? copied->log_start : foreign_start(p, first_base);
+	    copied != NULL ? copied->log_start : tail_log_start(p, first_base);
 	if (out->log_start > out->log_end || out->log_start < first_base)
 		out->log_start = first_base;
 	*hint = (struct tail_hint){-1, INT64_MAX, true, 0, false};

@@ -37,6 +37,12 @@ int tail_look(struct partition *p, struct partition_offsets *out,
     struct tail_hint *hint, struct fault *f);
 
 /*
+ * The log start of a directory without state: for a Kafka broker's partition
+ * DIR/NAME-N what DIR/log-start-offset-checkpoint says, else first_base.
+ */
+int64_t tail_log_start(struct partition *p, int64_t first_base);
+
+/*
  * The partition's segments as last listed: a listing of many thousands costs
  * more than all the rest of a short read.  again: list them anew.  What is
  * stale shows when a segment is not there, or has no successor.
