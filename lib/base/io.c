@@ -12,13 +12,24 @@
 int
 io_open(int dirfd, const char *name, int flags, mode_t mode, int *fd)
 {
+	bool is_file = (flags & (O_DIRECTORY | O_PATH)) == 0;
+	struct stat st;
 	int got;
 
+	if (is_file)
+		flags |= O_NONBLOCK | O_NOCTTY;
+	if (is_file && (flags & O_ACCMODE) != O_RDONLY)
+		flags |= O_NOFOLLOW;
 	do
 		got = openat(dirfd, name, flags | O_CLOEXEC, mode);
 	while (got < 0 && errno == EINTR);
 	if (got < 0)
-		return errno;
+		return errno == ELOOP || errno == EISDIR ? STATUS_NOT_FILE
+							 : errno;
+	if (is_file && (fstat(got, &st) != 0 || !S_ISREG(st.st_mode))) {
+		(void)io_close(&got);
+		return STATUS_NOT_FILE;
+	}
 	*fd = got;
 	return 0;
 }
@@ -218,8 +229,6 @@ io_read_file(int dirfd, const char *name, size_t max, struct buf *b)
 		return rc;
 	if (fstat(fd, &st) != 0)
 		rc = errno;
-	else if (!S_ISREG(st.st_mode))
-		rc = EINVAL;
 	else if ((uint64_t)st.st_size > max)
 		rc = STATUS_TOO_BIG;
 	/* One byte more tells a file that has grown since. */

@@ -20,7 +20,12 @@
 
 struct buf;
 
-/* Open NAME in the directory dirfd (AT_FDCWD: the current one). */
+/*
+ * Open NAME in the directory dirfd (AT_FDCWD: the current one): a regular
+ * file, or with O_DIRECTORY a directory.  STATUS_NOT_FILE: anything else; a
+ * FIFO or a device put in a file's place is not waited for, and nothing is
+ * written where a symbolic link leads.
+ */
 int io_open(int dirfd, const char *name, int flags, mode_t mode, int *fd);
 /* Close *fd, if it is one, and set it to -1.  The first error is told. */
 int io_close(int *fd);

@@ -28,6 +28,7 @@ static const struct {
 	{STATUS_CODEC, "compression library not available"},
 	{STATUS_TIMEOUT, "timed out"},
 	{STATUS_REMOVED, "topic was removed"},
+	{STATUS_NOT_FILE, "not a regular file"},
 };
 
 const char *

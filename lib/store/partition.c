@@ -49,9 +49,12 @@ open_writable(struct partition *p)
 {
 	int rc = lock_open(&p->lock, p->dirfd, p->lock_mode, p->gid);
 
+	rc = roll_blame(p, rc, LOCK_FILE);
 	if (rc == 0)
-		rc = state_open(p->dirfd, true, p->file_mode, p->gid,
-		    &p->state_fd);
+		rc = roll_blame(p,
+		    state_open(p->dirfd, true, p->file_mode, p->gid,
+			&p->state_fd),
+		    STATE_FILE);
 	if (rc == 0)
 		rc = state_boot_id(p->boot_id);
 	p->mount_id = state_mount_id(p->dirfd);
@@ -76,7 +79,20 @@ open_files(struct partition *p, const char *path)
 	rc = state_boot_id(p->boot_id);
 	if (rc == 0)
 		rc = state_open(p->dirfd, false, 0, 0, &p->state_fd);
-	return rc == ENOENT ? 0 : rc;
+	return rc == ENOENT ? 0 : roll_blame(p, rc, STATE_FILE);
+}
+
+/* If a file could not be opened it is what f names. */
+static int
+name_file(struct partition *p, int rc, struct fault *f)
+{
+	char path[512];
+
+	if (rc == 0 || p->bad_file[0] == '\0')
+		return rc;
+	snprintf(path, sizeof(path), "%s/%s", p->path, p->bad_file);
+	p->bad_file[0] = '\0';
+	return status_fault(f, rc, path, -1, -1, NULL);
 }
 
 int
@@ -100,6 +116,7 @@ partition_open(const char *path, enum partition_mode mode,
 	rc = p->path == NULL ? ENOMEM : open_files(p, path);
 	if (rc != 0) {
 		status_fault(f, rc, path, -1, -1, NULL);
+		(void)name_file(p, rc, f);
 		partition_close(p);
 		return rc;
 	}
@@ -162,7 +179,7 @@ begin(struct partition *p, struct fault *f)
 	rc = recover_check(p, f);
 	if (rc != 0)
 		(void)lock_unlock_log(&p->lock);
-	return rc;
+	return name_file(p, rc, f);
 }
 
 /* The same with the right to sync as well. */
@@ -398,6 +415,7 @@ partition_append(struct partition *p, struct partition_append *a,
 		roll = false;
 		if (rc == 0)
 			rc = append_some(p, a, &roll, f);
+		rc = name_file(p, rc, f);
 		end(p);
 	}
 	return rc;

@@ -41,6 +41,7 @@ struct partition {
 	int64_t own_end;	/* end of our last append; -1 none unsynced */
 	int64_t started_pos;	/* partition_sync_start() asked up to here */
 	struct partition_cut cut;
+	char bad_file[SEGMENT_NAME_LEN]; /* could not be opened; "" none */
 
 	/* Readers of a directory without usable state: tail.c. */
 	int64_t tail_base;	/* segment last scanned, -1 none */
@@ -67,6 +68,8 @@ int recover_check(struct partition *p, struct fault *f);
 int recover_producers(struct partition *p, struct fault *f);
 
 /* roll.c */
+/* Note, if rc is an error, that it is that file's; returns rc. */
+int roll_blame(struct partition *p, int rc, const char *name);
 /* Open the active segment, made if the state says that it is to be. */
 int roll_open_active(struct partition *p);
 /* Must a new segment begin before len bytes with these bounds? */

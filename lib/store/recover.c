@@ -93,7 +93,8 @@ save_tail(struct partition *p, int64_t size)
 	rc = io_mkdir(p->dirfd, dir, 0700);
 	if (rc != 0 && rc != EEXIST)
 		return rc;
-	rc = io_open(p->dirfd, dir, O_RDONLY | O_DIRECTORY, 0, &dirfd);
+	rc = io_open(p->dirfd, dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0,
+	    &dirfd);
 	if (rc == 0)
 		rc = io_set_access(dirfd,
 		    access_dir_mode(

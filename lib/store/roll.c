@@ -26,6 +26,14 @@
 #include "store/sum.h"
 #include "store/timeindex.h"
 
+int
+roll_blame(struct partition *p, int rc, const char *name)
+{
+	if (rc != 0)
+		strlcpy(p->bad_file, name, sizeof(p->bad_file));
+	return rc;
+}
+
 /* Open a file of the active segment; make it if missing. */
 static int
 open_file(struct partition *p, const char *suffix, int flags, int *fd)
@@ -36,13 +44,13 @@ open_file(struct partition *p, const char *suffix, int flags, int *fd)
 	segment_name(name, p->st.active_base, suffix);
 	rc = io_open(p->dirfd, name, O_RDWR | flags, 0, fd);
 	if (rc != ENOENT)
-		return rc;
+		return roll_blame(p, rc, name);
 	rc = io_open(p->dirfd, name, O_RDWR | O_CREAT | flags, 0600, fd);
 	if (rc == 0)
 		rc = io_set_access(*fd, p->file_mode, p->gid);
 	if (rc != 0)
 		(void)io_close(fd);
-	return rc;
+	return roll_blame(p, rc, name);
 }
 
 void
@@ -108,7 +116,7 @@ roll_open_active(struct partition *p)
 	rc = io_open(p->dirfd, name, O_RDWR, 0, &p->log_fd);
 	if (rc == 0)
 		p->log_base = p->st.active_base;
-	return rc;
+	return roll_blame(p, rc, name);
 }
 
 bool
@@ -254,6 +262,7 @@ roll_note_epoch(struct partition *p, int32_t epoch, int64_t start)
 	if (rc == 0 && changed)
 		rc = epoch_write(p->dirfd, &list, p->file_mode, p->gid);
 	epoch_list_release(&list);
+	rc = roll_blame(p, rc, EPOCH_FILE);
 	if (rc == 0)
 		p->st.leader_epoch = epoch;
 	return rc;

@@ -51,6 +51,8 @@ message_warn(const char *subject, int rc, const struct fault *f)
 	else if (has_place && f->what != NULL)
 		warnx("%s: byte %lld: %s", f->file, (long long)f->pos, f->what);
 	else
-		warnx("%s: %s", subject, status_text(rc));
+		warnx("%s: %s",
+		    f != NULL && f->file[0] != '\0' ? f->file : subject,
+		    status_text(rc));
 	return message_exit(rc);
 }

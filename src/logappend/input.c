@@ -432,14 +432,14 @@ bool
 input_take_file(struct input *run, const char *path)
 {
 	bool is_stdin = strcmp(path, "-") == 0, eof = false, go = true;
-	int fd = STDIN_FILENO, rc;
+	int fd = STDIN_FILENO;
 
 	run->file = is_stdin ? "stdin" : path;
 	run->number = 0;
 	if (!is_stdin) {
-		rc = io_open(AT_FDCWD, path, O_RDONLY, 0, &fd);
-		if (rc != 0) {
-			warnx("%s: %s", path, status_text(rc));
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+		if (fd < 0) {
+			warn("%s", path);
 			run->status = CLI_FAIL;
 			return true;
 		}

@@ -173,7 +173,7 @@ test_read_file(void)
 	    "comes after what is there");
 	tap_int(io_read_file(dir, "f", 9, &b), STATUS_TOO_BIG, "one over it");
 	tap_int(io_read_file(dir, "g", 9, &b), ENOENT, "none");
-	tap_int(io_read_file(dir, "d", 9, &b), EINVAL, "a directory");
+	tap_int(io_read_file(dir, "d", 9, &b), STATUS_NOT_FILE, "a directory");
 	tap_int(b.len, 12, "and the buffer is as it was");
 	buf_release(&b);
 	tap(!holds("f", "012345678") && holds("f", "0123456789"), "holds");
