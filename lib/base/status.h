@@ -32,7 +32,7 @@ enum status {
 	STATUS_CODEC,		/* a codec's library could not be loaded */
 	STATUS_TIMEOUT,		/* the time given has passed */
 	STATUS_REMOVED,		/* the topic was removed while in use */
-	STATUS_NOT_FILE,	/* a directory or device where a file should be */
+	STATUS_NOT_FILE,	/* a directory, device or FIFO, not a file */
 };
 
 /*

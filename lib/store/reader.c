@@ -26,6 +26,7 @@ struct reader {
 	int64_t last;		/* last offset scanned in it, -1 none */
 	int fd;
 	struct segment_scan scan;
+	int64_t missing_end;	/* what is before is known to be lost */
 	const struct segment_list *list; /* partition's, may be stale */
 	struct aborted_list aborted;
 	bool has_aborted;	/* aborted is loaded */
@@ -117,6 +118,7 @@ reader_seek(struct reader *r, int64_t offset, bool *moved, struct fault *f)
 	r->offset = offset;
 	/* What was aborted before the old place is not known. */
 	r->has_aborted = false;
+	r->missing_end = 0;
 	leave_segment(r);
 	return 0;
 }
@@ -178,6 +180,69 @@ enter(struct reader *r, int64_t base, struct fault *f)
 	return 0;
 }
 
+/* The segment that should hold the offsets up to next is lost. */
+static int
+tell_missing(struct reader *r, int64_t next, struct fault *f)
+{
+	int rc = status_fault(f, STATUS_CORRUPT, partition_path(r->p), -1,
+	    r->offset, "a segment file is missing");
+
+	if (f != NULL)
+		f->offset_end = next;
+	r->missing_end = next;
+	return rc;
+}
+
+/* The current segment ends before its last batches do, up to next. */
+static int
+tell_short(struct reader *r, int64_t next, struct fault *f)
+{
+	fault_here(r, f, STATUS_CORRUPT, r->scan.pos, "cut short");
+	if (f != NULL)
+		f->offset_end = next;
+	r->missing_end = next;
+	return STATUS_CORRUPT;
+}
+
+/*
+ * The log begins at first, above the reader's offset: its start was raised,
+ * or the file is lost.
+ */
+static int
+enter_behind_start(struct reader *r, int64_t first, struct fault *f)
+{
+	int rc = reader_refresh(r, f);
+
+	if (rc != 0)
+		return rc;
+	if (r->offsets.log_start <= r->offset)
+		return tell_missing(r, first, f);
+	r->offset = first;
+	return STATUS_OFFSET;
+}
+
+/*
+ * There are no more files.  The log's end is told only after the bytes up to
+ * it are there, so what is left up to it is lost.
+ */
+static int
+end_files(struct reader *r, struct fault *f)
+{
+	int64_t end = reader_end(r);
+	int rc = reader_refresh(r, f);
+
+	if (rc != 0)
+		return rc;
+	if (r->offset >= reader_end(r))
+		return STATUS_END;
+	/* It has moved, and with it what can be read. */
+	if (reader_end(r) != end)
+		return EAGAIN;
+	return r->fd < 0 || r->base < r->hint.active_base
+	    ? tell_missing(r, end, f)
+	    : tell_short(r, end, f);
+}
+
 /* The segment that holds the reader's offset, by a listing. */
 static int
 enter_listed(struct reader *r, struct fault *f)
@@ -187,16 +252,15 @@ enter_listed(struct reader *r, struct fault *f)
 	/* Files may go between the listing and the opening. */
 	for (int tries = 0; rc == ENOENT && tries < 10; tries++) {
 		rc = list_segments(r, tries > 0);
-		if (rc == 0 && r->list->count == 0)
+		if (rc == 0 && tries == 0 &&
+		    (r->list->count == 0 || r->offset < r->list->bases[0]))
 			rc = list_segments(r, true);
 		if (rc != 0)
 			return rc;
 		if (r->list->count == 0)
-			return STATUS_END;
-		if (r->offset < r->list->bases[0]) {
-			r->offset = r->list->bases[0];
-			return STATUS_OFFSET;
-		}
+			return end_files(r, f);
+		if (r->offset < r->list->bases[0])
+			return enter_behind_start(r, r->list->bases[0], f);
 		rc = enter(r,
 		    r->list->bases[segment_list_find(r->list, r->offset)], f);
 	}
@@ -211,15 +275,14 @@ enter_first(struct reader *r, struct fault *f)
 	/* At the end of a large topic there is no need of a listing. */
 	if (r->hint.active_base >= 0 && r->offset >= r->hint.active_base) {
 		rc = enter(r, r->hint.active_base, f);
-		/* Just rolled, not made yet: nothing is in it. */
-		return rc == ENOENT ? STATUS_END : rc;
+		if (rc != ENOENT)
+			return rc;
 	}
 	return enter_listed(r, f);
 }
 
-/* The base of the segment after the current one, -1 if there is none. */
 static int64_t
-next_base(const struct reader *r)
+listed_next(const struct reader *r)
 {
 	if (r->list == NULL || r->list->count == 0)
 		return -1;
@@ -230,21 +293,68 @@ next_base(const struct reader *r)
 	return -1;
 }
 
+/* The base of the segment after the current one, -1 if there is none. */
+static int
+next_base(struct reader *r, int64_t *next)
+{
+	int rc = 0;
+
+	*next = listed_next(r);
+	if (*next < 0) {
+		rc = list_segments(r, true);
+		*next = listed_next(r);
+	}
+	return rc;
+}
+
+/*
+ * The .sum of a sealed segment says how long it is and where the one after it
+ * begins; segments are removed only from the start.
+ */
+static int
+check_sealed(struct reader *r, int64_t next, struct fault *f)
+{
+	char name[SEGMENT_NAME_LEN];
+	int dirfd = partition_dirfd(r->p);
+	struct stat st, now;
+	struct sum sum;
+
+	if (r->offset >= next || r->fd < 0 ||
+	    sum_read(dirfd, r->base, &sum) != 0)
+		return 0;
+	/* A file that another one has replaced is not what it speaks of. */
+	segment_name(name, r->base, ".log");
+	if (fstat(r->fd, &st) != 0 || fstatat(dirfd, name, &now, 0) != 0 ||
+	    st.st_ino != now.st_ino)
+		return 0;
+	/* Nor one of a copy: it may have been compacted elsewhere. */
+	if (st.st_size < sum.size && r->hint.active_base >= 0)
+		return tell_short(r, next, f);
+	if (st.st_size != sum.size || sum.next_offset >= next)
+		return 0;
+	/* Retention may have taken both meanwhile. */
+	if (list_segments(r, true) != 0 || r->list->count == 0 ||
+	    r->list->bases[0] > r->base)
+		return 0;
+	if (r->offset < sum.next_offset)
+		r->offset = sum.next_offset;
+	return tell_missing(r, next, f);
+}
+
 /* The current segment has been read to its end. */
 static int
 enter_next(struct reader *r, struct fault *f)
 {
-	int64_t next = next_base(r);
-	int rc;
+	int64_t next;
+	int rc = next_base(r, &next);
 
-	if (next < 0) {
-		rc = list_segments(r, true);
-		if (rc != 0)
-			return rc;
-		next = next_base(r);
-	}
+	if (rc != 0)
+		return rc;
 	if (next < 0)
-		return STATUS_END;
+		return end_files(r, f);
+	rc = check_sealed(r, next, f);
+	if (rc != 0)
+		return rc;
 	if (r->offset < next)
 		r->offset = next;
 	/* Offsets of a gap between segments are nowhere. */
@@ -360,12 +470,14 @@ reader_next(struct reader *r, struct batch *b, const uint8_t **data,
 			return STATUS_END;
 		if (r->fd < 0)
 			rc = enter_first(r, f);
+		if (rc == EAGAIN)
+			continue;
 		if (rc != 0)
 			return rc;
 		rc = segment_scan_next(&r->scan, b, data);
 		if (rc == STATUS_END) {
 			rc = enter_next(r, f);
-			if (rc != 0)
+			if (rc != 0 && rc != EAGAIN)
 				return rc;
 			continue;
 		}
@@ -393,12 +505,17 @@ reader_next(struct reader *r, struct batch *b, const uint8_t **data,
 }
 
 int
-reader_skip(struct reader *r, int64_t *from, int64_t *to, struct fault *f)
+reader_skip(struct reader *r, int64_t *from, int64_t *to)
 {
 	struct batch b;
+	int64_t next;
 	int rc;
 
 	*from = r->offset;
+	if (r->offset < r->missing_end) {
+		*to = r->offset = r->missing_end;
+		return 0;
+	}
 	if (r->fd < 0)
 		return EINVAL;
 	rc = segment_scan_resync(&r->scan, r->offset, reader_end(r));
@@ -408,11 +525,12 @@ reader_skip(struct reader *r, int64_t *from, int64_t *to, struct fault *f)
 	if (rc == 0) {
 		r->offset = b.base_offset;
 	} else if (rc == STATUS_END) {
-		rc = enter_next(r, f);
-		if (rc == STATUS_END) {
-			r->offset = reader_end(r);
-			rc = 0;
-		}
+		rc = next_base(r, &next);
+		if (rc == 0 && next < 0)
+			next = reader_end(r);
+		if (rc == 0 && r->offset < next)
+			r->offset = next;
+		leave_segment(r);
 	}
 	*to = r->offset;
 	return rc;

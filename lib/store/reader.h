@@ -69,7 +69,7 @@ int reader_next(struct reader *r, struct batch *b, const uint8_t **data,
  * After STATUS_CORRUPT or STATUS_UNSUPPORTED: go on at the next valid batch,
  * or the next segment.  [*from, *to) are the offsets that cannot be read.
  */
-int reader_skip(struct reader *r, int64_t *from, int64_t *to, struct fault *f);
+int reader_skip(struct reader *r, int64_t *from, int64_t *to);
 /*
  * The caller found the batch just returned to be damaged inside (its records
  * do not add up): its place, for a message.

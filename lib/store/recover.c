@@ -53,6 +53,7 @@ fault_at(struct partition *p, struct fault *f, int64_t pos, const char *what)
 
 	segment_name(name, p->st.active_base, ".log");
 	snprintf(path, sizeof(path), "%s/%s", p->path, name);
+	p->bad_file[0] = '\0';
 	return status_fault(f, STATUS_CORRUPT, path, pos, p->st.end_offset,
 	    what);
 }

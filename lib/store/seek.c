@@ -74,6 +74,7 @@ seek_time(int dirfd, int64_t base, int log_fd, int64_t timestamp, int64_t limit,
     int64_t *pos)
 {
 	struct timeindex_entry e;
+	struct batch b;
 	int fd = -1, rc;
 
 	*pos = 0;
@@ -85,7 +86,13 @@ seek_time(int dirfd, int64_t base, int log_fd, int64_t timestamp, int64_t limit,
 	if (rc != 0)
 		return 0;
 	/* Everything up to the entry's offset is older: begin behind it. */
-	return seek_offset(dirfd, base, log_fd, e.offset, limit, pos);
+	rc = seek_offset(dirfd, base, log_fd, e.offset, limit, pos);
+	/* The batch has that very timestamp, or it is not this file's entry. */
+	if (rc == 0 &&
+	    (segment_header_at(log_fd, *pos, &b) != 0 ||
+		b.max_timestamp != e.timestamp))
+		*pos = 0;
+	return rc;
 }
 
 /* The last entry of a closed time index is its largest timestamp. */

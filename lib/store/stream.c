@@ -467,7 +467,7 @@ stream_next_batch(struct stream *s, int64_t max, const uint8_t **data,
 }
 
 int
-stream_skip(struct stream *s, int64_t *from, int64_t *to, struct fault *f)
+stream_skip(struct stream *s, int64_t *from, int64_t *to)
 {
 	struct source *src = s->failed;
 	int rc;
@@ -478,7 +478,7 @@ stream_skip(struct stream *s, int64_t *from, int64_t *to, struct fault *f)
 	*from = src->next;
 	*to = reader_offset(src->r);
 	if (*to <= src->next) {
-		rc = reader_skip(src->r, from, to, f);
+		rc = reader_skip(src->r, from, to);
 		if (rc != 0)
 			return rc;
 	}
@@ -527,6 +527,7 @@ struct ring {
 	int64_t cap;
 	int64_t count;		/* of all matches seen */
 	int64_t left;		/* not yet given up (choose) */
+	int64_t damage;		/* first offset that cannot be read, or -1 */
 };
 
 /* Note the wanted records of [start, end) of src. */
@@ -539,6 +540,7 @@ fill_ring(struct stream *s, struct source *src, int64_t start,
 	int rc = reader_seek(src->r, start, NULL, f);
 
 	ring->count = 0;
+	ring->damage = -1;
 	src->in_batch = false;
 	src->next = reader_offset(src->r);
 	src->from = src->next;
@@ -547,9 +549,13 @@ fill_ring(struct stream *s, struct source *src, int64_t start,
 		if (rc == STATUS_CORRUPT || rc == STATUS_OFFSET) {
 			/* It is told when it is read for printing. */
 			s->failed = src;
-			rc = rc == STATUS_OFFSET
-			    ? 0
-			    : stream_skip(s, &lost_from, &lost_to, f);
+			if (rc == STATUS_OFFSET) {
+				rc = 0;
+				continue;
+			}
+			rc = stream_skip(s, &lost_from, &lost_to);
+			if (rc == 0 && ring->damage < 0)
+				ring->damage = lost_from;
 			continue;
 		}
 		if (rc != 0)
@@ -613,7 +619,7 @@ choose(struct stream *s, struct ring *rings, int64_t n)
 	}
 }
 
-/* Begin at the chosen matches. */
+/* Begin at the chosen matches, and at damage if it may hide some. */
 static int
 begin_at(struct source *src, const struct ring *ring, struct fault *f)
 {
@@ -625,6 +631,10 @@ begin_at(struct source *src, const struct ring *ring, struct fault *f)
 		    ring->items[(ring->count - ring->left) % ring->cap].offset;
 	else if (start > src->to)
 		start = src->to;
+	/* There were no more: perhaps for what could not be read. */
+	if (ring->left == ring->count && ring->count < ring->cap &&
+	    ring->damage >= 0 && ring->damage < start)
+		start = ring->damage;
 	rc = reader_seek(src->r, start, NULL, f);
 	src->in_batch = false;
 	src->from = src->next = start;
@@ -640,6 +650,7 @@ stream_last(struct stream *s, int64_t n, bool per_partition, struct fault *f)
 
 	for (size_t i = 0; rc == 0 && i < s->count; i++) {
 		rings[i].cap = n > 0 ? n : 1;
+		rings[i].damage = -1;
 		rings[i].items = reallocarray(NULL, (size_t)rings[i].cap,
 		    sizeof(*rings[i].items));
 		if (rings[i].items == NULL)

@@ -99,7 +99,7 @@ int stream_next(struct stream *s, struct stream_record *out, struct fault *f);
 int stream_next_batch(struct stream *s, int64_t max, const uint8_t **data,
     size_t *len, int64_t *count, struct fault *f);
 /* Go on behind damage.  [*from, *to) is what cannot be read. */
-int stream_skip(struct stream *s, int64_t *from, int64_t *to, struct fault *f);
+int stream_skip(struct stream *s, int64_t *from, int64_t *to);
 
 /* Look at all ends again. */
 int stream_refresh(struct stream *s, struct fault *f);

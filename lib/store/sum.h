@@ -13,7 +13,7 @@
  *	 10    2  flags: 1 batches with producer ids occur
  *	 12    4  CRC-32C of the whole segment file
  *	 16    8  size of the segment file
- *	 24    8  next offset: last batch's last offset + 1
+ *	 24    8  next offset: where the next segment begins
  *	 32    8  batches
  *	 40    8  records in data batches (control records not counted)
  *	 48    8  bytes of data batches

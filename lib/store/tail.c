@@ -13,7 +13,7 @@
 #include "base/status.h"
 #include "store/partition_impl.h"
 
-/* The state belongs to this directory's files. */
+/* The state belongs to this directory's files, though one may be lost. */
 static bool
 is_own(struct partition *p, const struct state *s)
 {
@@ -26,7 +26,9 @@ is_own(struct partition *p, const struct state *s)
 	if (s->inode == 0)
 		return true;
 	segment_name(name, s->active_base, ".log");
-	return fstatat(p->dirfd, name, &st, 0) == 0 && st.st_ino == s->inode;
+	if (fstatat(p->dirfd, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+		return errno == ENOENT;
+	return st.st_ino == s->inode;
 }
 
 /*

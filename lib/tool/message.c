@@ -29,7 +29,10 @@ warn_place(int rc, const struct fault *f)
 {
 	const char *what = f->what != NULL ? f->what : status_text(rc);
 
-	if (f->offset_end > f->offset)
+	if (f->pos < 0)
+		warnx("%s: damaged, offsets %lld to %lld: %s", f->file,
+		    (long long)f->offset, (long long)f->offset_end - 1, what);
+	else if (f->offset_end > f->offset)
 		warnx("%s: damaged at byte %lld, offsets %lld to %lld: %s",
 		    f->file, (long long)f->pos, (long long)f->offset,
 		    (long long)f->offset_end - 1, what);
@@ -41,18 +44,18 @@ warn_place(int rc, const struct fault *f)
 int
 message_warn(const char *subject, int rc, const struct fault *f)
 {
-	bool has_place = f != NULL && f->file[0] != '\0' && f->pos >= 0;
+	bool has_file = f != NULL && f->file[0] != '\0';
+	bool has_place = has_file && f->pos >= 0;
 
 	if (has_place && rc == STATUS_UNSUPPORTED)
 		warnx("%s: byte %lld: %s", f->file, (long long)f->pos,
 		    f->what != NULL ? f->what : status_text(rc));
-	else if (has_place && rc == STATUS_CORRUPT)
+	else if (has_file && rc == STATUS_CORRUPT &&
+	    (f->pos >= 0 || f->offset_end > f->offset))
 		warn_place(rc, f);
 	else if (has_place && f->what != NULL)
 		warnx("%s: byte %lld: %s", f->file, (long long)f->pos, f->what);
 	else
-		warnx("%s: %s",
-		    f != NULL && f->file[0] != '\0' ? f->file : subject,
-		    status_text(rc));
+		warnx("%s: %s", has_file ? f->file : subject, status_text(rc));
 	return message_exit(rc);
 }

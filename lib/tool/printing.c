@@ -106,7 +106,6 @@ commit(struct printing *p, bool now)
 static bool
 get_over(struct printing *p, int rc, const struct fault *f)
 {
-	struct fault again = {.file = ""};
 	int64_t from, to;
 
 	if (rc == STATUS_OFFSET) {
@@ -119,9 +118,9 @@ get_over(struct printing *p, int rc, const struct fault *f)
 	if (!p->s.r->skip_corrupt ||
 	    (rc != STATUS_CORRUPT && rc != STATUS_UNSUPPORTED))
 		return false;
-	rc = stream_skip(p->s.stream, &from, &to, &again);
+	rc = stream_skip(p->s.stream, &from, &to);
 	if (rc != 0) {
-		worsen(p, message_warn(f->file, rc, &again));
+		worsen(p, message_warn(f->file, rc, NULL));
 		return false;
 	}
 	warnx("%s: skipped offsets %lld to %lld", f->file, (long long)from,
