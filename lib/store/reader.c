@@ -166,10 +166,13 @@ enter(struct reader *r, int64_t base, struct fault *f)
 
 	leave_segment(r);
 	segment_name(name, base, ".log");
-	rc = io_open(partition_dirfd(r->p), name, O_RDONLY, 0, &r->fd);
-	if (rc != 0)
-		return rc;
 	r->base = base;
+	rc = io_open(partition_dirfd(r->p), name, O_RDONLY, 0, &r->fd);
+	if (rc != 0) {
+		fault_here(r, f, rc, -1, NULL);
+		leave_segment(r);
+		return rc;
+	}
 	r->last = -1;
 	rc = seek_offset(partition_dirfd(r->p), base, r->fd, r->offset, -1,
 	    &pos);

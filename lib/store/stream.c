@@ -487,6 +487,16 @@ stream_skip(struct stream *s, int64_t *from, int64_t *to)
 	return 0;
 }
 
+static int
+refresh(struct source *src, struct fault *f)
+{
+	int rc = reader_refresh(src->r, f);
+
+	if (rc > 0 && f != NULL && f->file[0] == '\0')
+		status_fault(f, rc, partition_path(src->p), -1, -1, NULL);
+	return rc;
+}
+
 int
 stream_refresh(struct stream *s, struct fault *f)
 {
@@ -495,7 +505,7 @@ stream_refresh(struct stream *s, struct fault *f)
 	s->current = 0;
 	for (size_t i = 0; rc == 0 && i < s->count; i++)
 		if (!s->sources[i].removed)
-			rc = reader_refresh(s->sources[i].r, f);
+			rc = refresh(&s->sources[i], f);
 	return rc;
 }
 

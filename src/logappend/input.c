@@ -30,7 +30,7 @@ volatile sig_atomic_t input_signal;
 void
 input_fail(struct input *run, int rc, const struct fault *f)
 {
-	const char *path = run->topic.name;
+	const char *path = run->path;
 
 	if (input_signal != 0 && rc == EINTR)
 		return;

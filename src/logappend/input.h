@@ -16,6 +16,7 @@
 #include "writer.h"
 
 struct input {
+	const char *path;	/* of the topic, for messages */
 	struct topic topic;
 	struct writer *writer;
 	int64_t timestamp;	/* --timestamp; INT64_MIN none */

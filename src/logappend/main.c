@@ -164,6 +164,7 @@ main(int argc, char **argv)
 	    parse_time(opt.timestamp, now_wall_ms(), cli_utc, &run.timestamp) !=
 		0)
 		cli_usage("--timestamp %s: not a time", opt.timestamp);
+	run.path = topic_path;
 	rc = open_topic(argv[cli_operand], &run.topic, topic_path);
 	if (rc != CLI_DONE)
 		return rc;
