@@ -630,7 +630,7 @@ trim_epochs(struct partition *p)
 	if (rc == 0 && epoch_truncate_to_start(&list, p->st.log_start))
 		rc = epoch_write(p->dirfd, &list, p->file_mode, p->gid);
 	epoch_list_release(&list);
-	return rc == ENOENT ? 0 : rc;
+	return rc == ENOENT || rc == STATUS_CORRUPT ? 0 : rc;
 }
 
 int
