@@ -127,6 +127,35 @@ batch_clear_producer(uint8_t *p, size_t size)
 	put_crc(p, size);
 }
 
+void
+batch_assume(uint8_t *p, size_t size, const struct batch *from, int64_t horizon)
+{
+	uint16_t keep =
+	    BATCH_LOG_APPEND_TIME | BATCH_TRANSACTIONAL | BATCH_CONTROL;
+	uint16_t attributes = buf_get_16(p + BATCH_ATTRIBUTES);
+
+	attributes |= from->attributes & keep;
+	if (horizon >= 0)
+		attributes |= BATCH_DELETE_HORIZON;
+	buf_put_16(p + BATCH_ATTRIBUTES, attributes);
+	buf_put_32(p + BATCH_LAST_OFFSET_DELTA,
+	    (uint32_t)(from->last_offset - from->base_offset));
+	if (from->attributes & BATCH_LOG_APPEND_TIME)
+		buf_put_64(p + BATCH_MAX_TIMESTAMP,
+		    (uint64_t)from->max_timestamp);
+	buf_put_64(p + BATCH_PRODUCER_ID, (uint64_t)from->producer_id);
+	buf_put_16(p + BATCH_PRODUCER_EPOCH, (uint16_t)from->producer_epoch);
+	buf_put_32(p + BATCH_BASE_SEQUENCE, (uint32_t)from->base_sequence);
+	put_crc(p, size);
+	batch_assign(p, from->base_offset, from->leader_epoch);
+}
+
+int64_t
+batch_delete_horizon(const struct batch *b)
+{
+	return b->attributes & BATCH_DELETE_HORIZON ? b->base_timestamp : -1;
+}
+
 int
 batch_control_type(const uint8_t *p, const struct batch *b,
     enum batch_control *type, int32_t *coordinator_epoch)
@@ -173,6 +202,13 @@ put_header(uint8_t *p, size_t size, uint16_t attributes, int32_t last_delta,
 	buf_put_16(p + BATCH_PRODUCER_EPOCH, UINT16_MAX);
 	buf_put_32(p + BATCH_BASE_SEQUENCE, UINT32_MAX);
 	buf_put_32(p + BATCH_RECORD_COUNT, (uint32_t)count);
+}
+
+void
+batch_encode_empty(uint8_t p[BATCH_HEADER_LEN], const struct batch *from)
+{
+	put_header(p, BATCH_HEADER_LEN, 0, 0, -1, from->max_timestamp, 0);
+	batch_assume(p, BATCH_HEADER_LEN, from, -1);
 }
 
 void
@@ -291,7 +327,8 @@ int
 batch_builder_add_at(struct batch_builder *bb, const struct record *r,
     int32_t offset_delta)
 {
-	int64_t base = bb->count == 0 ? r->timestamp : bb->base_timestamp;
+	int64_t base =
+	    bb->count == 0 && !bb->has_base ? r->timestamp : bb->base_timestamp;
 	int64_t timestamp_delta;
 	size_t head = bb->count == 0 ? BATCH_HEADER_LEN : 0;
 	size_t size = record_size_max(r);
@@ -323,6 +360,14 @@ batch_builder_add_at(struct batch_builder *bb, const struct record *r,
 	return 0;
 }
 
+void
+batch_builder_set_base(struct batch_builder *bb, int64_t base_timestamp)
+{
+	assert(bb->count == 0);
+	bb->has_base = true;
+	bb->base_timestamp = base_timestamp;
+}
+
 int
 batch_builder_finish(struct batch_builder *bb, const uint8_t **data,
     size_t *size)
@@ -352,5 +397,6 @@ batch_builder_finish(struct batch_builder *bb, const uint8_t **data,
 	*size = b->len;
 	bb->count = 0;
 	bb->next_delta = 0;
+	bb->has_base = false;
 	return 0;
 }

@@ -106,6 +106,19 @@ void batch_assign(uint8_t *p, int64_t base_offset, int32_t leader_epoch);
 void batch_set_append_time(uint8_t *p, size_t size, int64_t timestamp);
 /* Forget the producer and its transaction (for re-appending); CRC anew. */
 void batch_clear_producer(uint8_t *p, size_t size);
+/*
+ * Make the batch at p, which was built of some of another's records at their
+ * distances, stand for that one: offsets, epoch, producer, sequence and
+ * attributes are from's (compaction keeps them all).  horizon is when its
+ * tombstones may go (KIP-534) and must be the base timestamp it was built
+ * with, -1: none.  CRC anew.
+ */
+void batch_assume(uint8_t *p, size_t size, const struct batch *from,
+    int64_t horizon);
+/* A batch without records in the place of another; BATCH_HEADER_LEN bytes. */
+void batch_encode_empty(uint8_t p[BATCH_HEADER_LEN], const struct batch *from);
+/* When the tombstones or the marker in it may go; -1: not said. */
+int64_t batch_delete_horizon(const struct batch *b);
 
 /*
  * Control records (Kafka protocol guide, "Control Batches"; KIP-98).
@@ -173,6 +186,7 @@ struct batch_builder {
 	int64_t max_timestamp;
 	int32_t count;
 	int32_t next_delta;
+	bool has_base;		/* base_timestamp was given */
 };
 
 /* bytes_max bounds the batch before compression. */
@@ -196,6 +210,8 @@ int batch_builder_add(struct batch_builder *bb, const struct record *r);
 /* The same at a distance from the base offset that is not below the last's. */
 int batch_builder_add_at(struct batch_builder *bb, const struct record *r,
     int32_t offset_delta);
+/* The next batch's base timestamp is not its first record's, but this. */
+void batch_builder_set_base(struct batch_builder *bb, int64_t base_timestamp);
 /*
  * Close the batch.  *data points into the builder until the next add; base
  * offset 0, leader epoch -1, no producer.  With no records: STATUS_END.

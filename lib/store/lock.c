@@ -10,6 +10,7 @@ enum lock_byte {
 	BYTE_GATE = 0,
 	BYTE_LOG = 1,
 	BYTE_SYNC = 2,
+	BYTE_CLEAN = 3,
 };
 
 void
@@ -82,4 +83,24 @@ lock_unlock_sync(struct lock *l)
 	assert(l->sync);
 	l->sync = false;
 	return io_lock(l->fd, BYTE_SYNC, IO_UNLOCK, false);
+}
+
+int
+lock_clean(struct lock *l)
+{
+	int rc;
+
+	assert(!l->clean);
+	rc = io_lock(l->fd, BYTE_CLEAN, IO_LOCK_EXCLUSIVE, false);
+	if (rc == 0)
+		l->clean = true;
+	return rc;
+}
+
+int
+lock_unlock_clean(struct lock *l)
+{
+	assert(l->clean);
+	l->clean = false;
+	return io_lock(l->fd, BYTE_CLEAN, IO_UNLOCK, false);
 }

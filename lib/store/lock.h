@@ -12,8 +12,9 @@
  *	byte 1	log	held while bytes, indexes or state are written
  *	byte 2	sync	held from the note "syncing" in partition.state until
  *			its outcome is written there
+ *	byte 3	clean	held while sealed segments are rewritten or removed
  *
- * Order: sync before log.  Nobody waits for sync while holding log.  The file
+ * Order: clean, sync, log.  Nobody waits for sync while holding log.  The file
  * can be opened only by those who may write the partition (access.h), so a
  * reader cannot hold up a writer.  It is never removed while the partition
  * exists.
@@ -28,6 +29,7 @@ struct lock {
 	int fd;
 	bool log;		/* held by us */
 	bool sync;
+	bool clean;
 };
 
 #define LOCK_FILE "partition.lock"
@@ -43,5 +45,8 @@ int lock_unlock_log(struct lock *l);
 /* Wait for the right to sync; the log must not be held. */
 int lock_sync(struct lock *l);
 int lock_unlock_sync(struct lock *l);
+/* The right to clean; EAGAIN at once if another has it. */
+int lock_clean(struct lock *l);
+int lock_unlock_clean(struct lock *l);
 
 #endif

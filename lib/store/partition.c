@@ -15,6 +15,7 @@
 #include "store/epoch.h"
 #include "store/partition_impl.h"
 #include "store/properties.h"
+#include "store/sum.h"
 #include "store/tail.h"
 
 const struct partition_settings partition_defaults = {
@@ -618,6 +619,22 @@ remove_below(struct partition *p)
 	return rc;
 }
 
+/* Nobody else may be at work on sealed segments. */
+static int
+remove_if_free(struct partition *p)
+{
+	bool held = p->lock.clean;
+	int rc = held ? 0 : lock_clean(&p->lock);
+
+	if (rc == EAGAIN)
+		return 0;
+	if (rc == 0)
+		rc = remove_below(p);
+	if (!held && p->lock.clean)
+		(void)lock_unlock_clean(&p->lock);
+	return rc;
+}
+
 /* Epochs that ended before the log start are folded into one at the start. */
 static int
 trim_epochs(struct partition *p)
@@ -646,10 +663,61 @@ partition_delete_before(struct partition *p, int64_t offset, struct fault *f)
 		p->st.log_start = offset;
 		rc = roll_checkpoint(p);
 		if (rc == 0)
-			rc = remove_below(p);
+			rc = remove_if_free(p);
 		if (rc == 0)
 			rc = trim_epochs(p);
 	}
 	end(p);
 	return rc;
+}
+
+int
+partition_clean_begin(struct partition *p, struct fault *f)
+{
+	int rc;
+
+	assert(p->mode != PARTITION_READ);
+	rc = lock_clean(&p->lock);
+	if (rc != 0)
+		return rc;
+	rc = begin(p, f);
+	if (rc == 0) {
+		if (p->st.flags & STATE_PRODUCERS)
+			rc = recover_producers(p, f);
+		if (rc == 0 && p->producers != NULL)
+			producer_expire(p->producers,
+			    now_wall_ms() - PARTITION_PRODUCER_EXPIRATION_MS);
+		end(p);
+	}
+	if (rc != 0)
+		(void)lock_unlock_clean(&p->lock);
+	return rc;
+}
+
+int
+partition_clean_end(struct partition *p, struct fault *f)
+{
+	int rc = begin(p, f);
+
+	if (rc == 0) {
+		rc = remove_below(p);
+		end(p);
+	}
+	(void)lock_unlock_clean(&p->lock);
+	return rc;
+}
+
+bool
+partition_producer_last(const struct partition *p, int64_t producer_id,
+    int16_t *epoch, int64_t *last_offset)
+{
+	return p->producers != NULL &&
+	    producer_last(p->producers, producer_id, epoch, last_offset);
+}
+
+int
+partition_write_sum(struct partition *p, int64_t base, const struct sum *sum)
+{
+	assert(p->lock.clean);
+	return sum_write(p->dirfd, base, sum, p->file_mode, p->gid);
 }

@@ -220,10 +220,27 @@ int partition_new_epoch(struct partition *p, int32_t min, int32_t *epoch,
 int partition_roll(struct partition *p, struct fault *f);
 /*
  * Delete records before an offset: the log start rises to it (never falls),
- * durably; segments that lie wholly below are removed.
- * STATUS_OFFSET beyond visible.
+ * durably; segments that lie wholly below are removed, unless another is
+ * cleaning: then by that one, at its end.  STATUS_OFFSET beyond visible.
  */
 int partition_delete_before(struct partition *p, int64_t offset,
     struct fault *f);
+
+/*
+ * Cleaning: between begin and end this handle alone rewrites or removes sealed
+ * segments; appends and rolls go on meanwhile.  EAGAIN: another is at it.  The
+ * producers are known from here on.
+ */
+int partition_clean_begin(struct partition *p, struct fault *f);
+/* Removes, too, what has come to lie below the log start. */
+int partition_clean_end(struct partition *p, struct fault *f);
+/* As producer_last(), while cleaning. */
+bool partition_producer_last(const struct partition *p, int64_t producer_id,
+    int16_t *epoch, int64_t *last_offset);
+
+struct sum;
+/* Write the .sum of a sealed segment, while cleaning. */
+int partition_write_sum(struct partition *p, int64_t base,
+    const struct sum *sum);
 
 #endif

@@ -3,8 +3,9 @@
 
 /*
  * The inside of struct partition, shared by partition.c (append, sync),
- * roll.c (segments begun and ended), recover.c (finding the end again) and
- * tail.c (how far a reader may go).  Nobody else includes it.
+ * roll.c (segments begun and ended), recover.c (finding the end again), tail.c
+ * (how far a reader may go) and cleaned.c (segments replaced).  Nobody else
+ * includes it.
  */
 
 #include <sys/types.h>

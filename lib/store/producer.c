@@ -319,6 +319,22 @@ producer_apply(struct producer_table *t, const uint8_t *p,
 	return 0;
 }
 
+bool
+producer_last(const struct producer_table *t, int64_t producer_id,
+    int16_t *epoch, int64_t *last_offset)
+{
+	size_t i = lower_bound(t, producer_id);
+	const struct producer *pr;
+
+	if (i == t->count || t->items[i].id != producer_id)
+		return false;
+	pr = &t->items[i];
+	*epoch = pr->epoch;
+	*last_offset =
+	    pr->count > 0 ? pr->window[pr->count - 1].last_offset : -1;
+	return true;
+}
+
 int64_t
 producer_unstable_offset(const struct producer_table *t)
 {

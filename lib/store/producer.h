@@ -70,6 +70,12 @@ int producer_apply(struct producer_table *t, const uint8_t *p,
     const struct batch *b, struct aborted *aborted, bool *has_aborted);
 /* Everything below offset is known to concern no producer: go on there. */
 void producer_skip(struct producer_table *t, int64_t offset);
+/*
+ * A producer's epoch and the last offset of its last data batch (-1: only
+ * markers are known).  False: it is not known.
+ */
+bool producer_last(const struct producer_table *t, int64_t producer_id,
+    int16_t *epoch, int64_t *last_offset);
 /* First offset of the oldest open transaction, -1 if none is open. */
 int64_t producer_unstable_offset(const struct producer_table *t);
 /* Forget producers whose last batch is older, unless in a transaction. */

@@ -321,6 +321,7 @@ write_sum(struct partition *p, struct fault *f)
 	    .prefix_timestamp = s->max_timestamp > s->earlier_timestamp
 		? s->max_timestamp
 		: s->earlier_timestamp,
+	    .delete_horizon = -1,
 	};
 	return sum_write(p->dirfd, s->active_base, &sum, p->file_mode, p->gid);
 }

@@ -10,7 +10,8 @@
  *	  0    4  magic "LKSM"
  *	  4    4  CRC-32C of bytes 8 to 255
  *	  8    2  format version, 1
- *	 10    2  flags: 1 batches with producer ids occur
+ *	 10    2  flags: 1 batches with producer ids occur; 2 compacted
+ *		  together with all that is before it
  *	 12    4  CRC-32C of the whole segment file
  *	 16    8  size of the segment file
  *	 24    8  next offset: where the next segment begins
@@ -21,7 +22,8 @@
  *	 64    8  largest timestamp, -1 none
  *	 72    4  aborted transactions noted in the .txnindex
  *	 76    8  largest timestamp in this and all earlier segments
- *	 84       0
+ *	 84    8  earliest delete horizon of a batch, -1 none
+ *	 92       0
  *
  * A missing or bad .sum says nothing; it can be made again from the segment.
  */
@@ -33,6 +35,7 @@ enum {
 	SUM_LEN = 256,
 	SUM_VERSION = 1,
 	SUM_PRODUCERS = 1,
+	SUM_COMPACTED = 2,
 };
 
 struct sum {
@@ -47,6 +50,7 @@ struct sum {
 	int64_t max_timestamp;
 	int32_t aborted_count;
 	int64_t prefix_timestamp;
+	int64_t delete_horizon;
 };
 
 void sum_encode(const struct sum *s, uint8_t out[SUM_LEN]);

@@ -1,0 +1,158 @@
+#include "store/retain.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "base/status.h"
+#include "store/partition.h"
+#include "store/properties.h"
+#include "store/reader.h"
+#include "store/seek.h"
+#include "store/segment.h"
+
+void
+retain_options_of(const struct properties *props, int64_t now_ms,
+    struct retain_options *out)
+{
+	*out = (struct retain_options){
+	    .now_ms = now_ms,
+	    .retention_ms = properties_int(props, PROPERTIES_RETENTION_MS),
+	    .retention_bytes =
+		properties_int(props, PROPERTIES_RETENTION_BYTES),
+	};
+}
+
+struct retention {
+	struct partition *p;
+	const struct retain_options *o;
+	struct partition_offsets offsets;
+	struct segment_list segments;
+	int64_t *sizes;		/* of each segment */
+	size_t gone;		/* so many go */
+	bool all;		/* the active one's records, too */
+};
+
+static int
+measure(struct retention *r, int64_t *total)
+{
+	int rc = segment_list_read(partition_dirfd(r->p), ".log", &r->segments);
+
+	*total = 0;
+	if (rc != 0)
+		return rc;
+	r->sizes = calloc(r->segments.count + 1, sizeof(*r->sizes));
+	if (r->sizes == NULL)
+		return ENOMEM;
+	for (size_t i = 0; i < r->segments.count; i++) {
+		char name[SEGMENT_NAME_LEN];
+		struct stat st;
+
+		segment_name(name, r->segments.bases[i], ".log");
+		if (fstatat(partition_dirfd(r->p), name, &st, 0) == 0)
+			r->sizes[i] = st.st_size;
+		*total += r->sizes[i];
+	}
+	return 0;
+}
+
+/* The largest timestamp of the last segment, which has no .sum yet. */
+static int
+newest_of_active(struct retention *r, int64_t *newest, struct fault *f)
+{
+	struct reader *rd = NULL;
+	const uint8_t *data;
+	struct batch b;
+	int rc =
+	    reader_open(r->p, READER_UNCOMMITTED | READER_CONTROL, 0, &rd, f);
+
+	*newest = -1;
+	if (rc == 0)
+		rc = reader_seek(rd, r->segments.bases[r->segments.count - 1],
+		    NULL, f);
+	while (rc == 0 && (rc = reader_next(rd, &b, &data, f)) == 0)
+		if (b.max_timestamp > *newest)
+			*newest = b.max_timestamp;
+	reader_close(rd);
+	return rc == STATUS_END ? 0 : rc;
+}
+
+static void
+choose_by_size(struct retention *r, int64_t total)
+{
+	int64_t excess = total - r->o->retention_bytes;
+
+	if (r->o->retention_bytes < 0)
+		return;
+	while (
+	    r->gone + 1 < r->segments.count && excess - r->sizes[r->gone] >= 0)
+		excess -= r->sizes[r->gone++];
+}
+
+static bool
+is_old(const struct retention *r, int64_t newest)
+{
+	return newest >= 0 && newest != INT64_MAX &&
+	    r->o->now_ms - newest > r->o->retention_ms;
+}
+
+static int
+choose_by_age(struct retention *r, struct fault *f)
+{
+	int64_t newest;
+	int rc = 0;
+
+	if (r->o->retention_ms < 0)
+		return 0;
+	for (; r->gone + 1 < r->segments.count; r->gone++) {
+		rc = seek_max_timestamp(partition_dirfd(r->p),
+		    r->segments.bases[r->gone], &newest);
+		/* Nothing is in it: it goes with the next one. */
+		if (rc == 0 && newest < 0)
+			continue;
+		if (rc != 0 || !is_old(r, newest))
+			return rc;
+	}
+	if (r->o->sealed_only || r->segments.count == 0 ||
+	    r->sizes[r->gone] == 0)
+		return 0;
+	rc = newest_of_active(r, &newest, f);
+	r->all = rc == 0 && is_old(r, newest);
+	return rc;
+}
+
+int
+retain_run(struct partition *p, const struct retain_options *o,
+    struct retain_stats *stats, struct fault *f)
+{
+	struct retention r = {.p = p, .o = o};
+	int64_t total, start;
+	int rc = partition_offsets(p, &r.offsets, f);
+
+	if (rc == 0)
+		rc = measure(&r, &total);
+	if (rc == 0 && r.segments.count > 0) {
+		choose_by_size(&r, total);
+		rc = choose_by_age(&r, f);
+	}
+	*stats = (struct retain_stats){.log_start = r.offsets.log_start};
+	start = r.gone > 0 ? r.segments.bases[r.gone] : r.offsets.log_start;
+	if (r.all)
+		start = r.offsets.log_end;
+	if (start > r.offsets.high_watermark)
+		start = r.offsets.high_watermark;
+	for (size_t i = 0; rc == 0 && i < r.gone + r.all; i++) {
+		stats->segments++;
+		stats->bytes += r.sizes[i];
+	}
+	if (rc == 0 && start > r.offsets.log_start) {
+		stats->log_start = start;
+		if (!o->dry_run && r.all)
+			rc = partition_roll(p, f);
+		if (rc == 0 && !o->dry_run)
+			rc = partition_delete_before(p, start, f);
+	}
+	free(r.sizes);
+	segment_list_release(&r.segments);
+	return rc;
+}

@@ -1,0 +1,100 @@
+#include "store/keymap.h"
+
+#include <errno.h>
+
+#include "base/status.h"
+#include "tap.h"
+
+static struct keymap *m;
+
+static struct keymap_key
+key_of(unsigned n)
+{
+	char text[32];
+	int len = snprintf(text, sizeof(text), "%s%u",
+	    n % 3 == 0 ? "customer-" : "", n);
+
+	return keymap_key_of(m, (struct bytes){(const uint8_t *)text, len});
+}
+
+/* Keys in any order against an array that has the answer. */
+static void
+test_random(void)
+{
+	enum { KEYS = 20000, PUTS = 100000 };
+	static int64_t want[KEYS];
+	const int64_t base = INT64_C(9000000000);
+	bool same = true;
+	size_t count = 0;
+
+	tap(keymap_new(1 << 20, &m) == 0, "a new map");
+	keymap_clear(m, base);
+	for (int64_t i = 0; i < PUTS; i++) {
+		unsigned n = (unsigned)(tap_random() % KEYS);
+
+		count += want[n] == 0;
+		want[n] = base + i;
+		if (keymap_put(m, key_of(n), base + i) != 0)
+			same = false;
+	}
+	tap(same, "every key is taken");
+	for (unsigned n = 0; n < KEYS; n++)
+		if (keymap_find(m, key_of(n)) != (want[n] == 0 ? -1 : want[n]))
+			same = false;
+	tap(same, "each key is found at its last offset");
+	tap_int(keymap_count(m), count, "so many");
+	tap(keymap_bytes(m) <= 32 * count, "at most 32 bytes a key: %zu of %zu",
+	    keymap_bytes(m), count);
+	keymap_drop(m, key_of(7));
+	tap_int(keymap_find(m, key_of(7)), -1, "dropped");
+	tap(keymap_find(m, key_of(8)) >= 0, "not the next");
+	keymap_clear(m, 0);
+	tap(keymap_count(m) == 0 && keymap_find(m, key_of(8)) == -1, "cleared");
+	keymap_free(m);
+}
+
+static void
+test_limits(void)
+{
+	unsigned n = 0;
+	int rc;
+
+	tap(keymap_new(KEYMAP_BYTES_MIN - 1, &m) == EINVAL, "too small");
+	if (!tap(keymap_new(KEYMAP_BYTES_MIN, &m) == 0, "the smallest"))
+		return;
+	while ((rc = keymap_put(m, key_of(n), n)) == 0 && n < 1000000)
+		n++;
+	tap_int(rc, STATUS_TOO_BIG, "full");
+	tap(keymap_bytes(m) <= KEYMAP_BYTES_MIN && n == keymap_count(m) &&
+		n > KEYMAP_BYTES_MIN / 20,
+	    "and used: %u keys", n);
+	tap(keymap_put(m, key_of(5), 5000000) == 0 &&
+		keymap_find(m, key_of(5)) == 5000000,
+	    "a key that is there can move on");
+	tap(keymap_put(m, key_of(5), INT64_C(1) << 32) == STATUS_TOO_BIG,
+	    "not by 2^32");
+	keymap_free(m);
+}
+
+static void
+test_empty_key(void)
+{
+	struct keymap_key empty;
+
+	if (!tap(keymap_new(KEYMAP_BYTES_MIN, &m) == 0, "a map"))
+		return;
+	empty = keymap_key_of(m, (struct bytes){(const uint8_t *)"", 0});
+	tap(keymap_find(m, empty) == -1 && keymap_put(m, empty, 3) == 0 &&
+		keymap_find(m, empty) == 3,
+	    "an empty key is a key");
+	keymap_free(m);
+}
+
+int
+main(void)
+{
+	test_random();
+	test_limits();
+	test_empty_key();
+	return tap_done();
+}
