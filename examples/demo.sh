@@ -58,7 +58,7 @@ run "logcat --grep ' libc6' -c 2 packages"
 
 step 'Eight writers at once; a follower sees one order, nothing lost.'
 run 'logcreate shared'
-logtail -n 0 -f -c 8000 -F '%o %v\n' shared >followed &
+logtail -o start -f -c 8000 -F '%o %v\n' shared >followed &
 follower=$!
 i=0
 pids=

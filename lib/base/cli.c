@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -65,6 +66,8 @@ cli_start(char **argv)
 			_exit(CLI_FAIL);
 	}
 	setprogname(argv[0] == NULL ? "logkit" : argv[0]);
+	/* A limit on file sizes is an error of write(2), which is told. */
+	signal(SIGXFSZ, SIG_IGN);
 }
 
 /* Table number i, the common one last; NULL after it. */

@@ -80,7 +80,7 @@ const char *cli_option_name(const struct cli_program *prog, int id);
 /*
  * At the start of main: the name for messages (also when run as
  * "logkit NAME"), and stdin, stdout, stderr made sure to be open: one that is
- * closed is opened so that every use of it fails.
+ * closed is opened so that every use of it fails.  SIGXFSZ is ignored.
  */
 void cli_start(char **argv);
 

@@ -303,8 +303,15 @@ io_lock(int fd, int64_t byte, enum io_lock kind, bool wait)
 int
 io_locked(int fd, int64_t byte, bool *locked)
 {
+	return io_locked_any(fd, byte, 1, locked);
+}
+
+int
+io_locked_any(int fd, int64_t byte, int64_t len, bool *locked)
+{
 	struct flock fl = lock_request(byte, IO_LOCK_EXCLUSIVE);
 
+	fl.l_len = (off_t)len;
 	if (fcntl(fd, F_OFD_GETLK, &fl) != 0)
 		return errno;
 	*locked = fl.l_type != F_UNLCK;

@@ -94,5 +94,7 @@ enum io_lock {
 int io_lock(int fd, int64_t byte, enum io_lock kind, bool wait);
 /* Does another open description hold a lock on the byte? */
 int io_locked(int fd, int64_t byte, bool *locked);
+/* The same of any of len bytes. */
+int io_locked_any(int fd, int64_t byte, int64_t len, bool *locked);
 
 #endif

@@ -466,13 +466,12 @@ reader_next(struct reader *r, struct batch *b, const uint8_t **data,
     struct fault *f)
 {
 	bool wanted;
-	int rc = 0;
+	int rc;
 
 	for (;;) {
 		if (r->offset >= reader_end(r))
 			return STATUS_END;
-		if (r->fd < 0)
-			rc = enter_first(r, f);
+		rc = r->fd < 0 ? enter_first(r, f) : 0;
 		if (rc == EAGAIN)
 			continue;
 		if (rc != 0)

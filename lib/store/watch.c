@@ -70,11 +70,11 @@ begin_polling(struct watch *w)
 	w->fd = -1;
 }
 
-int
-watch_add(struct watch *w, const char *path)
+static int
+add(struct watch *w, const char *path, uint32_t more)
 {
 	const uint32_t events = IN_MODIFY | IN_CREATE | IN_DELETE |
-	    IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE_SELF | IN_MOVE_SELF;
+	    IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE_SELF | IN_MOVE_SELF | more;
 
 	if (w->fd < 0)
 		return 0;
@@ -89,6 +89,18 @@ watch_add(struct watch *w, const char *path)
 		return 0;
 	}
 	return errno;
+}
+
+int
+watch_add(struct watch *w, const char *path)
+{
+	return add(w, path, 0);
+}
+
+int
+watch_add_closing(struct watch *w, const char *path)
+{
+	return add(w, path, IN_CLOSE_WRITE);
 }
 
 /* Take all events there are; what they say does not matter. */

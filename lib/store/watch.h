@@ -24,6 +24,8 @@ void watch_close(struct watch *w);
  * appear).  Adding it twice is the same as once.
  */
 int watch_add(struct watch *w, const char *path);
+/* The same, and also when who could write a file in it closes it, or dies. */
+int watch_add_closing(struct watch *w, const char *path);
 /*
  * Wait until something may have changed since the last return, or timeout_ms
  * has passed (-1: none).  *changed: look again.

@@ -57,6 +57,10 @@ run_page() {
 	[ "$count" -gt 0 ]
 }
 
+@test "examples of logcompact(1)" {
+	run_page logcompact.1
+}
+
 @test "examples of logcreate(1)" {
 	run_page logcreate.1
 }

@@ -228,3 +228,17 @@ values() {
 	run_tool 1 bash -c 'echo a | logappend --create --report t >&-'
 	run_tool 1 bash -c 'echo a | logappend --report t >/dev/full'
 }
+
+@test 'a limit on file sizes is an error like a full disk' {
+	logcreate t
+	seq 100000 >input
+	(
+		ulimit -f 100
+		run_tool 1 logappend t input
+		[[ $err == 'logappend: t: '*'too large' ]]
+	)
+	logcat t >stored
+	head -n "$(lines stored)" input | cmp - stored
+	run_tool 0 logappend t <<<more
+	same "$(logcat t | tail -n 1)" more
+}

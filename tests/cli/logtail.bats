@@ -49,7 +49,7 @@ lines_in() {
 @test 'a topic removed under a follower; --retry waits for a new one' {
 	logcreate t
 	start a logtail -f t
-	start b logtail -n 0 -f --retry -c 1 t
+	start b logtail -o start -f --retry -c 1 t
 	start c logtail -f --retry -c 1 later
 	echo x | logappend t
 	wait_for lines_in a.out 1

@@ -9,7 +9,7 @@ setup() {
 	RANDOM=$seed
 	echo "SEED=$seed"
 	printed=0
-	rounds=100
+	rounds=40
 	! is_san || rounds=15
 }
 

@@ -1,0 +1,440 @@
+#include "store/groups.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <search.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/bounds.h"
+#include "base/buf.h"
+#include "base/io.h"
+#include "base/now.h"
+#include "base/status.h"
+#include "base/view.h"
+#include "store/access.h"
+#include "store/batch.h"
+#include "store/compact.h"
+#include "store/partition.h"
+#include "store/properties.h"
+#include "store/reader.h"
+#include "store/topic.h"
+
+enum {
+	KEY_VERSION = 1,
+	VALUE_VERSION = 3,
+	SEGMENT_BYTES = 1 << 20,
+	BATCH_BYTES = 16 << 20,
+	/* Compaction is thought of so often. */
+	TIDY_RECORDS = 1024,
+	/* Its share of memory for the keys. */
+	KEYS_BYTES = 16 << 20,
+};
+
+struct groups {
+	char path[PATH_MAX];
+	char topic[TOPIC_NAME_MAX + 1];
+	struct partition *p;	/* NULL: there is none, and we only read */
+	struct reader *r;
+	void *root;		/* tsearch(3), of struct groups_entry */
+	struct groups_entry **sorted;	/* for groups_at(); NULL: stale */
+	size_t count;
+	struct buf scratch;
+	struct batch_builder builder;
+};
+
+bool
+groups_is_name(const char *s)
+{
+	size_t len = strlen(s);
+
+	if (len == 0 || len > GROUPS_NAME_MAX)
+		return false;
+	for (size_t i = 0; i < len; i++)
+		if ((unsigned char)s[i] < 0x20 || s[i] == 0x7f)
+			return false;
+	return true;
+}
+
+/* --- the table ----------------------------------------------------------- */
+
+static int
+compare(const void *a, const void *b)
+{
+	const struct groups_entry *x = a, *y = b;
+	int order = strcmp(x->group, y->group);
+
+	if (order != 0)
+		return order;
+	return (x->partition > y->partition) - (x->partition < y->partition);
+}
+
+const struct groups_entry *
+groups_find(const struct groups *g, const char *group, int32_t partition)
+{
+	struct groups_entry key = {.group = group, .partition = partition};
+	struct groups_entry **node = tfind(&key, &g->root, compare);
+
+	return node == NULL || (*node)->offset < 0 ? NULL : *node;
+}
+
+static void
+free_entry(void *p)
+{
+	struct groups_entry *e = p;
+
+	free((char *)(uintptr_t)e->group);
+	free(e);
+}
+
+/* Note what a record says; later ones win. */
+static int
+put_entry(struct groups *g, const struct groups_entry *said)
+{
+	struct groups_entry **node = tfind(said, &g->root, compare), *e;
+
+	if (node == NULL) {
+		if (g->count == GROUPS_ENTRIES_MAX)
+			return STATUS_TOO_BIG;
+		e = calloc(1, sizeof(*e));
+		if (e == NULL)
+			return ENOMEM;
+		e->group = strdup(said->group);
+		e->partition = said->partition;
+		if (e->group == NULL || tsearch(e, &g->root, compare) == NULL) {
+			free_entry(e);
+			return ENOMEM;
+		}
+		g->count++;
+		free(g->sorted);
+		g->sorted = NULL;
+	} else {
+		e = *node;
+	}
+	e->offset = said->offset;
+	e->leader_epoch = said->leader_epoch;
+	e->commit_ms = said->commit_ms;
+	return 0;
+}
+
+static void
+collect(const void *node, VISIT visit, void *arg)
+{
+	struct groups *g = arg;
+
+	if (visit == postorder || visit == leaf)
+		g->sorted[g->count++] = *(struct groups_entry *const *)node;
+}
+
+const struct groups_entry *
+groups_at(struct groups *g, size_t i)
+{
+	size_t count = g->count, seen = 0;
+
+	if (g->sorted == NULL) {
+		g->sorted = calloc(count + 1, sizeof(*g->sorted));
+		if (g->sorted == NULL)
+			return NULL;
+		g->count = 0;
+		twalk_r(g->root, collect, g);
+	}
+	for (size_t k = 0; k < count; k++)
+		if (g->sorted[k]->offset >= 0 && seen++ == i)
+			return g->sorted[k];
+	return NULL;
+}
+
+/* --- records ------------------------------------------------------------- */
+
+static int
+take_string(struct view *v, char *out, size_t size)
+{
+	struct view s;
+	uint16_t len;
+	int rc = view_get_16(v, &len);
+
+	if (rc == 0 && len >= size)
+		rc = STATUS_TOO_BIG;
+	if (rc == 0)
+		rc = view_get(v, len, &s);
+	if (rc == 0 && memchr(s.data, 0, len) != NULL)
+		rc = STATUS_SYNTAX;
+	if (rc != 0)
+		return rc;
+	memcpy(out, s.data, len);
+	out[len] = '\0';
+	return 0;
+}
+
+/* Other kinds of records, and what makes no sense, are passed over. */
+static int
+take_record(struct groups *g, const struct record *rec)
+{
+	char group[GROUPS_NAME_MAX + 1], topic[TOPIC_NAME_MAX + 1];
+	struct groups_entry e = {.group = group,
+	    .offset = -1,
+	    .leader_epoch = -1};
+	uint64_t offset, when;
+	uint32_t partition, epoch = UINT32_MAX;
+	uint16_t version;
+	struct view v;
+	char metadata[4096];
+
+	if (bytes_is_null(rec->key))
+		return 0;
+	v = (struct view){rec->key.data, (size_t)rec->key.len};
+	if (view_get_16(&v, &version) != 0 || version > KEY_VERSION ||
+	    take_string(&v, group, sizeof(group)) != 0 ||
+	    take_string(&v, topic, sizeof(topic)) != 0 ||
+	    view_get_32(&v, &partition) != 0 || strlen(group) == 0)
+		return 0;
+	e.partition = (int32_t)partition;
+	if (bytes_is_null(rec->value))
+		return put_entry(g, &e);
+	v = (struct view){rec->value.data, (size_t)rec->value.len};
+	if (view_get_16(&v, &version) != 0 || version > VALUE_VERSION ||
+	    view_get_64(&v, &offset) != 0 ||
+	    (version == VALUE_VERSION && view_get_32(&v, &epoch) != 0) ||
+	    take_string(&v, metadata, sizeof(metadata)) != 0 ||
+	    view_get_64(&v, &when) != 0 || offset > INT64_MAX)
+		return 0;
+	e.offset = (int64_t)offset;
+	e.leader_epoch = (int32_t)epoch;
+	e.commit_ms = (int64_t)when;
+	return put_entry(g, &e);
+}
+
+static int
+read_on(struct groups *g, struct fault *f)
+{
+	struct batch_records it;
+	const uint8_t *data;
+	struct record rec;
+	struct batch b;
+	int rc;
+
+	while ((rc = reader_next(g->r, &b, &data, f)) == 0 ||
+	    rc == STATUS_OFFSET) {
+		if (rc == STATUS_OFFSET)
+			continue;
+		rc = batch_records_init(&it, data, &b, &g->scratch);
+		while (rc == 0 && (rc = batch_records_next(&it, &rec)) == 0)
+			rc = take_record(g, &rec);
+		if (rc == STATUS_CORRUPT)
+			rc = reader_fault(g->r, &b, "records do not add up", f);
+		if (rc != STATUS_END)
+			return rc;
+	}
+	return rc == STATUS_END ? 0 : rc;
+}
+
+int
+groups_refresh(struct groups *g, struct fault *f)
+{
+	int rc;
+
+	if (g->r == NULL)
+		return 0;
+	rc = reader_refresh(g->r, f);
+	return rc == 0 ? read_on(g, f) : rc;
+}
+
+/* --- opening ------------------------------------------------------------- */
+
+/* The settings of the small partition that it is. */
+static int
+settings_of(struct properties *props)
+{
+	const char *why;
+	int rc;
+
+	properties_init(props);
+	rc = properties_set(props, PROPERTIES_SEGMENT_BYTES, "1048576", &why);
+	if (rc == 0)
+		rc = properties_set(props, PROPERTIES_CLEANUP_POLICY, "compact",
+		    &why);
+	if (rc == 0)
+		rc = properties_set(props, PROPERTIES_MAX_MESSAGE_BYTES,
+		    "16777216", &why);
+	return rc;
+}
+
+static int
+make_directory(const struct topic *t)
+{
+	struct stat st;
+	int fd = -1, rc;
+
+	if (fstat(t->dirfd, &st) != 0)
+		return errno;
+	rc = io_mkdir(t->dirfd, GROUPS_DIR, access_dir_mode(st.st_mode));
+	if (rc == EEXIST)
+		return 0;
+	if (rc == 0)
+		rc = io_open(t->dirfd, GROUPS_DIR, O_RDONLY | O_DIRECTORY, 0,
+		    &fd);
+	if (rc == 0)
+		rc = io_set_access(fd, access_dir_mode(st.st_mode), st.st_gid);
+	if (rc == 0)
+		rc = io_sync_dir(t->dirfd);
+	(void)io_close(&fd);
+	return rc;
+}
+
+int
+groups_open(const char *path, const struct topic *t, bool write,
+    struct groups **out, struct fault *f)
+{
+	struct groups *g = calloc(1, sizeof(*g));
+	struct partition_settings settings;
+	struct properties props;
+	int rc;
+
+	if (g == NULL)
+		return ENOMEM;
+	buf_init(&g->scratch, RECORDS_BYTES_MAX);
+	batch_builder_init(&g->builder, CODEC_NONE, INT32_MIN, BATCH_BYTES);
+	strlcpy(g->topic, t->name, sizeof(g->topic));
+	snprintf(g->path, sizeof(g->path), "%s/%s", path, GROUPS_DIR);
+	rc = settings_of(&props);
+	if (rc == 0 && write)
+		rc = make_directory(t);
+	partition_settings_of(&props, &settings);
+	if (rc == 0)
+		rc = partition_open(g->path,
+		    write ? PARTITION_WRITE : PARTITION_READ, &settings, &g->p,
+		    f);
+	if (rc == ENOENT && !write)
+		rc = 0;
+	if (rc == 0 && g->p != NULL)
+		rc = reader_open(g->p, 0, 0, &g->r, f);
+	if (rc == 0)
+		rc = groups_refresh(g, f);
+	if (rc != 0) {
+		groups_close(g);
+		return rc;
+	}
+	*out = g;
+	return 0;
+}
+
+void
+groups_close(struct groups *g)
+{
+	if (g == NULL)
+		return;
+	reader_close(g->r);
+	partition_close(g->p);
+	tdestroy(g->root, free_entry);
+	free(g->sorted);
+	buf_release(&g->scratch);
+	batch_builder_release(&g->builder);
+	free(g);
+}
+
+const char *
+groups_path(const struct groups *g)
+{
+	return g->path;
+}
+
+int
+groups_dirfd(const struct groups *g)
+{
+	return g->p == NULL ? -1 : partition_dirfd(g->p);
+}
+
+/* --- committing ---------------------------------------------------------- */
+
+static int
+add_string(struct buf *b, const char *s)
+{
+	int rc = buf_add_16(b, (uint16_t)strlen(s));
+
+	return rc == 0 ? buf_add_str(b, s) : rc;
+}
+
+static int
+add_entry(struct groups *g, const char *group, const struct groups_entry *e)
+{
+	uint8_t value[2 + 8 + 4 + 2 + 8];
+	struct record rec = {.timestamp = e->commit_ms, .value = {NULL, -1}};
+	struct buf key;
+	int rc;
+
+	buf_init(&key, 1024);
+	rc = buf_add_16(&key, KEY_VERSION);
+	if (rc == 0)
+		rc = add_string(&key, group);
+	if (rc == 0)
+		rc = add_string(&key, g->topic);
+	if (rc == 0)
+		rc = buf_add_32(&key, (uint32_t)e->partition);
+	rec.key = (struct bytes){key.data, (int32_t)key.len};
+	buf_put_16(value, VALUE_VERSION);
+	buf_put_64(value + 2, (uint64_t)e->offset);
+	buf_put_32(value + 10, (uint32_t)e->leader_epoch);
+	buf_put_16(value + 14, 0);
+	buf_put_64(value + 16, (uint64_t)e->commit_ms);
+	if (e->offset >= 0)
+		rec.value = (struct bytes){value, sizeof(value)};
+	if (rc == 0)
+		rc = batch_builder_add(&g->builder, &rec);
+	buf_release(&key);
+	return rc;
+}
+
+/* Sealed segments are compacted now and then, by whoever commits. */
+static void
+tidy(struct groups *g)
+{
+	struct compact_options o;
+	struct compact_stats stats;
+	struct properties props;
+	bool due = false;
+
+	/* It is an extra: what fails here will be done by another. */
+	if (settings_of(&props) != 0)
+		return;
+	compact_options_of(&props, now_wall_ms(), &o);
+	o.memory = KEYS_BYTES;
+	if (compact_is_due(g->p, &o, &due) == 0 && due)
+		(void)compact_run(g->p, &o, &stats, NULL);
+}
+
+int
+groups_commit(struct groups *g, const char *group,
+    const struct groups_entry *entries, size_t count, struct fault *f)
+{
+	struct partition_append a = {.checked = true, .expect = -1};
+	const uint8_t *data;
+	size_t size;
+	int rc = 0;
+
+	if (count == 0)
+		return 0;
+	for (size_t i = 0; rc == 0 && i < count; i++) {
+		struct groups_entry e = entries[i];
+
+		if (e.commit_ms <= 0)
+			e.commit_ms = now_wall_ms();
+		rc = add_entry(g, group, &e);
+	}
+	if (rc == 0)
+		rc = batch_builder_finish(&g->builder, &data, &size);
+	g->builder.count = 0;
+	if (rc != 0)
+		return rc;
+	a.data = (uint8_t *)(uintptr_t)data;
+	a.len = size;
+	rc = partition_append(g->p, &a, f);
+	if (rc == 0)
+		rc = partition_sync(g->p, f);
+	if (rc == 0 &&
+	    a.base_offset / TIDY_RECORDS != a.end_offset / TIDY_RECORDS)
+		tidy(g);
+	return rc;
+}

@@ -1,0 +1,77 @@
+#ifndef STORE_GROUPS_H
+#define STORE_GROUPS_H
+
+/*
+ * How far each consumer group has come in a topic: TOPIC/groups, a partition
+ * like any other, in the records of Kafka's __consumer_offsets (KIP-211;
+ * OffsetCommitKey version 1, OffsetCommitValue version 3):
+ *
+ *	key	int16 1; string group; string topic; int32 partition
+ *	value	int16 3; int64 offset; int32 leader epoch; string metadata;
+ *		int64 commit timestamp; or null: forgotten
+ *
+ * A string is an int16 length and UTF-8.  The last record of a key counts.
+ * Since the directory is the topic's, the topic in the key is not looked at: a
+ * topic that was renamed keeps its groups.  Records of other kinds (what a
+ * server keeps of a group's members) are passed over.
+ *
+ * Segments are small, and whoever commits compacts them now and then, so that
+ * to find a position costs a megabyte or two of reading.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct fault;
+struct topic;
+struct groups;
+
+enum {
+	GROUPS_NAME_MAX = 249,	/* bytes of a group's name */
+	GROUPS_ENTRIES_MAX = 10000000,
+};
+
+#define GROUPS_DIR "groups"
+
+struct groups_entry {
+	const char *group;
+	int32_t partition;
+	int64_t offset;		/* of the next record to be read */
+	int32_t leader_epoch;	/* -1: not known */
+	int64_t commit_ms;	/* when; wall clock; 0: now */
+};
+
+/* Is it a name that a group may have?  Not empty, no control characters. */
+bool groups_is_name(const char *s);
+
+/*
+ * The groups of the topic in directory path, t its opened self.  To write, the
+ * directory is made if there is none; to read, none is an empty one.
+ * EACCES, EROFS: no permission.  Else errors as partition_open(), and as
+ * groups_refresh().
+ */
+int groups_open(const char *path, const struct topic *t, bool write,
+    struct groups **out, struct fault *f);
+void groups_close(struct groups *g);
+/* TOPIC/groups; and its directory, -1 if there is none. */
+const char *groups_path(const struct groups *g);
+int groups_dirfd(const struct groups *g);
+
+/* Take in what others have committed since.  Errors as reader_next(). */
+int groups_refresh(struct groups *g, struct fault *f);
+/* What is known of a group's partition, as last refreshed; NULL: nothing. */
+const struct groups_entry *groups_find(const struct groups *g,
+    const char *group, int32_t partition);
+/* All entries, by group and partition; call with i = 0, 1, ... */
+const struct groups_entry *groups_at(struct groups *g, size_t i);
+
+/*
+ * Commit: all of them or, when something fails, none; durable when 0 is
+ * returned.  Those with an offset of -1 are forgotten.  Errors as
+ * partition_append() and partition_sync().
+ */
+int groups_commit(struct groups *g, const char *group,
+    const struct groups_entry *entries, size_t count, struct fault *f);
+
+#endif

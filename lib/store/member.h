@@ -1,0 +1,68 @@
+#ifndef STORE_MEMBER_H
+#define STORE_MEMBER_H
+
+/*
+ * A member of a consumer group on a directory: which partitions it has, without
+ * a coordinator.
+ *
+ * TOPIC/groups/GROUP.members is an empty file whose bytes are open file
+ * description locks, which the kernel frees when the holder dies:
+ *
+ *	byte 0		shared by local members, exclusive by a server: a group
+ *			is in use by one of the two at a time
+ *	byte 1 to 4096	places: each member holds one
+ *	byte 65536 + N	partition N, held by the member that reads it
+ *
+ * The members' places, in order, are their ranks.  Of P partitions and M
+ * members each has P / M, and the first P % M ranks one more: that is a
+ * member's share.  Who has more gives some up, once what it read is committed;
+ * who has less takes what is free.  A change is told to the others by a byte
+ * written to the file, which inotify(7) reports, as it does the closing of the
+ * file when a member ends or dies.
+ *
+ * Each partition's lock is of an open description of its own, so that a job
+ * that inherits it holds that partition, and no other, until it ends.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct member;
+
+enum { MEMBER_MAX = 4096 };
+
+/*
+ * Join the group in TOPIC/groups (dirfd, not owned), of a topic with so many
+ * partitions.  The file has the directory's group and mode bits.
+ * EBUSY: a server has the group.  STATUS_TOO_BIG: MEMBER_MAX members, or too
+ * long a name for a file.
+ */
+int member_join(int dirfd, const char *group, int32_t partitions,
+    struct member **out);
+/* Give up everything. */
+void member_leave(struct member *m);
+
+/* The topic has more partitions now. */
+int member_grow(struct member *m, int32_t partitions);
+/* How many partitions it should have now, and how many it has. */
+int member_share(struct member *m, int32_t *share);
+int32_t member_count(const struct member *m);
+
+/* Take a partition: 0; EAGAIN if another has it. */
+int member_take(struct member *m, int32_t partition);
+bool member_has(const struct member *m, int32_t partition);
+/* Give it up; others are told.  Jobs that inherited it may hold it still. */
+void member_give(struct member *m, int32_t partition);
+/* The descriptor that holds the lock, for a job to inherit. */
+int member_lock_of(const struct member *m, int32_t partition);
+/* Is it held by nobody? */
+int member_is_free(struct member *m, int32_t partition, bool *is_free);
+
+/*
+ * Are there local members of a group?  For those who list or move its
+ * positions.
+ */
+int member_any(int dirfd, const char *group, bool *any);
+
+#endif

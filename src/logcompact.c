@@ -1,0 +1,362 @@
+/*
+ * logcompact: apply a topic's cleanup.policy now.
+ */
+
+#include <err.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cli.h"
+#include "base/now.h"
+#include "base/parse.h"
+#include "base/status.h"
+#include "store/compact.h"
+#include "store/keymap.h"
+#include "store/partition.h"
+#include "store/properties.h"
+#include "store/reader.h"
+#include "store/retain.h"
+#include "store/stream.h"
+#include "store/topic.h"
+#include "tool/message.h"
+
+enum {
+	OPT_POLICY = 256,
+	OPT_RETENTION,
+	OPT_RETENTION_BYTES,
+	OPT_BEFORE,
+	OPT_INCLUDE_ACTIVE,
+	OPT_DROP_KEY,
+	OPT_MEMORY,
+	OPT_STATS,
+};
+
+static const struct cli_option options[] = {
+    {'p', "partition", "LIST", "these partitions only: 0,2,5-7"},
+    {'n', "dry-run", NULL, "change nothing, print what would be done"},
+    {'J', "json", NULL, "with --stats: a JSON object for each partition"},
+    {OPT_BEFORE, "before", "POS", "delete the records before a position"},
+    {OPT_DROP_KEY, "drop-key", "KEY", "erase all records of a key"},
+    {OPT_INCLUDE_ACTIVE, "include-active", NULL,
+	"close the active segment first, so that it is compacted too"},
+    {OPT_MEMORY, "memory", "SIZE", "memory for keys (128M)"},
+    {OPT_POLICY, "policy", "POLICY",
+	"delete, compact or both, not what the topic says"},
+    {OPT_RETENTION, "retention", "DUR", "not the topic's retention.ms"},
+    {OPT_RETENTION_BYTES, "retention-bytes", "SIZE",
+	"not the topic's retention.bytes"},
+    {OPT_STATS, "stats", NULL, "print what was done"},
+    {0, NULL, NULL, NULL},
+};
+
+static const struct cli_option *const tables[] = {options, NULL};
+
+static const struct cli_program program = {
+    "[OPTION]... TOPIC...",
+    "Delete and compact what the topics' settings say, now.",
+    tables,
+};
+
+static struct {
+	struct partition_list partitions;
+	bool dry_run;
+	bool json;
+	bool stats;
+	bool include_active;
+	bool has_before;
+	struct position before;
+	const char *drop_key;
+	int64_t memory;
+	int64_t policy;		/* bits of properties_cleanup; 0: the topic's */
+	int64_t retention_ms;	/* INT64_MIN: the topic's */
+	int64_t retention_bytes;
+} opt = {
+    .memory = 128 << 20,
+    .retention_ms = INT64_MIN,
+    .retention_bytes = INT64_MIN,
+};
+
+/* What became of one partition. */
+struct outcome {
+	struct retain_stats retained;
+	struct compact_stats compacted;
+	struct compact_stats dropped;
+};
+
+static void
+set_policy(const char *value)
+{
+	if (strcmp(value, "delete") == 0)
+		opt.policy = PROPERTIES_DELETE;
+	else if (strcmp(value, "compact") == 0)
+		opt.policy = PROPERTIES_COMPACT;
+	else if (strcmp(value, "both") == 0)
+		opt.policy = PROPERTIES_DELETE | PROPERTIES_COMPACT;
+	else
+		cli_usage("--policy %s: not delete, compact or both", value);
+}
+
+static void
+set_option(int id)
+{
+	switch (id) {
+	case 'p':
+		if (parse_partitions(cli_arg, &opt.partitions) != 0)
+			cli_usage("-p %s: not a list of partitions", cli_arg);
+		break;
+	case 'n':
+		opt.dry_run = opt.stats = true;
+		break;
+	case 'J':
+		opt.json = opt.stats = true;
+		break;
+	case OPT_STATS:
+		opt.stats = true;
+		break;
+	case OPT_POLICY:
+		set_policy(cli_arg);
+		break;
+	case OPT_RETENTION:
+		if (parse_duration(cli_arg, &opt.retention_ms) != 0)
+			cli_usage("--retention %s: not a duration", cli_arg);
+		break;
+	case OPT_RETENTION_BYTES:
+		if (parse_size(cli_arg, &opt.retention_bytes) != 0)
+			cli_usage("--retention-bytes %s: not a size", cli_arg);
+		break;
+	case OPT_BEFORE:
+		if (parse_position(cli_arg, now_wall_ms(), cli_utc,
+			&opt.before) != 0 ||
+		    opt.before.kind == POSITION_STORED)
+			cli_usage("--before %s: not a position", cli_arg);
+		opt.has_before = true;
+		break;
+	case OPT_INCLUDE_ACTIVE:
+		opt.include_active = true;
+		break;
+	case OPT_DROP_KEY:
+		opt.drop_key = cli_arg;
+		break;
+	case OPT_MEMORY:
+		if (parse_size(cli_arg, &opt.memory) != 0 ||
+		    opt.memory < KEYMAP_BYTES_MIN)
+			cli_usage("--memory %s: not a size of 64K or more",
+			    cli_arg);
+		break;
+	}
+}
+
+static void
+check_options(void)
+{
+	if (opt.drop_key != NULL && opt.has_before)
+		cli_usage("--drop-key and --before exclude each other");
+	/* The others only matter where the policy is applied. */
+	if ((opt.drop_key != NULL || opt.has_before) && opt.policy == 0 &&
+	    (opt.retention_ms != INT64_MIN || opt.retention_bytes != INT64_MIN))
+		cli_usage("--retention: not with --before or --drop-key "
+			  "(--policy delete applies it too)");
+}
+
+/* --- one partition ------------------------------------------------------- */
+
+static int
+delete_before(struct partition *p, struct outcome *out, struct fault *f)
+{
+	struct partition_offsets offsets;
+	int64_t start;
+	int rc = partition_offsets(p, &offsets, f);
+
+	if (rc == 0)
+		rc = stream_resolve(p, READER_UNCOMMITTED, &opt.before, -1,
+		    &start, NULL, f);
+	if (rc != 0)
+		return rc;
+	out->retained.log_start = start;
+	return opt.dry_run || start <= offsets.log_start
+	    ? 0
+	    : partition_delete_before(p, start, f);
+}
+
+static int
+retain(struct partition *p, const struct topic *t, struct outcome *out,
+    struct fault *f)
+{
+	struct retain_options o;
+
+	retain_options_of(&t->settings, now_wall_ms(), &o);
+	if (opt.retention_ms != INT64_MIN)
+		o.retention_ms = opt.retention_ms;
+	if (opt.retention_bytes != INT64_MIN)
+		o.retention_bytes = opt.retention_bytes;
+	o.dry_run = opt.dry_run;
+	return retain_run(p, &o, &out->retained, f);
+}
+
+static int
+compact(struct partition *p, const struct topic *t, bool drop,
+    struct outcome *out, struct fault *f)
+{
+	struct compact_options o;
+
+	compact_options_of(&t->settings, now_wall_ms(), &o);
+	o.memory = (size_t)opt.memory;
+	o.dry_run = opt.dry_run;
+	if (!drop)
+		return compact_run(p, &o, &out->compacted, f);
+	o.keep_last_only = false;
+	o.drop = (struct bytes){(const uint8_t *)opt.drop_key,
+	    (int32_t)strlen(opt.drop_key)};
+	return compact_run(p, &o, &out->dropped, f);
+}
+
+static int
+apply(struct partition *p, const struct topic *t, struct outcome *out,
+    struct fault *f)
+{
+	int64_t policy = opt.policy;
+	int rc = 0;
+
+	if (policy == 0 && opt.drop_key == NULL && !opt.has_before)
+		policy =
+		    properties_int(&t->settings, PROPERTIES_CLEANUP_POLICY);
+	if (opt.has_before)
+		rc = delete_before(p, out, f);
+	if (rc == 0 && (policy & PROPERTIES_DELETE) != 0)
+		rc = retain(p, t, out, f);
+	if (rc == 0 && !opt.dry_run &&
+	    (opt.include_active || opt.drop_key != NULL))
+		rc = partition_roll(p, f);
+	if (rc == 0 && opt.drop_key != NULL)
+		rc = compact(p, t, true, out, f);
+	if (rc == 0 && (policy & PROPERTIES_COMPACT) != 0)
+		rc = compact(p, t, false, out, f);
+	return rc;
+}
+
+static void
+print_stats(const char *topic, int32_t number, const struct outcome *out)
+{
+	const struct compact_stats *c =
+	    opt.drop_key != NULL ? &out->dropped : &out->compacted;
+	static const char json[] =
+	    "{\"topic\":\"%s\",\"partition\":%d,\"log_start\":%lld,"
+	    "\"deleted_segments\":%lld,\"deleted_bytes\":%lld,"
+	    "\"segments\":%lld,\"segments_left\":%lld,\"bytes\":%lld,"
+	    "\"bytes_left\":%lld,\"records\":%lld,\"records_left\":%lld,"
+	    "\"tombstones_left\":%lld,\"keys\":%lld,\"passes\":%d,"
+	    "\"partial\":%s}\n";
+	static const char text[] =
+	    "%s/%d: start %lld; deleted %lld segments of %lld bytes; "
+	    "compacted %lld segments to %lld, %lld bytes to %lld, %lld records "
+	    "to %lld, %lld of them tombstones; %lld keys, %d passes%s\n";
+
+	printf(opt.json ? json : text, topic, (int)number,
+	    (long long)out->retained.log_start,
+	    (long long)out->retained.segments, (long long)out->retained.bytes,
+	    (long long)c->segments, (long long)c->segments_left,
+	    (long long)c->bytes, (long long)c->bytes_left,
+	    (long long)c->records, (long long)c->records_left,
+	    (long long)c->tombstones_left, (long long)c->keys, c->passes,
+	    opt.json         ? c->partial ? "true" : "false"
+		: c->partial ? " (of more: the keys do not fit the memory)"
+			     : "");
+}
+
+static int
+refuse(const char *path, int rc, const struct fault *f)
+{
+	if (rc == EAGAIN) {
+		warnx("%s: another is cleaning it", path);
+		return CLI_FAIL;
+	}
+	return message_warn(path, rc, f);
+}
+
+static int
+do_partition(const char *path, const struct topic_place *place, int32_t number)
+{
+	struct outcome out = {.retained = {.segments = 0}};
+	struct partition_settings settings;
+	struct partition_offsets offsets;
+	struct partition *p = NULL;
+	struct fault f = {.file = ""};
+	enum state_role role;
+	char name[PATH_MAX + 16];
+	int rc;
+
+	if (place->kind == TOPIC_PLACE_TOPIC)
+		snprintf(name, sizeof(name), "%s/%d", path, (int)number);
+	else
+		strlcpy(name, path, sizeof(name));
+	partition_settings_of(&place->topic.settings, &settings);
+	rc = partition_open(name, PARTITION_WRITE, &settings, &p, &f);
+	if (rc == 0)
+		rc = partition_role(p, &role);
+	if (rc == 0 && role != STATE_ROLE_OPEN)
+		rc = STATUS_ROLE;
+	if (rc == 0)
+		rc = apply(p, &place->topic, &out, &f);
+	if (rc == 0)
+		rc = partition_offsets(p, &offsets, &f);
+	partition_close(p);
+	if (rc != 0)
+		return refuse(name, rc, &f);
+	if (!opt.dry_run)
+		out.retained.log_start = offsets.log_start;
+	if (opt.stats)
+		print_stats(place->name, number, &out);
+	return CLI_DONE;
+}
+
+static int
+do_topic(const char *path)
+{
+	struct topic_place place;
+	struct fault f = {.file = ""};
+	int worst = CLI_DONE, rc = topic_locate(path, &place, &f);
+
+	if (rc != 0)
+		return message_warn(path, rc, &f);
+	if (!place.has_topic || place.kind > TOPIC_PLACE_PARTITION) {
+		warnx("%s: not a topic, nor a partition of one", path);
+		topic_place_close(&place);
+		return CLI_FAIL;
+	}
+	if (opt.has_before && opt.before.kind == POSITION_OFFSET &&
+	    place.count > 1 && opt.partitions.count == 0)
+		cli_usage("--before %lld: offsets are of one partition; choose "
+			  "it with -p",
+		    (long long)opt.before.n);
+	for (int32_t n = place.first; n < place.first + place.count; n++) {
+		if (!parse_partitions_has(&opt.partitions, n))
+			continue;
+		rc = do_partition(path, &place, n);
+		worst = rc > worst ? rc : worst;
+	}
+	topic_place_close(&place);
+	return worst;
+}
+
+int
+main(int argc, char **argv)
+{
+	int id, worst = CLI_DONE;
+
+	cli_start(argv);
+	while ((id = cli_next(&program, argc, argv)) != -1)
+		set_option(id);
+	if (cli_operand == argc)
+		cli_usage("no topic named");
+	check_options();
+	for (int i = cli_operand; i < argc; i++) {
+		int rc = do_topic(argv[i]);
+
+		worst = rc > worst ? rc : worst;
+	}
+	cli_close_stdout();
+	return worst;
+}

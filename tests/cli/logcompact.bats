@@ -1,0 +1,256 @@
+# logcompact: what goes, what stays, and that nothing else is touched.
+
+load ../helpers
+
+setup() {
+	helpers_setup
+	seed=${SEED:-$((SRANDOM % 32768))}
+	echo "SEED=$seed"
+}
+
+# pairs N KEYS: lines KEY:VALUE, some with the value NULL.
+pairs() {
+	awk -v n="$1" -v keys="$2" -v seed="$seed" 'BEGIN {
+		srand(seed)
+		for (i = 0; i < n; i++)
+			printf "k%d:%s\n", rand() * keys,
+			    rand() < .1 ? "NULL" : "v" i
+	}'
+}
+
+# latest: of lines KEY:VALUE the last of each key, in order; no tombstones.
+latest() {
+	awk -F: '{ last[$1] = NR; line[NR] = $0 }
+	    END { for (k in last) print last[k], line[last[k]] }' |
+		sort -n | cut -d' ' -f2 | grep -v ':NULL$'
+}
+
+# values TOPIC: what is in it, without tombstones.
+values() {
+	logcat -Z -K : "$1" | grep -v ':NULL$'
+}
+
+@test 'of each key the last record, at its offset' {
+	pairs 8000 300 >input
+	latest <input >want
+	for codec in none gzip snappy lz4 zstd; do
+		logcreate --compact --segment-bytes 16K t
+		logappend --null-string NULL -K : -z "$codec" --batch-bytes 3000 t input
+		logcat -F '%o %k %v\n' t >before
+		run_tool 0 logcompact --include-active t
+		values t | cmp - want
+		# Offsets are what they were.
+		logcat -F '%o %k %v\n' t | sort >after
+		[ "$(sort before | comm -13 - after | wc -l)" -eq 0 ]
+		# A second run finds nothing to do.
+		cp -r t/0 again
+		run_tool 0 logcompact t
+		for file in again/*.log; do
+			cmp "$file" "t/0/${file##*/}"
+		done
+		rm -r t again
+	done
+}
+
+@test 'too little memory: several passes, the same result' {
+	pairs 40000 9000 >input
+	for t in a b; do
+		logcreate --compact --segment-bytes 32K "$t"
+		logappend --null-string NULL -K : --batch-bytes 4000 "$t" input
+	done
+	run_tool 0 logcompact --include-active a
+	run_tool 0 logcompact --include-active --memory 64K -J b
+	[[ $out == *'"passes":'[2-9]* ]]
+	latest <input | cmp - <(values a)
+	logcat -F '%o %k %v\n' b | cmp - <(logcat -F '%o %k %v\n' a)
+}
+
+@test 'tombstones go when their time has come' {
+	logcreate --compact -X delete.retention.ms=0 t
+	printf '%s\n' a:1 b:2 a:NULL | logappend --null-string NULL -K : t
+	run_tool 0 logcompact --include-active t
+	same "$(logcat -Z -K : t)" $'b:2\na:NULL'
+	# The horizon is past by now.
+	logappend -K : t <<<c:3
+	run_tool 0 logcompact --include-active t
+	same "$(logcat -Z -K : t)" $'b:2\nc:3'
+	logcreate --compact u
+	printf '%s\n' a:1 b:2 a:NULL | logappend --null-string NULL -K : u
+	logcompact --include-active u
+	logappend -K : u <<<c:3
+	logcompact --include-active u
+	same "$(logcat -Z -K : u)" $'b:2\na:NULL\nc:3'
+}
+
+@test 'the active segment, the young, other partitions are left alone' {
+	logcreate --compact -P 2 t
+	printf '%s\n' a:1 a:2 a:3 | logappend -K : -p 0 t
+	printf '%s\n' a:1 a:2 a:3 | logappend -K : -p 1 t
+	run_tool 0 logcompact t
+	[ "$(logcat t | wc -l)" -eq 6 ]
+	run_tool 0 logcompact --include-active -p 1 t
+	same "$(logcat t/0 t/1)" $'1\n2\n3\n3'
+	run_tool 0 logcompact --include-active t/0
+	same "$(logcat t)" $'3\n3'
+	logcreate --compact -X min.compaction.lag.ms=1h u
+	printf '%s\n' a:1 a:2 a:3 | logappend -K : u
+	run_tool 0 logcompact --include-active u
+	[ "$(logcat u | wc -l)" -eq 3 ]
+}
+
+@test 'retention by size and by age' {
+	logcreate --segment-bytes 4K --retention-bytes 20K t
+	seq 10000 >input
+	logappend --batch-bytes 500 t input
+	run_tool 0 logcompact t
+	size=$(cat t/0/*.log | wc -c)
+	[ "$size" -ge 20480 ] && [ "$size" -lt $((20480 + 4096)) ]
+	logcat t | cmp - <(tail -n "$(logcat t | wc -l)" input)
+	logcreate --segment-bytes 4K --retention 1h u
+	for age in 5h 3h; do
+		logappend --timestamp "-$age" --batch-bytes 500 u input
+	done
+	logappend --batch-bytes 500 u input
+	run_tool 0 logcompact u
+	[ "$(logcat u | wc -l)" -lt 10500 ]
+	logcat u | tail -n 10000 | cmp - input
+	run_tool 0 logcompact --retention 1m u
+	[ "$(logcat u | wc -l)" -ge 10000 ]
+	# Old through and through: the segment being written as well.
+	logcreate v
+	logappend --timestamp -2d v input
+	run_tool 0 logcompact --policy delete --retention 1d v
+	same "$(logcat v | wc -l)" 0
+	logappend --report v <<<x >report
+	same "$(cut -f 3 report)" 10000
+}
+
+@test '--before: offsets, times, ends' {
+	logcreate --segment-bytes 2K -P 2 t
+	for i in 1 2 3 4 5 6 7 8 9; do
+		echo "$i"
+	done >input
+	logappend -p 0 --timestamp 2026-01-01 t input
+	logappend -p 0 --timestamp 2026-01-02 t input
+	run_tool 2 logcompact --before 5 t
+	run_tool 0 logcompact --before 5 -p 0 t
+	same "$(logcat t/0 | head -n 1)" 6
+	run_tool 0 logcompact --before @2026-01-02 t
+	logcat t/0 | cmp - input
+	run_tool 0 logcompact --before -2 t
+	same "$(logcat t/0)" $'8\n9'
+	run_tool 0 logcompact --before end t
+	same "$(logcat t)" ''
+	run_tool 2 logcompact --before stored t
+	run_tool 2 logcompact --before nonsense t
+}
+
+@test '--drop-key: its bytes are nowhere' {
+	logcreate -P 2 --segment-bytes 2K t
+	for i in {1..200}; do
+		echo "alice:secret$i"
+		echo "bob:hello$i"
+	done >input
+	logappend -K : --batch-bytes 700 t input
+	logcat -F '%p %o %k\n' t | grep bob >want
+	run_tool 0 logcompact --drop-key alice t
+	same "$(grep -rl -e secret -e alice t || true)" ''
+	logcat -F '%p %o %k\n' t | cmp - want
+	run_tool 0 logcompact --drop-key nobody t
+	logcat -F '%p %o %k\n' t | cmp - want
+}
+
+@test 'a dry run tells and touches nothing' {
+	pairs 5000 100 >input
+	logcreate --compact --segment-bytes 8K t
+	logappend --null-string NULL -K : --batch-bytes 1000 t input
+	cp -a t copy
+	run_tool 0 logcompact -n -J t
+	[[ $out == *'"records":'*'"partial":false}' ]]
+	diff -r -x partition.lock -x partition.state t copy
+	would=$out
+	run_tool 0 logcompact -J t
+	for field in records_left bytes_left tombstones_left segments_left; do
+		same "$(grep -o "\"$field\":[0-9]*" <<<"$would")" \
+			"$(grep -o "\"$field\":[0-9]*" <<<"$out")"
+	done
+	run_tool 0 logcompact --stats t
+	[[ $out == 't/0: start 0; deleted 0 segments'* ]]
+}
+
+@test 'damage is told, and left as it is' {
+	pairs 5000 100 >input
+	logcreate --compact --segment-bytes 8K t
+	logappend --null-string NULL -K : --batch-bytes 1000 t input
+	log=$(printf '%s\n' t/0/*.log | sed -n 3p)
+	printf 'xxxx' | dd of="$log" bs=1 seek=2000 conv=notrunc status=none
+	cp -r t copy
+	run_tool 3 logcompact t
+	[[ $err == "logcompact: $log: damaged at byte "* ]]
+	cmp "$log" "copy/0/${log##*/}"
+	[ -z "$(find t -name '*.cleaned')" ]
+}
+
+@test 'what a crash has left is finished, or removed' {
+	pairs 5000 100 >input
+	latest <input >want
+	logcreate --compact --segment-bytes 8K t
+	logappend --null-string NULL -K : --batch-bytes 1000 t input
+	# Killed while it wrote: junk under the names of new files.
+	seq 100 >t/0/00000000000000000000.log.cleaned
+	seq 100 >t/0/00000000000000000000.sum.cleaned
+	run_tool 0 logcompact --include-active t
+	[ -z "$(find t -name '*.cleaned')" ]
+	values t | cmp - want
+}
+
+@test 'a full disk: told, nothing lost, and done when there is space' {
+	pairs 20000 5000 >input
+	latest <input >want
+	logcreate --compact --segment-bytes 64K t
+	logappend --null-string NULL -K : t input
+	(
+		ulimit -f 8
+		run_tool 1 logcompact t
+		[[ $err == 'logcompact: t/0'*'too large' ]]
+	)
+	# Some segments may have been done before.
+	logcat --null-string NULL -K : t | latest | cmp - want
+	[ -z "$(find t -name '*.cleaned')" ]
+	run_tool 0 logcompact --include-active t
+	values t | cmp - want
+}
+
+@test 'who may not' {
+	run_tool 2 logcompact
+	run_tool 2 logcompact --policy none t
+	run_tool 2 logcompact --memory 1K t
+	run_tool 2 logcompact --retention soon t
+	run_tool 2 logcompact --drop-key a --before 3 t
+	run_tool 2 logcompact --before 3 --retention 1d t
+	run_tool 1 logcompact nope
+	[[ $err == 'logcompact: nope: no such topic' ]]
+	mkdir plain
+	run_tool 1 logcompact plain
+	cp -r "$ROOT/tests/golden/compacted/"*-0 . 2>/dev/null ||
+		cp -r "$ROOT"/tests/golden/*/*-0 .
+	foreign=$(printf '%s\n' ./*-0 | head -n 1)
+	run_tool 1 logcompact "$foreign"
+	[[ $err == *'not a topic, nor a partition of one' ]]
+}
+
+@test 'a follower sees every record in order while segments are replaced' {
+	logcreate --compact --segment-bytes 4K t
+	pairs 3000 50 | grep -v NULL >input
+	start seen timeout 60 logtail -f -o start -F '%o\n' --idle 1s t
+	while read -r line; do
+		echo "$line"
+	done <input | logappend -K : --batch-bytes 300 t
+	for i in 1 2 3 4 5; do
+		logcompact t
+		logappend -K : t <<<"again:$i"
+	done
+	wait "$seen_pid"
+	sort -n -c seen.out
+	[ "$(tail -n 1 seen.out)" -eq $(($(lines input) + 4)) ]
+}

@@ -1,0 +1,337 @@
+/*
+ * Compaction against a naive list: random logs with null keys, tombstones,
+ * every codec, producers and transactions.
+ */
+
+#include "store/compact.h"
+
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bounds.h"
+#include "base/crc32c.h"
+#include "base/status.h"
+#include "store/batch.h"
+#include "store/keymap.h"
+#include "store/partition.h"
+#include "store/reader.h"
+#include "tap.h"
+
+enum { RECORDS_MAX = 4000, PRODUCERS = 4, NO_KEY = -1 };
+
+/* What was appended, by offset. */
+static struct {
+	int key;		/* NO_KEY: null */
+	bool tombstone;
+	bool is_marker;
+	int txn;		/* number of its transaction, 0 none */
+	bool live;		/* expected to be there */
+} model[RECORDS_MAX];
+static int64_t model_end;
+static bool aborted[RECORDS_MAX];	/* by transaction */
+static int txn_count;
+static int open_txn[PRODUCERS];		/* 0: none */
+static int32_t sequence[PRODUCERS];
+
+static struct partition_settings settings;
+static struct compact_options options;
+static char dir[300];
+
+static int64_t
+pick(int64_t n)
+{
+	return (int64_t)(tap_random() % (uint64_t)n);
+}
+
+/* A batch of some records of a producer, 0 being none. */
+static void
+append_records(struct partition *p, int producer, int keys)
+{
+	static const char *const texts[] = {"v", "a longer value", ""};
+	struct partition_append a = {.expect = -1};
+	struct batch_builder bb;
+	const uint8_t *data;
+	int count = (int)pick(6) + 1;
+	uint8_t *b;
+
+	batch_builder_init(&bb, (enum codec)pick(5), INT32_MIN,
+	    BATCH_BYTES_MAX);
+	for (int i = 0; i < count; i++) {
+		char key[16];
+		struct record r = {.timestamp = 1000 + pick(100)};
+		int k = pick(12) == 0 ? NO_KEY : (int)pick(keys);
+
+		snprintf(key, sizeof(key), "k%d", k);
+		r.key = k == NO_KEY ? BYTES_NULL : bytes_of(key);
+		r.value = pick(5) == 0 ? BYTES_NULL : bytes_of(texts[pick(3)]);
+		model[model_end].key = k;
+		model[model_end].tombstone = bytes_is_null(r.value);
+		model[model_end].is_marker = false;
+		model[model_end].txn = open_txn[producer];
+		model[model_end++].live = true;
+		if (batch_builder_add(&bb, &r) != 0)
+			abort();
+	}
+	if (batch_builder_finish(&bb, &data, &a.len) != 0)
+		abort();
+	b = (uint8_t *)(uintptr_t)data;
+	if (producer > 0) {
+		buf_put_64(b + BATCH_PRODUCER_ID, (uint64_t)producer);
+		buf_put_16(b + BATCH_PRODUCER_EPOCH, 0);
+		buf_put_32(b + BATCH_BASE_SEQUENCE,
+		    (uint32_t)sequence[producer]);
+		sequence[producer] += count;
+		if (open_txn[producer] != 0)
+			buf_put_16(b + BATCH_ATTRIBUTES,
+			    buf_get_16(b + BATCH_ATTRIBUTES) |
+				BATCH_TRANSACTIONAL);
+		buf_put_32(b + BATCH_CRC,
+		    crc32c(b + BATCH_ATTRIBUTES, a.len - BATCH_ATTRIBUTES));
+	}
+	a.data = b;
+	if (partition_append(p, &a, NULL) != 0)
+		abort();
+	batch_builder_release(&bb);
+}
+
+static void
+end_transaction(struct partition *p, int producer)
+{
+	uint8_t marker[BATCH_MARKER_LEN];
+	struct partition_append a = {.data = marker,
+	    .len = sizeof(marker),
+	    .expect = -1};
+	bool abort_it = pick(2) == 0;
+
+	aborted[open_txn[producer]] = abort_it;
+	batch_encode_marker(marker, producer, 0,
+	    abort_it ? BATCH_CONTROL_ABORT : BATCH_CONTROL_COMMIT, 0, 1000);
+	if (partition_append(p, &a, NULL) != 0)
+		abort();
+	model[model_end].is_marker = true;
+	model[model_end++].live = false;
+	open_txn[producer] = 0;
+}
+
+/* Batches in random order; at the end all transactions are over, or not. */
+static void
+append_some(struct partition *p, int batches, int keys, bool leave_open)
+{
+	for (int i = 0; i < batches; i++) {
+		int producer = (int)pick(PRODUCERS);
+
+		if (producer >= 2 && open_txn[producer] != 0 && pick(3) == 0) {
+			end_transaction(p, producer);
+			continue;
+		}
+		if (producer >= 2 && open_txn[producer] == 0 && pick(2) == 0)
+			open_txn[producer] = ++txn_count;
+		append_records(p, producer, keys);
+	}
+	for (int k = 0; k < PRODUCERS && !leave_open; k++)
+		if (open_txn[k] != 0)
+			end_transaction(p, k);
+	if (partition_sync(p, NULL) != 0)
+		abort();
+}
+
+/* Rules 2 to 4 on the list; tombstones_too: their time has come. */
+static void
+compact_model(int64_t upper)
+{
+	for (int64_t i = 0; i < upper; i++) {
+		if (model[i].txn != 0 && aborted[model[i].txn])
+			model[i].live = false;
+		if (model[i].key == NO_KEY)
+			model[i].live = false;
+		for (int64_t k = i + 1; k < upper && model[i].live; k++)
+			if (!model[k].is_marker &&
+			    model[k].key == model[i].key &&
+			    !(model[k].txn != 0 && aborted[model[k].txn]))
+				model[i].live = false;
+	}
+}
+
+/* What a reader sees is what the list has; *end: up to here. */
+static bool
+is_like_model(bool show)
+{
+	struct partition *p = NULL;
+	struct reader *r = NULL;
+	struct batch_records it;
+	const uint8_t *data;
+	struct record rec;
+	struct batch b;
+	struct buf scratch;
+	int64_t next = 0, end;
+	bool same = true;
+	int rc = partition_open(dir, PARTITION_READ, &settings, &p, NULL);
+
+	if (rc != 0 || reader_open(p, 0, 0, &r, NULL) != 0)
+		abort();
+	end = reader_end(r);
+	buf_init(&scratch, RECORDS_BYTES_MAX);
+	while (same && (rc = reader_next(r, &b, &data, NULL)) == 0) {
+		if (batch_records_init(&it, data, &b, &scratch) != 0)
+			abort();
+		while (batch_records_next(&it, &rec) == 0) {
+			for (; next < rec.offset; next++)
+				same = same &&
+				    !(model[next].live &&
+					!(model[next].txn != 0 &&
+					    aborted[model[next].txn]));
+			same = same && model[next].live &&
+			    bytes_is_null(rec.value) == model[next].tombstone &&
+			    (bytes_is_null(rec.key)
+				    ? model[next].key == NO_KEY
+				    : atoi((const char *)rec.key.data + 1) ==
+					model[next].key);
+			next++;
+		}
+	}
+	for (; same && next < end; next++)
+		same = !(model[next].live &&
+		    !(model[next].txn != 0 && aborted[model[next].txn]));
+	if (show && (!same || rc != STATUS_END))
+		fprintf(stderr, "# offset %lld, result %d\n",
+		    (long long)next - 1, rc);
+	buf_release(&scratch);
+	reader_close(r);
+	partition_close(p);
+	return same && rc == STATUS_END;
+}
+
+static struct partition *
+open_new(void)
+{
+	static int number;
+	struct partition *p = NULL;
+
+	snprintf(dir, sizeof(dir), "%s/%d", tap_dir_path, number++);
+	if (mkdir(dir, 0777) != 0 ||
+	    partition_open(dir, PARTITION_WRITE, &settings, &p, NULL) != 0)
+		abort();
+	model_end = 0;
+	txn_count = 0;
+	memset(open_txn, 0, sizeof(open_txn));
+	memset(sequence, 0, sizeof(sequence));
+	memset(aborted, 0, sizeof(aborted));
+	return p;
+}
+
+static int
+run(struct partition *p, int64_t now_ms, struct compact_stats *stats)
+{
+	options.now_ms = now_ms;
+	return compact_run(p, &options, stats, NULL);
+}
+
+/* Tombstones below this offset that were found to be their key's last go. */
+static void
+drop_tombstones(int64_t upper)
+{
+	for (int64_t i = 0; i < upper; i++)
+		if (model[i].tombstone)
+			model[i].live = false;
+}
+
+static void
+test_round(int round)
+{
+	struct partition *p = open_new();
+	struct compact_stats stats, again;
+	int keys = (int)pick(60) + 1;
+	int64_t upper;
+	bool ok;
+
+	append_some(p, 150, keys, pick(2) == 0);
+	if (pick(2) == 0 && partition_roll(p, NULL) != 0)
+		abort();
+	ok = run(p, 5000, &stats) == 0;
+	upper = stats.end;
+	compact_model(upper);
+	tap(ok && is_like_model(true), "round %d: %lld of %lld offsets", round,
+	    (long long)upper, (long long)model_end);
+	/* Up to an open transaction, a segment is not done with. */
+	tap(run(p, 5001, &again) == 0 && again.passes <= 1 &&
+		(again.passes == 1 || again.bytes == 0) && is_like_model(true),
+	    "round %d: nothing changes", round);
+	/* More, and the tombstones of the first pass are not due yet. */
+	for (int k = 0; k < PRODUCERS; k++)
+		if (open_txn[k] != 0)
+			end_transaction(p, k);
+	append_some(p, 60, keys, false);
+	if (partition_roll(p, NULL) != 0)
+		abort();
+	ok = run(p, 5000 + options.delete_retention_ms - 1, &stats) == 0;
+	compact_model(stats.end);
+	tap(ok && stats.end == model_end && is_like_model(true),
+	    "round %d: a second time", round);
+	/* Now they are, all of them. */
+	ok = run(p, 6000 + 2 * options.delete_retention_ms, &stats) == 0;
+	drop_tombstones(stats.end);
+	tap(ok && is_like_model(true), "round %d: tombstones are gone", round);
+	/* The partition goes on as before. */
+	append_some(p, 20, keys, false);
+	tap(is_like_model(true), "round %d: and it goes on", round);
+	partition_close(p);
+}
+
+static void
+test_passes(void)
+{
+	struct partition *p = open_new();
+	struct compact_stats stats;
+
+	settings.segment_bytes = 20000;
+	options.memory = KEYMAP_BYTES_MIN;
+	append_some(p, 900, 100000, false);
+	if (partition_roll(p, NULL) != 0)
+		abort();
+	tap_int(run(p, 5000, &stats), 0, "with little memory");
+	compact_model(stats.end);
+	tap(is_like_model(true), "%d passes, the same", stats.passes);
+	partition_close(p);
+}
+
+static void
+test_alone(void)
+{
+	struct partition *p = open_new(), *other = NULL;
+	struct compact_stats stats;
+
+	append_some(p, 50, 10, false);
+	if (partition_open(dir, PARTITION_WRITE, &settings, &other, NULL) != 0)
+		abort();
+	tap(partition_clean_begin(other, NULL) == 0, "another cleans");
+	tap_int(run(p, 5000, &stats), EAGAIN, "so we do not");
+	tap(partition_clean_end(other, NULL) == 0 && run(p, 5000, &stats) == 0,
+	    "but then");
+	partition_close(other);
+	partition_close(p);
+}
+
+int
+main(void)
+{
+	tap_dir();
+	settings = partition_defaults;
+	settings.segment_bytes = 1500;
+	settings.index_interval_bytes = 300;
+	options = (struct compact_options){.delete_retention_ms = 1000,
+	    .segment_bytes = 1500,
+	    .index_bytes = 10 << 20,
+	    .index_interval_bytes = 300,
+	    .memory = 1 << 20,
+	    .keep_last_only = true,
+	    .drop = BYTES_NULL};
+	for (int i = 0; i < 12; i++)
+		test_round(i);
+	test_alone();
+	test_passes();
+	return tap_done();
+}
