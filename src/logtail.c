@@ -21,7 +21,8 @@ static void
 set_default(struct reading *r)
 {
 	if (r->last < 0 && r->range == NULL && r->since == NULL &&
-	    r->until == NULL && r->count < 0 && r->cursor_file == NULL)
+	    r->until == NULL && r->count < 0 && r->cursor_file == NULL &&
+	    r->group == NULL)
 		r->last = LAST_DEFAULT;
 }
 

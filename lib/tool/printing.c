@@ -18,6 +18,7 @@
 #include "base/now.h"
 #include "base/status.h"
 #include "tool/message.h"
+#include "tool/sharing.h"
 #include "tool/sources.h"
 
 enum {
@@ -34,6 +35,7 @@ struct printing {
 	int64_t cursor_ms;	/* monotonic, cursor last written */
 	bool cursor_dirty;
 	int worst;		/* the exit status so far */
+	struct sharing sharing;	/* -g */
 };
 
 static void
@@ -71,6 +73,9 @@ flush_out(struct printing *p)
 	int rc = io_write_full(STDOUT_FILENO, p->out.data, p->out.len);
 
 	p->out.len = 0;
+	/* What was written before is done with. */
+	if (rc != 0 && p->s.r->group != NULL)
+		(void)sharing_commit(&p->sharing, true);
 	if (rc == EPIPE)
 		exit(CLI_FAIL);
 	if (rc != 0)
@@ -186,6 +191,9 @@ print_all(struct printing *p)
 			return false;
 		p->cursor_dirty = true;
 		commit(p, false);
+		/* Other partitions want to be read, too. */
+		if (p->s.r->group != NULL)
+			break;
 	}
 	if (p->out.len > 0)
 		flush_out(p);
@@ -268,12 +276,120 @@ follow(struct printing *p)
 	}
 }
 
+/* One round over the partitions that are ours.  True: something was read. */
+static bool
+print_shares(struct printing *p)
+{
+	struct sharing *sh = &p->sharing;
+	int64_t before = p->printed;
+	bool any = false;
+
+	for (size_t i = 0; i < sh->count; i++)
+		for (int32_t n = 0; n < sh->topics[i].count; n++) {
+			struct share *share = &sh->topics[i].shares[n];
+			int64_t next = share->next;
+
+			if (share->stream == NULL || share->over)
+				continue;
+			p->s.stream = share->stream;
+			(void)print_all(p);
+			p->s.stream = NULL;
+			sharing_note(share);
+			share->over = stream_is_over(share->stream);
+			any = any || share->next != next;
+			if (p->worst != CLI_DONE || sources_stop != 0 ||
+			    p->printed == p->s.r->count)
+				return false;
+		}
+	return any || p->printed > before;
+}
+
+/* Look at the ends of all that is ours. */
+static void
+refresh_shares(struct printing *p)
+{
+	struct sharing *sh = &p->sharing;
+	struct fault f = {.file = ""};
+
+	for (size_t i = 0; i < sh->count; i++)
+		for (int32_t n = 0; n < sh->topics[i].count; n++) {
+			struct stream *s = sh->topics[i].shares[n].stream;
+			int rc = s == NULL ? 0 : stream_refresh(s, &f);
+
+			if (rc != 0)
+				worsen(p, message_warn(f.file, rc, &f));
+		}
+}
+
+/* Wait for records, or for members that come and go.  False: it is over. */
+static bool
+wait_in_group(struct printing *p)
+{
+	int64_t wait_ms = -1;
+	bool changed = false;
+	int rc;
+
+	if (p->s.r->idle_ms >= 0) {
+		wait_ms = p->event_ms + p->s.r->idle_ms - now_mono_ms();
+		if (wait_ms <= 0)
+			return false;
+	}
+	wait_ms = sharing_wait_ms(&p->sharing, wait_ms);
+	rc = watch_wait(p->s.watch, (int)wait_ms, STDOUT_FILENO, &changed);
+	if (rc == EPIPE) {
+		(void)sharing_commit(&p->sharing, true);
+		signal(SIGPIPE, SIG_DFL);
+		raise(SIGPIPE);
+	}
+	if (rc == 0 && changed && p->sharing.quick == 0)
+		p->sharing.quick = SHARING_QUICK_LOOKS;
+	refresh_shares(p);
+	for (size_t i = 0; i < p->s.count; i++)
+		if (sources_is_removed(&p->s, i)) {
+			warnx("%s: removed", p->s.paths[i]);
+			worsen(p, CLI_FAIL);
+		}
+	return sources_stop == 0 && p->worst == CLI_DONE;
+}
+
+/* Read as a member of a group. */
+static void
+run_group(struct printing *p)
+{
+	struct sharing *sh = &p->sharing;
+	bool any;
+
+	worsen(p, sources_locate(&p->s));
+	if (p->worst == CLI_DONE)
+		worsen(p, sharing_open(&p->s, p->s.r->group, sh));
+	p->event_ms = now_mono_ms();
+	while (p->worst == CLI_DONE && sources_stop == 0 &&
+	    p->printed != p->s.r->count) {
+		worsen(p, sharing_balance(sh));
+		any = p->worst == CLI_DONE && print_shares(p);
+		worsen(p, sharing_commit(sh, false));
+		if (any || p->worst != CLI_DONE || p->printed == p->s.r->count)
+			continue;
+		/* A follower without an end waits for what may become its. */
+		if ((!p->s.r->follow || p->s.range.has_to) &&
+		    sharing_is_over(sh))
+			break;
+		if (p->s.r->follow && !wait_in_group(p))
+			break;
+	}
+	worsen(p, sharing_close(sh));
+}
+
 static void
 run_stream(struct printing *p)
 {
 	if (p->s.r->follow) {
 		if (watch_open(&p->s.watch) != 0)
 			err(CLI_FAIL, "inotify");
+	}
+	if (p->s.r->group != NULL) {
+		run_group(p);
+		return;
 	}
 	worsen(p, sources_open(&p->s));
 	if (p->worst != CLI_DONE)

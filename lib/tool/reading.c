@@ -39,6 +39,9 @@ const struct cli_option reading_options[] = {
     {OPT_GREP, "grep", "RE", "only values that match (POSIX extended)"},
     {'m', "merge", NULL, "order all partitions by timestamp"},
     {'f', "follow", NULL, "wait for more"},
+    {'g', "group", "GROUP",
+	"share the partitions with the group's other members, and go on where "
+	"it stopped"},
     {OPT_CURSOR_FILE, "cursor-file", "FILE",
 	"go on where FILE says, and note there how far it came"},
     {OPT_UNCOMMITTED, "uncommitted", NULL,
@@ -177,6 +180,9 @@ reading_set(struct reading *r, int id)
 		break;
 	case 'k':
 		r->key = cli_arg;
+		break;
+	case 'g':
+		r->group = cli_arg;
 		break;
 	case 'm':
 		r->merge = true;

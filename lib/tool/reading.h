@@ -32,6 +32,7 @@ struct reading {
 	bool uncommitted;
 	bool control;
 	const char *cursor_file;
+	const char *group;		/* -g */
 	bool skip_corrupt;
 	bool fail_empty;
 	bool follow;			/* -f */

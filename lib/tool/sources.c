@@ -11,6 +11,7 @@
 
 #include "base/now.h"
 #include "base/status.h"
+#include "store/groups.h"
 #include "store/partitioner.h"
 #include "store/segment.h"
 #include "tool/message.h"
@@ -39,8 +40,26 @@ parse_times(struct sources *s, int64_t now_ms)
 		cli_usage("-U %s: not a time", r->until);
 	if ((s->range.from.kind == POSITION_STORED ||
 		s->range.to.kind == POSITION_STORED) &&
-	    r->cursor_file == NULL)
-		cli_usage("-o stored: needs --cursor-file");
+	    r->cursor_file == NULL && r->group == NULL)
+		cli_usage("-o stored: needs -g or --cursor-file");
+}
+
+static void
+check_group(struct reading *r)
+{
+	if (!groups_is_name(r->group))
+		cli_usage("-g %s: not a name for a group", r->group);
+	if (r->partitions != NULL || r->key_partition)
+		cli_usage("-g shares all partitions; -p and --key-partition "
+			  "choose some");
+	if (r->last >= 0)
+		cli_usage("-n does not go with -g");
+	if (r->merge)
+		cli_usage("-m does not go with -g");
+	if (r->batches)
+		cli_usage("-B does not go with -g");
+	if (r->cursor_file != NULL)
+		cli_usage("--cursor-file does not go with -g");
 }
 
 static void
@@ -58,6 +77,8 @@ check_options(struct reading *r)
 		cli_usage("-n does not go with --cursor-file");
 	if (r->key_partition && r->key == NULL)
 		cli_usage("--key-partition needs -k");
+	if (r->group != NULL)
+		check_group(r);
 }
 
 static void
@@ -197,13 +218,16 @@ resolve_end(struct sources *s, struct partition *p, int64_t stored, int64_t *to,
 /* The records of one partition that are wanted: [*from, *to). */
 static int
 resolve(struct sources *s, struct partition *p, size_t i, int32_t number,
-    int64_t *from, int64_t *to, struct fault *f)
+    int64_t stored, int64_t *from, int64_t *to, struct fault *f)
 {
 	const struct topic_place *place = &s->places[i];
 	struct position at = s->range.from;
-	int64_t stored = cursor_get(&s->cursor, place->name, number), later;
+	int64_t later;
 	int clamped, rc;
 
+	/* A group's position wins over what is said for a new one. */
+	if (s->r->group != NULL && stored >= 0)
+		at.kind = POSITION_STORED;
 	if (at.kind == POSITION_STORED && stored < 0)
 		at.kind = POSITION_START;
 	rc = stream_resolve(p, stream_flags(s), &at, stored, from, &clamped, f);
@@ -227,7 +251,8 @@ resolve(struct sources *s, struct partition *p, size_t i, int32_t number,
 }
 
 static int
-add_partition(struct sources *s, size_t i, int32_t number)
+open_partition(struct sources *s, struct stream *stream, size_t i,
+    int32_t number, int64_t stored)
 {
 	char path[PATH_MAX];
 	struct partition *p = NULL;
@@ -238,15 +263,51 @@ add_partition(struct sources *s, size_t i, int32_t number)
 	partition_path_of(s, i, number, path);
 	rc = partition_open(path, PARTITION_READ, &partition_defaults, &p, &f);
 	if (rc == 0)
-		rc = resolve(s, p, i, number, &from, &to, &f);
+		rc = resolve(s, p, i, number, stored, &from, &to, &f);
 	if (rc != 0) {
 		partition_close(p);
 		return message_warn(path, rc, &f);
 	}
-	rc = stream_add(s->stream, p, s->places[i].name, number, from, to, &f);
+	rc = stream_add(stream, p, s->places[i].name, number, from, to, &f);
 	if (rc == 0 && s->watch != NULL)
 		rc = watch_add(s->watch, path);
 	return rc == 0 ? CLI_DONE : message_warn(path, rc, &f);
+}
+
+/* How many partitions will be read, at most. */
+static size_t
+expected_sources(const struct sources *s)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < s->count; i++)
+		n += (size_t)s->places[i].count;
+	return n;
+}
+
+static int
+add_partition(struct sources *s, size_t i, int32_t number)
+{
+	return open_partition(s, s->stream, i, number,
+	    cursor_get(&s->cursor, s->places[i].name, number));
+}
+
+int
+sources_open_partition(struct sources *s, size_t i, int32_t number,
+    int64_t stored, struct stream **out)
+{
+	int rc =
+	    stream_open(stream_flags(s), &s->filter, expected_sources(s), out);
+	int status;
+
+	if (rc != 0)
+		return message_warn("stream", rc, NULL);
+	status = open_partition(s, *out, i, number, stored);
+	if (status != CLI_DONE) {
+		stream_close(*out);
+		*out = NULL;
+	}
+	return status;
 }
 
 static bool
@@ -328,15 +389,14 @@ locate(struct sources *s, size_t i)
 	return rc == 0 ? CLI_DONE : message_warn(path, rc, &f);
 }
 
-/* How many partitions will be read, at most. */
-static size_t
-expected_sources(const struct sources *s)
+int
+sources_locate(struct sources *s)
 {
-	size_t n = 0;
+	int status = CLI_DONE;
 
-	for (size_t i = 0; i < s->count; i++)
-		n += (size_t)s->places[i].count;
-	return n;
+	for (size_t i = 0; status == CLI_DONE && i < s->count; i++)
+		status = locate(s, i);
+	return status;
 }
 
 int
@@ -344,10 +404,8 @@ sources_open(struct sources *s)
 {
 	struct fault f = {.file = ""};
 	struct reading *r = s->r;
-	int status = CLI_DONE, rc;
+	int status = sources_locate(s), rc;
 
-	for (size_t i = 0; status == CLI_DONE && i < s->count; i++)
-		status = locate(s, i);
 	if (status != CLI_DONE)
 		return status;
 	rc = stream_open(stream_flags(s), &s->filter, expected_sources(s),

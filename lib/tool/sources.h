@@ -51,6 +51,14 @@ int sources_open(struct sources *s);
 void sources_close(struct sources *s);
 /* Has the operand's topic been removed, or replaced by another? */
 bool sources_is_removed(const struct sources *s, size_t i);
+/*
+ * A stream of one partition of operand i alone, from stored on if that is not
+ * negative, else as the options say.
+ */
+int sources_open_partition(struct sources *s, size_t i, int32_t number,
+    int64_t stored, struct stream **out);
+/* Find out what the operands are, and open no partition. */
+int sources_locate(struct sources *s);
 /* Partitions added to followed topics are read from their beginning. */
 int sources_take_new(struct sources *s);
 

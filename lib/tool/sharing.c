@@ -1,0 +1,310 @@
+#include "tool/sharing.h"
+
+#include <err.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cli.h"
+#include "base/now.h"
+#include "base/status.h"
+#include "tool/message.h"
+
+enum {
+	COMMIT_MS = 1000,
+	QUICK_MS = 1,
+};
+
+static int
+fail(const struct sharing_topic *t, int rc, const struct fault *f)
+{
+	return message_warn(groups_path(t->groups), rc, f);
+}
+
+static int
+make_shares(struct sharing_topic *t, int32_t count)
+{
+	struct share *shares =
+	    reallocarray(t->shares, (size_t)count, sizeof(*shares));
+
+	if (shares == NULL)
+		return ENOMEM;
+	t->shares = shares;
+	while (t->count < count)
+		t->shares[t->count++] = (struct share){.committed = -1};
+	return member_grow(t->member, count);
+}
+
+static int
+join(struct sharing *sh, size_t i)
+{
+	struct sharing_topic *t = &sh->topics[i];
+	const char *path = sh->s->paths[i];
+	struct topic_place *place = &sh->s->places[i];
+	struct fault f = {.file = ""};
+	int rc;
+
+	if (place->kind != TOPIC_PLACE_TOPIC) {
+		warnx("%s: not a topic: only a whole one can be shared", path);
+		return CLI_FAIL;
+	}
+	rc = groups_open(path, &place->topic, true, &t->groups, &f);
+	if (rc != 0) {
+		warnx("%s: group positions cannot be kept in it: %s", path,
+		    status_text(rc));
+		return CLI_FAIL;
+	}
+	rc = member_join(groups_dirfd(t->groups), sh->group, place->count,
+	    &t->member);
+	if (rc == EBUSY) {
+		warnx("%s: group %s is in use by a server; end its members "
+		      "there first",
+		    path, sh->group);
+		return CLI_FAIL;
+	}
+	if (rc == 0)
+		rc = make_shares(t, place->count);
+	if (rc == 0 && sh->s->watch != NULL)
+		rc = watch_add_closing(sh->s->watch, groups_path(t->groups));
+	return rc == 0 ? CLI_DONE : fail(t, rc, NULL);
+}
+
+int
+sharing_open(struct sources *s, const char *group, struct sharing *out)
+{
+	int status = CLI_DONE;
+
+	*out = (struct sharing){.s = s,
+	    .group = group,
+	    .count = s->count,
+	    .commit_ms = now_mono_ms()};
+	out->topics = calloc(s->count, sizeof(*out->topics));
+	if (out->topics == NULL)
+		return message_warn(group, ENOMEM, NULL);
+	for (size_t i = 0; status == CLI_DONE && i < s->count; i++)
+		status = join(out, i);
+	return status;
+}
+
+static int
+commit_topic(struct sharing *sh, struct sharing_topic *t)
+{
+	struct groups_entry *entries =
+	    calloc((size_t)t->count + 1, sizeof(*entries));
+	struct fault f = {.file = ""};
+	size_t count = 0;
+	int rc = entries == NULL ? ENOMEM : 0;
+
+	for (int32_t n = 0; rc == 0 && n < t->count; n++) {
+		struct share *share = &t->shares[n];
+
+		if (share->stream == NULL || share->next == share->committed)
+			continue;
+		entries[count++] = (struct groups_entry){.partition = n,
+		    .offset = share->next,
+		    .leader_epoch = -1};
+	}
+	if (rc == 0)
+		rc = groups_commit(t->groups, sh->group, entries, count, &f);
+	for (size_t i = 0; rc == 0 && i < count; i++)
+		t->shares[entries[i].partition].committed = entries[i].offset;
+	free(entries);
+	return rc == 0 ? CLI_DONE : fail(t, rc, &f);
+}
+
+int
+sharing_commit(struct sharing *sh, bool now)
+{
+	int worst = CLI_DONE;
+
+	if (!now && now_mono_ms() - sh->commit_ms < COMMIT_MS)
+		return CLI_DONE;
+	sh->commit_ms = now_mono_ms();
+	for (size_t i = 0; i < sh->count; i++) {
+		int status = CLI_DONE;
+
+		if (sh->topics[i].member != NULL)
+			status = commit_topic(sh, &sh->topics[i]);
+		worst = status > worst ? status : worst;
+	}
+	return worst;
+}
+
+int
+sharing_close(struct sharing *sh)
+{
+	int status = sh->topics == NULL ? CLI_DONE : sharing_commit(sh, true);
+
+	for (size_t i = 0; sh->topics != NULL && i < sh->count; i++) {
+		struct sharing_topic *t = &sh->topics[i];
+
+		for (int32_t n = 0; n < t->count; n++)
+			stream_close(t->shares[n].stream);
+		free(t->shares);
+		member_leave(t->member);
+		groups_close(t->groups);
+	}
+	free(sh->topics);
+	sh->topics = NULL;
+	return status;
+}
+
+void
+sharing_note(struct share *share)
+{
+	const char *topic;
+	int32_t number;
+
+	stream_position(share->stream, 0, &topic, &number, &share->next);
+}
+
+static void
+give(struct sharing_topic *t, int32_t n)
+{
+	stream_close(t->shares[n].stream);
+	t->shares[n].stream = NULL;
+	member_give(t->member, n);
+}
+
+/* Too many are ours: the last of those that can be given up go. */
+static int
+give_excess(struct sharing *sh, struct sharing_topic *t, int32_t share)
+{
+	int32_t n = t->count;
+	int status = CLI_DONE;
+
+	if (member_count(t->member) > share)
+		status = commit_topic(sh, t);
+	while (status == CLI_DONE && n-- > 0 && member_count(t->member) > share)
+		if (t->shares[n].stream != NULL && !t->shares[n].busy)
+			give(t, n);
+	return status;
+}
+
+/* It is ours: from where the group has come to. */
+static int
+begin(struct sharing *sh, size_t i, int32_t n)
+{
+	struct sharing_topic *t = &sh->topics[i];
+	struct share *share = &t->shares[n];
+	const struct groups_entry *e;
+	struct fault f = {.file = ""};
+	int status, rc = groups_refresh(t->groups, &f);
+
+	if (rc != 0)
+		return fail(t, rc, &f);
+	e = groups_find(t->groups, sh->group, n);
+	*share = (struct share){.committed = e == NULL ? -1 : e->offset};
+	status = sources_open_partition(sh->s, i, n, share->committed,
+	    &share->stream);
+	if (status == CLI_DONE) {
+		sharing_note(share);
+		/* Nothing was read yet: no commit for that alone. */
+		if (share->committed < 0)
+			share->committed = share->next;
+	}
+	return status;
+}
+
+static int
+take_free(struct sharing *sh, size_t i, int32_t share)
+{
+	struct sharing_topic *t = &sh->topics[i];
+	int status = CLI_DONE;
+
+	for (int32_t n = 0; status == CLI_DONE && n < t->count &&
+	     member_count(t->member) < share;
+	     n++) {
+		int rc;
+
+		if (t->shares[n].stream != NULL || t->shares[n].over)
+			continue;
+		rc = member_take(t->member, n);
+		if (rc == EAGAIN)
+			continue;
+		if (rc != 0)
+			return fail(t, rc, NULL);
+		status = begin(sh, i, n);
+	}
+	if (member_count(t->member) < share && sh->quick > 0)
+		sh->quick--;
+	return status;
+}
+
+/* Partitions may have been added. */
+static int
+look_for_more(struct sharing *sh, size_t i)
+{
+	struct sharing_topic *t = &sh->topics[i];
+	struct topic now;
+	struct fault f;
+	int rc = 0;
+
+	if (sh->s->watch == NULL || topic_open(sh->s->paths[i], &now, &f) != 0)
+		return CLI_DONE;
+	if (now.partitions > t->count) {
+		sh->s->places[i].count = now.partitions;
+		rc = make_shares(t, now.partitions);
+	}
+	topic_close(&now);
+	return rc == 0 ? CLI_DONE : fail(t, rc, NULL);
+}
+
+int
+sharing_balance(struct sharing *sh)
+{
+	int status = CLI_DONE;
+
+	for (size_t i = 0; status == CLI_DONE && i < sh->count; i++) {
+		struct sharing_topic *t = &sh->topics[i];
+		int32_t share;
+		int rc;
+
+		status = look_for_more(sh, i);
+		if (status != CLI_DONE)
+			break;
+		rc = member_share(t->member, &share);
+		if (rc != 0)
+			return fail(t, rc, NULL);
+		if (member_count(t->member) > share)
+			status = give_excess(sh, t, share);
+		else if (member_count(t->member) < share)
+			status = take_free(sh, i, share);
+	}
+	return status;
+}
+
+bool
+sharing_is_over(struct sharing *sh)
+{
+	for (size_t i = 0; i < sh->count; i++) {
+		struct sharing_topic *t = &sh->topics[i];
+		int32_t share = 0;
+
+		(void)member_share(t->member, &share);
+		for (int32_t n = 0; n < t->count; n++) {
+			bool is_free = false;
+
+			if (t->shares[n].stream != NULL && !t->shares[n].over)
+				return false;
+			if (t->shares[n].stream == NULL && !t->shares[n].over &&
+			    member_count(t->member) < share &&
+			    member_is_free(t->member, n, &is_free) == 0 &&
+			    is_free)
+				return false;
+		}
+	}
+	return true;
+}
+
+int64_t
+sharing_wait_ms(struct sharing *sh, int64_t wait_ms)
+{
+	int64_t due = sh->commit_ms + COMMIT_MS - now_mono_ms();
+
+	if (sh->quick > 0)
+		return QUICK_MS;
+	if (due < 1)
+		due = 1;
+	return wait_ms < 0 || wait_ms > due ? due : wait_ms;
+}

@@ -1,0 +1,71 @@
+#ifndef TOOL_SHARING_H
+#define TOOL_SHARING_H
+
+/*
+ * Reading as a member of a consumer group (-g): which partitions are ours now,
+ * a stream for each, and how far the group has come, noted in the topic.
+ *
+ *	sharing_open
+ *	again and again: sharing_balance; read from each share's stream;
+ *	sharing_note when what was read is safe; sharing_commit
+ *	sharing_close
+ *
+ * Tells what is wrong, and returns an exit status like the rest of tool/.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "store/groups.h"
+#include "store/member.h"
+#include "store/stream.h"
+#include "tool/sources.h"
+
+/* One partition; ours while stream is not NULL. */
+struct share {
+	struct stream *stream;
+	int64_t next;		/* safe up to here, as noted */
+	int64_t committed;	/* as committed */
+	bool over;		/* read to its end, where there is one */
+	bool busy;		/* jobs are at work: it is not given up now */
+};
+
+struct sharing_topic {
+	struct groups *groups;
+	struct member *member;
+	struct share *shares;	/* one per partition */
+	int32_t count;
+};
+
+/*
+ * The close of a dead member's file is told a moment before its locks are
+ * free: so many looks follow such a change, a millisecond apart.
+ */
+enum { SHARING_QUICK_LOOKS = 10 };
+
+struct sharing {
+	struct sources *s;	/* not owned; its places are open */
+	const char *group;
+	struct sharing_topic *topics;	/* one per operand */
+	size_t count;
+	int64_t commit_ms;	/* monotonic, last commit */
+	int quick;		/* looks that are left of those */
+};
+
+/* Join the group in each topic; s->places are located.  */
+int sharing_open(struct sources *s, const char *group, struct sharing *out);
+/* Commits what was noted, and leaves. */
+int sharing_close(struct sharing *sh);
+
+/* Give up what is too much, take what is free and due to us. */
+int sharing_balance(struct sharing *sh);
+/* The stream has given what is safe now: its position is the group's. */
+void sharing_note(struct share *share);
+/* Commit what was noted, at most once a second unless now. */
+int sharing_commit(struct sharing *sh, bool now);
+/* Is all of ours read to its end, and nothing free that is due to us? */
+bool sharing_is_over(struct sharing *sh);
+/* How long to wait for a change, given how long one would. */
+int64_t sharing_wait_ms(struct sharing *sh, int64_t wait_ms);
+
+#endif

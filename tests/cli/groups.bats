@@ -1,0 +1,147 @@
+# Consumer groups on a directory: sharing, taking over, going on.
+
+load ../helpers
+
+# fill TOPIC PREFIX N: that many events in each partition of four.
+fill() {
+	local i
+	for i in 0 1 2 3; do
+		seq -f "$2$i-%g" "$3" | logappend -p "$i" "$1"
+	done
+}
+
+# have N FILE...: do the files have that many different lines?
+have() {
+	local n=$1
+	shift
+	[ "$(cat "$@" | sort -u | wc -l)" -ge "$n" ]
+}
+
+# both_read FILE FILE: has each at least one line?
+both_read() {
+	[ -s "$1" ] && [ -s "$2" ]
+}
+
+@test 'a group goes on where it stopped; each group reads all' {
+	logcreate -P 4 t
+	fill t a 5
+	run_tool 0 logcat -g one t
+	[ "$(wc -l <<<"$out")" -eq 20 ]
+	run_tool 4 logcat -g one --fail-empty t
+	fill t b 5
+	run_tool 0 logcat -g one -c 7 t
+	first=$out
+	[ "$(wc -l <<<"$first")" -eq 7 ]
+	run_tool 0 logcat -g one t
+	[ "$(wc -l <<<"$out")" -eq 13 ]
+	printf '%s\n' "$first" "$out" | sort | cmp - <(logcat t | grep b | sort)
+	run_tool 0 logcat -g two t
+	[ "$(wc -l <<<"$out")" -eq 40 ]
+	# A new one can begin elsewhere, one that is known does not.
+	run_tool 0 logcat -g three -o -2 t
+	[ "$(wc -l <<<"$out")" -eq 8 ]
+	run_tool 0 logcat -g three -o 0 t
+	[ -z "$out" ]
+	# It is kept under another name as well.
+	mv t u
+	fill u c 1
+	run_tool 0 logcat -g one u
+	[ "$(wc -l <<<"$out")" -eq 4 ]
+}
+
+@test 'filters pass over what they hide' {
+	logcreate -P 4 t
+	fill t a 5
+	run_tool 0 logcat -g g --grep -3 t
+	[ "$(wc -l <<<"$out")" -eq 4 ]
+	run_tool 0 logcat -g g t
+	[ -z "$out" ]
+}
+
+@test 'two followers share, one dies, a third comes' {
+	logcreate -P 4 t
+	start a logtail -f -g g t
+	start b logtail -f -g g t
+	# Both are at work when both print what comes in.
+	i=0
+	until both_read a.out b.out; do
+		i=$((i + 1))
+		fill t "warm$i-" 1
+	done
+	before=$((i * 4))
+	wait_for have "$before" a.out b.out
+	kill -9 "$a_pid"
+	fill t after 10
+	wait_for have $((before + 40)) a.out b.out
+	same "$(grep -c after b.out)" 40
+	start c logtail -f -g g t
+	i=0
+	until [ -s c.out ]; do
+		i=$((i + 1))
+		fill t "again$i-" 1
+	done
+	kill "$b_pid"
+	wait_for have $((before + 40 + i * 4)) a.out b.out c.out
+	fill t last 3
+	wait_for have $((before + 52 + i * 4)) a.out b.out c.out
+	kill "$c_pid"
+	wait "$c_pid" || true
+	cat a.out b.out c.out | sort -u | cmp - <(logcat t | sort)
+	# Nothing is left for the next one.
+	run_tool 0 logcat -g g t
+	[ -z "$out" ]
+}
+
+@test 'killed at any moment: some come twice, none is missing' {
+	logcreate -P 4 t
+	fill t x 5000
+	: >seen
+	for i in 1 2 3 4 5 6 7 8; do
+		timeout -s KILL "0.00$i" logcat -g g t >>seen || true
+	done
+	logcat -g g t >>seen
+	# A line that was cut by the kill is not one.
+	grep -E '^x[0-3]-[0-9]+$' seen | sort -u | cmp - <(logcat t | sort)
+}
+
+@test 'the order in a partition holds over members' {
+	logcreate -P 4 t
+	start a logtail -f -g g -F '%p %o\n' t
+	start b logtail -f -g g -F '%p %o\n' t
+	fill t x 300
+	wait_for have 1200 a.out b.out
+	kill "$a_pid" "$b_pid"
+	for file in a.out b.out; do
+		for i in 0 1 2 3; do
+			awk -v p="$i" '$1 == p { print $2 }' "$file" |
+				sort -n -c
+		done
+	done
+}
+
+@test 'what does not go together, and who may not' {
+	logcreate -P 2 t
+	run_tool 2 logcat -g g -n 3 t
+	run_tool 2 logcat -g g -p 0 t
+	run_tool 2 logcat -g g -m t
+	run_tool 2 logcat -g g -B t
+	run_tool 2 logcat -g g --cursor-file f t
+	run_tool 2 logcat -g '' t
+	run_tool 2 logcat -g $'a\nb' t
+	run_tool 1 logcat -g g t/0
+	run_tool 1 logcat -g g nope
+	[ ! -e t/groups ]
+	run_tool 0 logcat -g 'any name/at: all' t
+	run_tool 1 logcat -g g "$ROOT"/tests/golden/codec-none/*-0
+}
+
+@test 'a group grows with its topic' {
+	logcreate -P 1 t
+	start a logtail -f -g g t
+	echo one | logappend t
+	wait_for have 1 a.out
+	logcreate --grow-to 3 t
+	echo two | logappend -p 2 t
+	wait_for have 2 a.out
+	kill "$a_pid"
+}

@@ -1,0 +1,281 @@
+/*
+ * Positions of groups, and their members' shares.
+ */
+
+#include "store/groups.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/status.h"
+#include "store/member.h"
+#include "store/properties.h"
+#include "store/topic.h"
+#include "tap.h"
+
+static char path[300];
+static struct topic topic;
+
+static void
+make_topic(int32_t partitions)
+{
+	struct properties props;
+	static int number;
+
+	properties_init(&props);
+	snprintf(path, sizeof(path), "%s/t%d", tap_dir_path, number++);
+	if (topic_create(path, &props, partitions, 0777) != 0 ||
+	    topic_open(path, &topic, NULL) != 0)
+		abort();
+}
+
+static struct groups *
+open_groups(bool write)
+{
+	struct groups *g = NULL;
+
+	if (groups_open(path, &topic, write, &g, NULL) != 0)
+		abort();
+	return g;
+}
+
+static int64_t
+offset_of(struct groups *g, const char *group, int32_t partition)
+{
+	const struct groups_entry *e = groups_find(g, group, partition);
+
+	return e == NULL ? -1 : e->offset;
+}
+
+static int
+commit(struct groups *g, const char *group, int32_t partition, int64_t offset)
+{
+	struct groups_entry e = {.partition = partition,
+	    .offset = offset,
+	    .leader_epoch = -1};
+
+	return groups_commit(g, group, &e, 1, NULL);
+}
+
+static void
+test_positions(void)
+{
+	struct groups *g, *other;
+	struct groups_entry two[2] = {
+	    {.partition = 0, .offset = 10, .leader_epoch = 3, .commit_ms = 77},
+	    {.partition = 2, .offset = 20, .leader_epoch = -1},
+	};
+	const struct groups_entry *e;
+
+	make_topic(3);
+	other = open_groups(false);
+	tap(groups_dirfd(other) == -1 && groups_at(other, 0) == NULL,
+	    "no groups yet");
+	groups_close(other);
+	g = open_groups(true);
+	tap(groups_find(g, "a", 0) == NULL, "no such group");
+	tap(groups_commit(g, "a", two, 2, NULL) == 0, "commit");
+	tap(commit(g, "b", 0, 5) == 0 && groups_refresh(g, NULL) == 0 &&
+		offset_of(g, "a", 0) == 10 && offset_of(g, "a", 2) == 20 &&
+		offset_of(g, "b", 0) == 5 && offset_of(g, "b", 1) == -1,
+	    "it is known");
+	e = groups_find(g, "a", 0);
+	tap(e != NULL && e->leader_epoch == 3 && e->commit_ms == 77,
+	    "with epoch and time");
+	other = open_groups(false);
+	tap(offset_of(other, "a", 2) == 20, "by another, too");
+	tap(commit(g, "a", 2, 30) == 0 && commit(g, "b", 0, -1) == 0 &&
+		groups_refresh(other, NULL) == 0 &&
+		offset_of(other, "a", 2) == 30 &&
+		groups_find(other, "b", 0) == NULL,
+	    "who sees what changes, and what is forgotten");
+	tap((e = groups_at(other, 0)) != NULL && strcmp(e->group, "a") == 0 &&
+		e->partition == 0 && groups_at(other, 1) != NULL &&
+		groups_at(other, 2) == NULL,
+	    "listed in order");
+	groups_close(other);
+	groups_close(g);
+	topic_close(&topic);
+}
+
+/* Many commits leave a small directory. */
+static void
+test_small(void)
+{
+	struct groups *g;
+	char command[400];
+	bool all = true;
+	FILE *f;
+	int kib = -1;
+
+	make_topic(1);
+	g = open_groups(true);
+	for (int i = 0; i < 300; i++) {
+		struct groups_entry e[100];
+
+		for (int k = 0; k < 100; k++)
+			e[k] = (struct groups_entry){.partition = k,
+			    .offset = i,
+			    .leader_epoch = -1};
+		all = all && groups_commit(g, "g", e, 100, NULL) == 0;
+	}
+	snprintf(command, sizeof(command), "du -ck %s/groups/*.log | tail -n 1",
+	    path);
+	f = popen(command, "r");
+	if (f == NULL || fscanf(f, "%d", &kib) != 1)
+		kib = -1;
+	pclose(f);
+	tap(all && kib >= 0 && kib < 2500, "30,000 commits are in %d KiB", kib);
+	tap(groups_refresh(g, NULL) == 0 && offset_of(g, "g", 99) == 299,
+	    "and the last is found");
+	groups_close(g);
+	topic_close(&topic);
+}
+
+static void
+test_names(void)
+{
+	char name[GROUPS_NAME_MAX + 2];
+
+	memset(name, 'x', sizeof(name) - 1);
+	name[sizeof(name) - 1] = '\0';
+	tap(groups_is_name("a b/c") && groups_is_name(name + 1) &&
+		!groups_is_name(name) && !groups_is_name("") &&
+		!groups_is_name("a\nb"),
+	    "names");
+}
+
+/* Let each member take and give until nothing changes. */
+static void
+settle(struct member **m, int count, int32_t partitions)
+{
+	for (int round = 0; round < 10; round++)
+		for (int i = 0; i < count; i++) {
+			int32_t share = 0;
+
+			if (m[i] == NULL)
+				continue;
+			if (member_share(m[i], &share) != 0)
+				abort();
+			for (int32_t n = 0; n < partitions; n++) {
+				if (member_count(m[i]) > share)
+					member_give(m[i], n);
+				else if (member_count(m[i]) < share)
+					(void)member_take(m[i], n);
+			}
+		}
+}
+
+static void
+test_members(void)
+{
+	enum { COUNT = 5, PARTITIONS = 12 };
+	struct member *m[COUNT] = {NULL};
+	struct member *late;
+	struct groups *g;
+	int32_t sum = 0;
+	bool fair = true, any, is_free;
+	int fd;
+
+	make_topic(PARTITIONS);
+	g = open_groups(true);
+	fd = groups_dirfd(g);
+	tap(member_any(fd, "a/b", &any) == 0 && !any, "nobody");
+	for (int i = 0; i < COUNT; i++)
+		if (member_join(fd, "a/b", PARTITIONS, &m[i]) != 0)
+			abort();
+	tap(member_any(fd, "a/b", &any) == 0 && any &&
+		member_any(fd, "a", &any) == 0 && !any,
+	    "members of one group");
+	settle(m, COUNT, PARTITIONS);
+	for (int i = 0; i < COUNT; i++) {
+		fair = fair && member_count(m[i]) >= PARTITIONS / COUNT &&
+		    member_count(m[i]) <= PARTITIONS / COUNT + 1;
+		sum += member_count(m[i]);
+	}
+	tap(fair && sum == PARTITIONS, "each has its share");
+	for (int32_t n = 0; n < PARTITIONS; n++) {
+		int owners = 0;
+
+		for (int i = 0; i < COUNT; i++)
+			owners += member_has(m[i], n);
+		fair = fair && owners == 1;
+	}
+	tap(fair, "and each partition one reader");
+	member_leave(m[0]);
+	member_leave(m[3]);
+	m[0] = m[3] = NULL;
+	settle(m, COUNT, PARTITIONS);
+	tap(member_count(m[1]) == 4 && member_count(m[2]) == 4 &&
+		member_count(m[4]) == 4,
+	    "two leave");
+	if (member_join(fd, "a/b", PARTITIONS, &late) != 0)
+		abort();
+	tap(member_take(late, 0) == EAGAIN, "what another reads is not free");
+	m[0] = late;
+	settle(m, COUNT, PARTITIONS);
+	tap(member_count(late) == 3, "one joins");
+	tap(member_lock_of(m[1], 0) >= 0 || member_lock_of(m[2], 0) >= 0 ||
+		member_lock_of(m[4], 0) >= 0 || member_lock_of(late, 0) >= 0,
+	    "a lock to inherit");
+	for (int32_t n = 0; n < PARTITIONS; n++)
+		if (member_has(late, n)) {
+			int copy = dup(member_lock_of(late, n));
+
+			member_give(late, n);
+			tap(member_is_free(m[1], n, &is_free) == 0 && !is_free,
+			    "held as long as a job has it");
+			close(copy);
+			tap(member_is_free(m[1], n, &is_free) == 0 && is_free,
+			    "free when it ends");
+			break;
+		}
+	for (int i = 0; i < COUNT; i++)
+		member_leave(m[i]);
+	groups_close(g);
+	topic_close(&topic);
+}
+
+/* More members than partitions. */
+static void
+test_idle(void)
+{
+	struct member *m[3] = {NULL};
+	struct groups *g;
+
+	make_topic(2);
+	g = open_groups(true);
+	for (int i = 0; i < 3; i++)
+		if (member_join(groups_dirfd(g), "g", 2, &m[i]) != 0)
+			abort();
+	settle(m, 3, 2);
+	tap(member_count(m[0]) == 1 && member_count(m[1]) == 1 &&
+		member_count(m[2]) == 0,
+	    "one is idle");
+	member_leave(m[0]);
+	m[0] = NULL;
+	settle(m, 3, 2);
+	tap(member_count(m[1]) == 1 && member_count(m[2]) == 1,
+	    "until it is needed");
+	member_leave(m[1]);
+	member_leave(m[2]);
+	groups_close(g);
+	topic_close(&topic);
+}
+
+int
+main(void)
+{
+	tap_dir();
+	test_names();
+	test_positions();
+	test_small();
+	test_members();
+	test_idle();
+	return tap_done();
+}
