@@ -16,7 +16,7 @@ static const struct cli_option *const tables[] = {NULL};
 
 static const struct cli_program program = {
     "NAME [ARG]...",
-    "Run logNAME: create, append, cat or tail.",
+    "Run logNAME: create, append, cat, tail, stat ...",
     tables,
 };
 

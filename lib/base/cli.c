@@ -27,6 +27,7 @@ enum {
 
 bool cli_quiet;
 int cli_verbose;
+int cli_usage_status = CLI_USAGE;
 bool cli_utc;
 char *cli_arg;
 int cli_operand;
@@ -294,7 +295,7 @@ cli_usage(const char *fmt, ...)
 	vfprintf(stderr, fmt, ap);
 	va_end(ap);
 	fprintf(stderr, " (try %s --help)\n", getprogname());
-	exit(CLI_USAGE);
+	exit(cli_usage_status);
 }
 
 void

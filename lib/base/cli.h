@@ -64,9 +64,11 @@ int cli_next(const struct cli_program *prog, int argc, char **argv);
 extern char *cli_arg;
 extern int cli_operand;
 
-/* One line: "PROGRAM: what (try PROGRAM --help)"; exit 2. */
+/* One line: "PROGRAM: what (try PROGRAM --help)"; exit cli_usage_status. */
 void cli_usage(const char *fmt, ...)
     __attribute__((noreturn, format(printf, 1, 2)));
+/* CLI_USAGE; set first by a program for which another convention holds. */
+extern int cli_usage_status;
 
 /* warnx(3) unless -q. */
 void cli_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

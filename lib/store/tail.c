@@ -218,8 +218,24 @@ look_without_state(struct partition *p, const struct state *copied,
 	    copied != NULL ? copied->log_start : tail_log_start(p, first_base);
 	if (out->log_start > out->log_end || out->log_start < first_base)
 		out->log_start = first_base;
-	*hint = (struct tail_hint){-1, INT64_MAX, true, 0, false};
+	*hint = (struct tail_hint){.active_base = -1,
+	    .active_max_timestamp = INT64_MAX,
+	    .has_producers = true};
 	return 0;
+}
+
+static void
+hint_sums(struct tail_hint *hint, const struct state *s)
+{
+	hint->has_sums = (s->flags & STATE_SUMS) != 0;
+	hint->sums = (struct sum){.size = s->end_pos,
+	    .next_offset = s->end_offset,
+	    .batches = s->batches,
+	    .records = s->records,
+	    .data_bytes = s->data_bytes,
+	    .min_timestamp = s->min_timestamp,
+	    .max_timestamp = s->max_timestamp,
+	    .aborted_count = s->aborted_count};
 }
 
 /* After a reboot: the state is true as far as it was synced. */
@@ -248,7 +264,11 @@ look_after_crash(struct partition *p, const struct state *s,
 	out->log_end = out->high_watermark = p->tail_offset;
 	out->last_stable = p->tail_offset;
 	out->synced = s->synced_offset;
-	*hint = (struct tail_hint){s->active_base, INT64_MAX, false, 0, false};
+	*hint = (struct tail_hint){.active_base = s->active_base,
+	    .active_max_timestamp = INT64_MAX};
+	/* What it counted beyond may be gone. */
+	if (s->end_pos == s->synced_pos)
+		hint_sums(hint, s);
 	return 0;
 }
 
@@ -289,9 +309,12 @@ look(struct partition *p, struct partition_offsets *out, struct tail_hint *hint,
 	out->high_watermark = s.visible_offset;
 	out->log_end = s.end_offset;
 	out->synced = s.synced_offset;
-	*hint = (struct tail_hint){s.active_base, s.max_timestamp,
-	    (s.flags & STATE_PRODUCERS) != 0, s.aborted_count,
-	    s.role == STATE_ROLE_OPEN};
+	*hint = (struct tail_hint){.active_base = s.active_base,
+	    .active_max_timestamp = s.max_timestamp,
+	    .has_producers = (s.flags & STATE_PRODUCERS) != 0,
+	    .aborted_count = s.aborted_count,
+	    .contiguous = s.role == STATE_ROLE_OPEN};
+	hint_sums(hint, &s);
 	return 0;
 }
 

@@ -12,11 +12,13 @@
  * first segment's base or, for a Kafka broker's directory, what the file
  * log-start-offset-checkpoint beside it says.
  *
- * Only readers and partition.c call this.
+ * Only readers, count.c and partition.c call this.
  */
 
 #include <stdbool.h>
 #include <stdint.h>
+
+#include "store/sum.h"
 
 struct fault;
 struct partition;
@@ -32,6 +34,12 @@ struct tail_hint {
 	bool has_producers;	/* there may be transactions */
 	int32_t aborted_count;	/* noted in the active segment, at least */
 	bool contiguous;	/* no gaps in the active segment */
+	/*
+	 * What the .sum of the active segment would say of its first sums.size
+	 * bytes; sums.next_offset is that of the next record there.
+	 */
+	bool has_sums;
+	struct sum sums;
 };
 int tail_look(struct partition *p, struct partition_offsets *out,
     struct tail_hint *hint, struct fault *f);

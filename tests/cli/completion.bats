@@ -97,7 +97,7 @@ take_apart() {
 
 @test "logkit's own line" {
 	same "$(offered 'logkit a')" 'append'
-	same "$(offered 'logkit ')" '--help --version append cat create tail'
+	same "$(offered 'logkit ')" '--help --version append cat compact create stat tail'
 }
 
 # The list in the completion is the table in the source.

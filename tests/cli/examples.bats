@@ -77,6 +77,10 @@ run_page() {
 	run_page logtail.1
 }
 
+@test "examples of logstat(1)" {
+	run_page logstat.1
+}
+
 @test "examples of logkit(1)" {
 	run_page logkit.1
 }

@@ -1,0 +1,36 @@
+#ifndef LOGSTAT_CHECK_H
+#define LOGSTAT_CHECK_H
+
+/*
+ * logstat --check: one verdict on all that was looked at, as monitoring plugins
+ * give it: a line on stdout with figures behind a |, a line for each further
+ * problem, and an exit status.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/status.h"
+#include "store/count.h"
+
+/* The exit status; what is later here is worse. */
+enum check_status {
+	CHECK_OK = 0,
+	CHECK_WARNING = 1,
+	CHECK_UNKNOWN = 3,
+	CHECK_CRITICAL = 2,
+};
+
+/* max_age_ms < 0: any age is fine. */
+void check_init(int64_t max_age_ms);
+/* What follows is of this topic. */
+void check_topic(const char *path);
+/* A partition of it. */
+void check_partition(const char *path, const struct count *c,
+    const struct count_health *h);
+/* Something could not be looked at: STATUS_CORRUPT is critical. */
+void check_error(const char *path, int rc, const struct fault *f);
+/* Print the verdict; the exit status. */
+int check_end(void);
+
+#endif

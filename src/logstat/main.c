@@ -1,0 +1,360 @@
+/*
+ * logstat: what is in topics.
+ *
+ * All partitions of the operands are visited in their order.  Each adds rows
+ * to a listing, or its part to a verdict (check.h).
+ */
+
+#include <err.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cli.h"
+#include "base/parse.h"
+#include "base/status.h"
+#include "check.h"
+#include "store/count.h"
+#include "store/root.h"
+#include "store/segment.h"
+#include "store/topic.h"
+#include "tool/listing.h"
+#include "tool/message.h"
+
+enum {
+	OPT_SEGMENTS = 256,
+	OPT_CHECK,
+	OPT_MAX_AGE,
+};
+
+static const struct cli_option options[] = {
+    {'p', "partition", "LIST", "only these partitions (0,2,5-7)"},
+    {OPT_SEGMENTS, "segments", NULL, "a line per segment"},
+    {'J', "json", NULL, "print a line of JSON each"},
+    {OPT_CHECK, "check", NULL, "one verdict for monitoring: exit 0, 1, 2 or 3"},
+    {OPT_MAX_AGE, "max-age", "DUR",
+	"with --check: a newest event that is older is critical"},
+    {0, NULL, NULL, NULL},
+};
+
+static const struct cli_option *const tables[] = {options, NULL};
+
+static const struct cli_program program = {
+    "[OPTION]... [TOPIC|ROOT]...",
+    "Show what is in topics: offsets, exact counts, sizes, times.",
+    tables,
+};
+
+static const struct listing_column partition_columns[] = {
+    {"TOPIC", "topic"},
+    {"PARTITION", "partition"},
+    {"FIRST", "first_offset"},
+    {"END", "end_offset"},
+    {"RECORDS", "records"},
+    {"BYTES", "bytes"},
+    {"OLDEST", "oldest"},
+    {"NEWEST", "newest"},
+    {NULL, "segments"},
+    {NULL, "last_stable_offset"},
+    {NULL, NULL},
+};
+
+static const struct listing_column segment_columns[] = {
+    {"TOPIC", "topic"},
+    {"PARTITION", "partition"},
+    {"FIRST", "first_offset"},
+    {"END", "end_offset"},
+    {"RECORDS", "records"},
+    {"BYTES", "bytes"},
+    {"OLDEST", "oldest"},
+    {"NEWEST", "newest"},
+    {"SEGMENT", "segment"},
+    {NULL, NULL},
+};
+
+static struct partition_list chosen;
+static bool by_segment;
+static bool checking;
+static bool json;
+static int64_t max_age_ms = -1;
+
+static struct listing listing;
+static int worst = CLI_DONE;
+
+static void
+set_option(int id)
+{
+	switch (id) {
+	case 'p':
+		if (parse_partitions(cli_arg, &chosen) != 0)
+			cli_usage("%s %s: not a list of partitions",
+			    cli_option_name(&program, id), cli_arg);
+		break;
+	case 'J':
+		json = true;
+		break;
+	case OPT_SEGMENTS:
+		by_segment = true;
+		break;
+	case OPT_CHECK:
+		checking = true;
+		cli_usage_status = CHECK_UNKNOWN;
+		break;
+	case OPT_MAX_AGE:
+		if (parse_duration(cli_arg, &max_age_ms) != 0)
+			cli_usage("--max-age %s: not a duration (5m)", cli_arg);
+		break;
+	}
+}
+
+/* Tell that rc happened to path. */
+static void
+fail(const char *path, int rc, const struct fault *f)
+{
+	int status;
+
+	if (checking) {
+		check_error(path, rc, f);
+		return;
+	}
+	if (rc == STATUS_UNSUPPORTED && f->file[0] == '\0') {
+		warnx("%s: not a local place (./NAME if it is one)", path);
+		status = CLI_FAIL;
+	} else {
+		status = message_warn(path, rc, f);
+	}
+	if (worst == CLI_DONE)
+		worst = status;
+}
+
+static void
+list_partition(const char *name, int32_t number, const struct count *c)
+{
+	listing_text(&listing, name);
+	listing_number(&listing, number);
+	listing_number(&listing, c->offsets.log_start);
+	listing_number(&listing, c->offsets.high_watermark);
+	listing_number(&listing, c->records);
+	listing_number(&listing, c->bytes);
+	listing_time(&listing, c->oldest);
+	listing_time(&listing, c->newest);
+	listing_number(&listing, c->segments);
+	listing_number(&listing, c->offsets.last_stable);
+}
+
+static void
+list_segments(const char *name, int32_t number, const struct count_segments *l)
+{
+	char file[SEGMENT_NAME_LEN];
+
+	for (size_t i = 0; i < l->count; i++) {
+		const struct count_segment *s = &l->items[i];
+
+		listing_text(&listing, name);
+		listing_number(&listing, number);
+		listing_number(&listing, s->first);
+		listing_number(&listing, s->end);
+		listing_number(&listing, s->records);
+		listing_number(&listing, s->bytes);
+		listing_time(&listing, s->oldest);
+		listing_time(&listing, s->newest);
+		segment_name(file, s->base, ".log");
+		listing_text(&listing, file);
+	}
+}
+
+static void
+visit_partition(const char *path, const char *name, int32_t number)
+{
+	struct partition *p = NULL;
+	struct count_segments segments = {NULL, 0, 0};
+	struct count_health health;
+	struct count count;
+	struct fault f = {.file = ""};
+	int rc =
+	    partition_open(path, PARTITION_READ, &partition_defaults, &p, &f);
+
+	if (rc == 0)
+		rc = count_partition(p, &count, by_segment ? &segments : NULL,
+		    &f);
+	if (rc == 0 && checking)
+		rc = count_health(p, &health);
+	if (rc != 0)
+		fail(path, rc, &f);
+	else if (checking)
+		check_partition(path, &count, &health);
+	else if (by_segment)
+		list_segments(name, number, &segments);
+	else
+		list_partition(name, number, &count);
+	count_segments_release(&segments);
+	partition_close(p);
+}
+
+/* A partition that was asked for must be there. */
+static void
+check_chosen(const char *path, const struct topic_place *place)
+{
+	struct fault f = {.file = ""};
+	char missing[PATH_MAX];
+
+	for (size_t i = 0; i < chosen.count; i++) {
+		int32_t last = chosen.spans[i].last;
+
+		if (last < place->count)
+			continue;
+		snprintf(missing, sizeof(missing), "%s/%d", path, (int)last);
+		if (checking)
+			check_error(missing, STATUS_NO_TOPIC, &f);
+		else
+			warnx("%s: no partition %d (it has %d)", path,
+			    (int)last, (int)place->count);
+		if (worst == CLI_DONE)
+			worst = CLI_FAIL;
+	}
+}
+
+static void
+visit_place(const char *path, const struct topic_place *place)
+{
+	char partition[PATH_MAX];
+
+	for (int32_t n = place->first; n < place->first + place->count; n++) {
+		if (!parse_partitions_has(&chosen, n))
+			continue;
+		if (place->kind == TOPIC_PLACE_TOPIC)
+			snprintf(partition, sizeof(partition), "%s/%d", path,
+			    (int)n);
+		else
+			strlcpy(partition, path, sizeof(partition));
+		visit_partition(partition, place->name, n);
+	}
+}
+
+/*
+ * What may be a topic in a root: false if it is none, or is gone.  *last is
+ * the name of the one before it: partitions of a Kafka broker's topic stand
+ * side by side.
+ */
+static bool
+visit_child(const char *path, char last[NAME_MAX + 1])
+{
+	struct topic_place place;
+	struct fault f = {.file = ""};
+	int rc = topic_locate(path, &place, &f);
+
+	if (rc == STATUS_NOT_TOPIC || rc == STATUS_NO_TOPIC)
+		return false;
+	if (rc != 0) {
+		fail(path, rc, &f);
+		return true;
+	}
+	if (checking &&
+	    (place.kind != TOPIC_PLACE_FOREIGN ||
+		strcmp(place.name, last) != 0))
+		check_topic(path);
+	strlcpy(last, place.name, NAME_MAX + 1);
+	visit_place(path, &place);
+	topic_place_close(&place);
+	return true;
+}
+
+static void
+visit_root(const char *root)
+{
+	struct root_list l;
+	struct fault f = {.file = ""};
+	char path[PATH_MAX], last[NAME_MAX + 1] = "";
+	bool any = false;
+	int rc = root_read(root, &l);
+
+	if (rc != 0) {
+		fail(root, rc == ENOTDIR ? STATUS_NOT_TOPIC : rc, &f);
+		return;
+	}
+	for (size_t i = 0; i < l.count; i++) {
+		if (strcmp(root, ".") == 0)
+			strlcpy(path, l.names[i], sizeof(path));
+		else
+			snprintf(path, sizeof(path), "%s/%s", root, l.names[i]);
+		any = visit_child(path, last) || any;
+	}
+	if (!any && !checking)
+		cli_warn("%s: no topics", root);
+	root_list_release(&l);
+}
+
+static void
+visit(const char *path)
+{
+	struct topic_place place;
+	struct fault f = {.file = ""};
+	int rc = topic_locate(path, &place, &f);
+
+	if (rc == STATUS_NOT_TOPIC) {
+		visit_root(path);
+		return;
+	}
+	if (rc == 0 && place.kind == TOPIC_PLACE_SEGMENT) {
+		topic_place_close(&place);
+		rc = STATUS_NOT_TOPIC;
+	}
+	if (rc != 0) {
+		fail(path, rc, &f);
+		return;
+	}
+	if (checking)
+		check_topic(path);
+	if (place.kind == TOPIC_PLACE_TOPIC)
+		check_chosen(path, &place);
+	visit_place(path, &place);
+	topic_place_close(&place);
+}
+
+static void
+check_options(void)
+{
+	if (checking && json)
+		cli_usage("--check prints a verdict, not JSON");
+	if (checking && by_segment)
+		cli_usage("--check and --segments exclude each other");
+	if (!checking && max_age_ms >= 0)
+		cli_usage("--max-age needs --check");
+}
+
+/* Usage is 3 with --check, also where what is wrong comes before it. */
+static void
+look_for_check(int argc, char **argv)
+{
+	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+		if (strcmp(argv[i], "--check") == 0)
+			cli_usage_status = CHECK_UNKNOWN;
+}
+
+int
+main(int argc, char **argv)
+{
+	int id;
+
+	cli_start(argv);
+	look_for_check(argc, argv);
+	while ((id = cli_next(&program, argc, argv)) != -1)
+		set_option(id);
+	check_options();
+	listing_init(&listing, by_segment ? segment_columns : partition_columns,
+	    json);
+	if (checking)
+		check_init(max_age_ms);
+	if (cli_operand == argc)
+		visit(".");
+	for (int i = cli_operand; i < argc; i++)
+		visit(argv[i]);
+	if (checking)
+		return check_end();
+	listing_print(&listing, !cli_quiet);
+	listing_release(&listing);
+	cli_close_stdout();
+	return worst;
+}
