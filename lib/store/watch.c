@@ -144,3 +144,9 @@ watch_is_polling(const struct watch *w)
 {
 	return w->fd < 0;
 }
+
+int
+watch_fd(const struct watch *w)
+{
+	return w->fd;
+}

@@ -17,6 +17,7 @@
 #include "base/io.h"
 #include "base/now.h"
 #include "base/status.h"
+#include "tool/exec.h"
 #include "tool/message.h"
 #include "tool/sharing.h"
 #include "tool/sources.h"
@@ -386,6 +387,13 @@ run_stream(struct printing *p)
 	if (p->s.r->follow) {
 		if (watch_open(&p->s.watch) != 0)
 			err(CLI_FAIL, "inotify");
+	}
+	if (p->s.r->exec != NULL) {
+		const struct exec_options o = {p->s.r->exec,
+		    p->s.r->dead_letter, p->s.r->jobs, p->s.r->retries};
+
+		worsen(p, exec_run(&p->s, &o));
+		return;
 	}
 	if (p->s.r->group != NULL) {
 		run_group(p);

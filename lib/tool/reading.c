@@ -21,6 +21,10 @@ enum {
 	OPT_NULL_STRING,
 	OPT_IDLE,
 	OPT_RETRY,
+	OPT_EXEC,
+	OPT_JOBS,
+	OPT_RETRIES,
+	OPT_DEAD_LETTER,
 };
 
 const struct cli_option reading_options[] = {
@@ -68,6 +72,12 @@ const struct cli_option reading_options[] = {
 const struct cli_option reading_options_tail[] = {
     {OPT_IDLE, "idle", "DUR", "exit 0 after so long without a record"},
     {OPT_RETRY, "retry", NULL, "wait for a topic that is not there"},
+    {OPT_EXEC, "exec", "CMD",
+	"with -g: run CMD for each record, with its value as input"},
+    {OPT_JOBS, "jobs", "N", "run N commands at a time (1)"},
+    {OPT_RETRIES, "retries", "N", "try N times more what fails (0)"},
+    {OPT_DEAD_LETTER, "dead-letter", "TOPIC",
+	"append there what fails for good, and go on"},
     {0, NULL, NULL, NULL},
 };
 
@@ -77,6 +87,7 @@ reading_init(struct reading *r, const struct cli_program *program)
 	memset(r, 0, sizeof(*r));
 	r->program = program;
 	r->count = r->last = r->idle_ms = -1;
+	r->jobs = 1;
 	form_init(&r->form);
 }
 
@@ -156,6 +167,29 @@ set_form(struct reading *r, int id)
 	}
 }
 
+/* The options of a work queue.  False: it is none of them. */
+static bool
+set_queue(struct reading *r, int id)
+{
+	switch (id) {
+	case OPT_EXEC:
+		r->exec = cli_arg;
+		break;
+	case OPT_JOBS:
+		r->jobs = count_of(r, id);
+		break;
+	case OPT_RETRIES:
+		r->retries = count_of(r, id);
+		break;
+	case OPT_DEAD_LETTER:
+		r->dead_letter = cli_arg;
+		break;
+	default:
+		return false;
+	}
+	return true;
+}
+
 void
 reading_set(struct reading *r, int id)
 {
@@ -223,7 +257,8 @@ reading_set(struct reading *r, int id)
 			    cli_arg);
 		break;
 	default:
-		set_form(r, id);
+		if (!set_queue(r, id))
+			set_form(r, id);
 		break;
 	}
 }

@@ -15,6 +15,8 @@
 #include "base/cli.h"
 #include "text/form.h"
 
+enum { READING_JOBS_MAX = 4096 };
+
 /* What was said; NULL and -1: nothing. */
 struct reading {
 	const struct cli_program *program;
@@ -38,6 +40,10 @@ struct reading {
 	bool follow;			/* -f */
 	bool retry;
 	int64_t idle_ms;
+	const char *exec;		/* --exec */
+	const char *dead_letter;
+	int64_t jobs;
+	int64_t retries;
 	bool batches;			/* -B */
 	bool null_marked;		/* -Z or --null-string */
 	int forms;			/* of -K -J -F -B */

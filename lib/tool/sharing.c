@@ -166,19 +166,29 @@ give(struct sharing_topic *t, int32_t n)
 	member_give(t->member, n);
 }
 
-/* Too many are ours: the last of those that can be given up go. */
+/* Too many are ours: the last ones go, once they are not at work. */
 static int
 give_excess(struct sharing *sh, struct sharing_topic *t, int32_t share)
 {
-	int32_t n = t->count;
-	int status = CLI_DONE;
+	int32_t left = member_count(t->member) - share;
+	int status = commit_topic(sh, t);
 
-	if (member_count(t->member) > share)
-		status = commit_topic(sh, t);
-	while (status == CLI_DONE && n-- > 0 && member_count(t->member) > share)
-		if (t->shares[n].stream != NULL && !t->shares[n].busy)
+	for (int32_t n = t->count; status == CLI_DONE && left > 0 && n-- > 0;) {
+		if (t->shares[n].stream == NULL)
+			continue;
+		t->shares[n].draining = t->shares[n].busy;
+		if (!t->shares[n].busy)
 			give(t, n);
+		left--;
+	}
 	return status;
+}
+
+static void
+stop_draining(struct sharing_topic *t)
+{
+	for (int32_t n = 0; n < t->count; n++)
+		t->shares[n].draining = false;
 }
 
 /* It is ours: from where the group has come to. */
@@ -266,6 +276,7 @@ sharing_balance(struct sharing *sh)
 		rc = member_share(t->member, &share);
 		if (rc != 0)
 			return fail(t, rc, NULL);
+		stop_draining(t);
 		if (member_count(t->member) > share)
 			status = give_excess(sh, t, share);
 		else if (member_count(t->member) < share)

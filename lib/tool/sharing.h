@@ -28,6 +28,7 @@ struct share {
 	int64_t committed;	/* as committed */
 	bool over;		/* read to its end, where there is one */
 	bool busy;		/* jobs are at work: it is not given up now */
+	bool draining;		/* but when they have ended */
 };
 
 struct sharing_topic {

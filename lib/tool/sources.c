@@ -63,6 +63,18 @@ check_group(struct reading *r)
 }
 
 static void
+check_exec(struct reading *r)
+{
+	if (r->group == NULL)
+		cli_usage("--exec needs -g");
+	if (r->forms > 0 || r->delimited || r->null_marked)
+		cli_usage(
+		    "--exec prints no records: no -K, -J, -F, -D, -0, -Z");
+	if (r->jobs < 1 || r->jobs > READING_JOBS_MAX)
+		cli_usage("--jobs: 1 to %d", READING_JOBS_MAX);
+}
+
+static void
 check_options(struct reading *r)
 {
 	if (r->forms > 1)
@@ -79,6 +91,10 @@ check_options(struct reading *r)
 		cli_usage("--key-partition needs -k");
 	if (r->group != NULL)
 		check_group(r);
+	if (r->exec != NULL)
+		check_exec(r);
+	else if (r->dead_letter != NULL || r->retries > 0 || r->jobs != 1)
+		cli_usage("--jobs, --retries and --dead-letter need --exec");
 }
 
 static void

@@ -33,7 +33,8 @@ spawn(char *const argv[], int *in, int *out)
 	int to[2], from[2];
 	pid_t pid;
 
-	if (pipe2(to, O_CLOEXEC) != 0 || pipe2(from, O_CLOEXEC) != 0 || (pid = fork()) < 0)
+	if (pipe2(to, O_CLOEXEC) != 0 || pipe2(from, O_CLOEXEC) != 0 ||
+	    (pid = fork()) < 0)
 		exit(1);
 	if (pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGTERM);

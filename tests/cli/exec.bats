@@ -1,0 +1,168 @@
+# logtail --exec: a work queue.
+# shellcheck disable=SC2016 # the jobs expand what is quoted
+
+load ../helpers
+
+# have N FILE
+have() {
+	[ -e "$2" ] && [ "$(wc -l <"$2")" -ge "$1" ]
+}
+
+# queue TOPIC N KEYS: N events of KEYS keys in three partitions.
+queue() {
+	logcreate -P 3 "$1"
+	awk -v n="$2" -v keys="$3" 'BEGIN {
+		for (i = 1; i <= n; i++)
+			printf "k%d:%d\n", i * 7 % keys, i
+	}' | logappend -K : "$1"
+}
+
+# in_order FILE: of lines "KEY N" the N of each key ascend.
+in_order() {
+	awk '$2 <= last[$1] { print "order:", $0; bad = 1 }
+	    { last[$1] = $2 } END { exit bad }' "$1"
+}
+
+@test 'a job for each event, in order per key, and only once' {
+	queue q 60 7
+	run_tool 0 logtail -g g --jobs 4 \
+		--exec 'read -r v; echo "$LOGKIT_KEY $v" >>jobs.out' q
+	[ -z "$out$err" ]
+	[ "$(wc -l <jobs.out)" -eq 60 ]
+	in_order jobs.out
+	run_tool 0 logtail -g g --exec 'echo again' q
+	[ -z "$out" ]
+	# Events that come later.
+	echo k1:61 | logappend -K : q
+	run_tool 0 logtail -g g --exec 'cat; echo' q
+	same "$out" 61
+	run_tool 0 logtail -g other -c 5 --exec 'echo x' q
+	[ "$(wc -l <<<"$out")" -eq 5 ]
+	run_tool 0 logtail -g other --exec 'echo x' q
+	[ "$(wc -l <<<"$out")" -eq 56 ]
+}
+
+@test 'what a job gets' {
+	logcreate t
+	cat >input <<-'END'
+		{"key":"a","value":"one","timestamp":5}
+		{"key":null,"value":null,"timestamp":6}
+		{"key":"","value":"","timestamp":7}
+		{"key":"x\u0000y","value":"a\nb","timestamp":8}
+	END
+	logappend -J t input
+	run_tool 0 logtail -g g --exec '
+		printf "%s %s %s %s [%s] [%s] %s " "$LOGKIT_TOPIC" \
+		    "$LOGKIT_PARTITION" "$LOGKIT_OFFSET" "$LOGKIT_TIMESTAMP" \
+		    "${LOGKIT_KEY-unset}" "${LOGKIT_KEY_BASE64-unset}" \
+		    "${LOGKIT_NULL-0}"; wc -c' t
+	same "$out" "$(printf '%s\n' \
+		't 0 0 5 [a] [unset] 0 3' \
+		't 0 1 6 [unset] [unset] 1 0' \
+		't 0 2 7 [] [unset] 0 0' \
+		't 0 3 8 [unset] [eAB5] 0 3')"
+}
+
+@test 'a failure stops it, before that event' {
+	queue q 30 3
+	run_tool 1 logtail -g g --exec '
+		read -r v
+		[ "$v" -ne 20 ] || exit 7
+		echo "$LOGKIT_KEY $v" >>jobs.out' q
+	[[ $err == 'logtail: q/'*': offset '*': exit status 7' ]]
+	run_tool 0 logtail -g g --exec 'read -r v; echo "$LOGKIT_KEY $v" >>jobs.out' q
+	sort -u jobs.out | cut -d ' ' -f 2 | sort -n | cmp - <(seq 30)
+}
+
+@test 'retries, and then the dead letters' {
+	queue q 12 3
+	logcreate dead
+	# Odd ones work the second time, 4 and 8 never.
+	run_tool 0 logtail -g g --jobs 12 --retries 1 --dead-letter dead --exec '
+		read -r v
+		echo "$v" >>tries
+		case $v in
+		4 | 8) kill -9 $$ ;;
+		*[13579]) [ "$(grep -cx "$v" tries)" -gt 1 ] || exit 3 ;;
+		esac
+		echo "$LOGKIT_KEY $v" >>jobs.out' q
+	in_order jobs.out
+	cut -d ' ' -f 2 jobs.out | sort -n | cmp - <(seq 12 | grep -vx '[48]')
+	logcat dead | sort | cmp - <(printf '4\n8\n')
+	logcat -J dead >letters
+	grep -q '"key":"k1","value":"4","headers":\[{"key":"logkit.dead.topic","value":"q"}' letters
+	grep -q '{"key":"logkit.dead.reason","value":"killed by signal 9"},{"key":"logkit.dead.tries","value":"2"}' letters
+	run_tool 0 logtail -g g --exec 'echo again' q
+	[ -z "$out" ]
+	# Resubmitted, they are events like others.
+	logcat -J dead | logappend -J q
+	run_tool 0 logtail -g g --exec 'cat; echo' q
+	same "$(sort <<<"$out")" $'4\n8'
+}
+
+@test 'TERM: what runs ends, and counts' {
+	queue q 10 10
+	mkfifo hold
+	start a logtail -f -g g --jobs 2 --exec '
+		echo $$ >>started
+		read -r v
+		read -r x <hold
+		echo "$v" >>jobs.out' q
+	wait_for have 2 started
+	kill "$a_pid"
+	printf 'go\ngo\n' >hold
+	status=0
+	wait "$a_pid" || status=$?
+	[ "$status" -eq 143 ]
+	[ "$(wc -l <jobs.out)" -eq 2 ]
+	[ "$(wc -l <started)" -eq 2 ]
+	run_tool 0 logtail -g g --exec 'read -r v; echo "$v" >>jobs.out' q
+	sort -n jobs.out | cmp - <(seq 10)
+}
+
+@test 'a member killed: its jobs die, others go on, no key overlaps' {
+	queue q 300 5
+	start a logtail -f -g g --jobs 3 \
+		--exec 'read -r v; echo "$LOGKIT_KEY $v" >>jobs.out' q
+	start b logtail -f -g g --jobs 3 \
+		--exec 'read -r v; echo "$LOGKIT_KEY $v" >>jobs.out' q
+	wait_for have 50 jobs.out
+	kill -9 "$a_pid"
+	all_done() {
+		[ "$(cut -d ' ' -f 2 jobs.out | sort -nu | wc -l)" -eq 300 ]
+	}
+	wait_for all_done
+	kill "$b_pid"
+	wait "$b_pid" || true
+	run_tool 0 logcat -g g q
+	[ -z "$out" ]
+}
+
+@test 'a job that lives on holds its partition' {
+	logcreate q
+	printf 'a:1\na:2\n' | logappend -K : q
+	mkfifo hold
+	# The shell dies with its member; what it has started does not.
+	start a logtail -f -g g --exec '
+		sh -c "echo started >>log; read -r x <hold; echo ended >>log" &
+		wait' q
+	wait_for have 1 log
+	kill -9 "$a_pid"
+	start b logtail -f -g g --exec 'echo next >>log' q
+	run_tool 0 logtail -g other --exec 'true' q
+	[ "$(cat log)" = started ]
+	echo go >hold
+	wait_for have 4 log
+	same "$(cat log)" $'started\nended\nnext\nnext'
+	kill "$b_pid"
+}
+
+@test 'what does not go together' {
+	logcreate q
+	run_tool 2 logtail --exec true q
+	run_tool 2 logtail -g g --exec true -J q
+	run_tool 2 logtail -g g --exec true --jobs 0 q
+	run_tool 2 logtail -g g --dead-letter q q
+	run_tool 1 logtail -g g --exec true --dead-letter nope q
+	[[ $err == 'logtail: nope: no such topic' ]]
+}
