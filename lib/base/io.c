@@ -1,5 +1,6 @@
 #include "base/io.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -198,6 +199,37 @@ int
 io_mkdir(int dirfd, const char *name, mode_t mode)
 {
 	return mkdirat(dirfd, name, mode) == 0 ? 0 : errno;
+}
+
+/* One entry of a directory that is being removed. */
+static int
+remove_entry(int dirfd, const char *name)
+{
+	int rc = io_unlink(dirfd, name);
+
+	return rc == EISDIR || rc == EPERM ? io_remove_tree(dirfd, name) : rc;
+}
+
+int
+io_remove_tree(int dirfd, const char *name)
+{
+	struct dirent *e;
+	DIR *dir;
+	int rc = 0,
+	    fd = openat(dirfd, name,
+		O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	dir = fd < 0 ? NULL : fdopendir(fd);
+	if (dir == NULL) {
+		rc = errno;
+		(void)io_close(&fd);
+		return rc;
+	}
+	while (rc == 0 && (e = readdir(dir)) != NULL)
+		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
+			rc = remove_entry(fd, e->d_name);
+	closedir(dir);
+	return rc == 0 ? io_rmdir(dirfd, name) : rc;
 }
 
 int

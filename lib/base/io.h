@@ -64,6 +64,9 @@ int io_unlink(int dirfd, const char *name);
 int io_rmdir(int dirfd, const char *name);
 int io_mkdir(int dirfd, const char *name, mode_t mode);
 
+/* Remove a directory with all that is in it; links are not followed. */
+int io_remove_tree(int dirfd, const char *name);
+
 /* Give fd these mode bits whatever the umask, and the group if it can. */
 int io_set_access(int fd, mode_t mode, gid_t gid);
 

@@ -574,22 +574,32 @@ topic_open_partition(const struct topic *t, int32_t partition, int *fd)
 	return open_error(open_numbered(t->dirfd, partition, fd));
 }
 
+/* Take the right to change t, and read what it is now. */
+static int
+begin_change(const struct topic *t, struct topic *now, struct stat *dir,
+    int *lock, struct fault *fault)
+{
+	int rc;
+
+	*now = *t;
+	if (fstat(t->dirfd, dir) != 0)
+		return errno;
+	rc = open_lock(t->dirfd, dir, lock);
+	if (rc == 0)
+		rc = io_lock(*lock, 0, IO_LOCK_EXCLUSIVE, true);
+	return rc == 0 ? read_file(now, t->name, fault) : rc;
+}
+
 int
 topic_grow(struct topic *t, int32_t count, struct fault *fault)
 {
-	struct topic now = *t;
+	struct topic now;
 	struct stat dir;
 	int lock = -1, rc;
 
 	if (count > PARTITIONS_MAX)
 		return ERANGE;
-	if (fstat(t->dirfd, &dir) != 0)
-		return errno;
-	rc = open_lock(t->dirfd, &dir, &lock);
-	if (rc == 0)
-		rc = io_lock(lock, 0, IO_LOCK_EXCLUSIVE, true);
-	if (rc == 0)
-		rc = read_file(&now, t->name, fault);
+	rc = begin_change(t, &now, &dir, &lock, fault);
 	if (rc == 0 && count < now.partitions)
 		rc = ERANGE;
 	if (rc == 0 && count > now.partitions) {
@@ -601,6 +611,54 @@ topic_grow(struct topic *t, int32_t count, struct fault *fault)
 	if (rc == 0)
 		*t = now;
 	(void)io_close(&lock);
+	return rc;
+}
+
+int
+topic_change(struct topic *t, int (*change)(struct properties *p, void *arg),
+    void *arg, struct fault *fault)
+{
+	struct topic now;
+	struct stat dir;
+	int lock = -1, rc = begin_change(t, &now, &dir, &lock, fault);
+
+	if (rc == 0)
+		rc = change(&now.settings, arg);
+	if (rc == 0)
+		rc = write_file(&now, &dir);
+	if (rc == 0)
+		*t = now;
+	(void)io_close(&lock);
+	return rc;
+}
+
+int
+topic_remove(const char *path)
+{
+	char name[NAME_MAX + 1], gone[NAME_MAX + 1];
+	struct stat st;
+	int parent = -1, rc = open_parent(path, &parent, name);
+
+	if (rc != 0)
+		return rc;
+	/* A link to it is not the topic. */
+	if (fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+		rc = errno;
+	else if (!S_ISDIR(st.st_mode))
+		rc = STATUS_NOT_TOPIC;
+	if (rc != 0)
+		goto out;
+	/* At once for all, under a name that no listing shows. */
+	snprintf(gone, sizeof(gone), ".%.200s.%d.removed", name, (int)getpid());
+	rc = io_rename_new(parent, name, gone);
+	if (rc == EINVAL)
+		rc = io_rename(parent, name, gone);
+	if (rc == 0)
+		rc = io_sync_dir(parent);
+	if (rc == 0)
+		rc = io_remove_tree(parent, gone);
+out:
+	(void)io_close(&parent);
 	return rc;
 }
 

@@ -82,6 +82,19 @@ void topic_close(struct topic *t);
  */
 int topic_grow(struct topic *t, int32_t count, struct fault *fault);
 
+/*
+ * Change the settings: change() gets those of now, alone; *t is read anew.
+ * Its error is returned, and nothing is changed.  Else as topic_open().
+ */
+int topic_change(struct topic *t,
+    int (*change)(struct properties *p, void *arg), void *arg,
+    struct fault *fault);
+/*
+ * Remove the topic's directory with all that is in it: first from sight, at
+ * once, then from the disk.
+ */
+int topic_remove(const char *path);
+
 /* Open a partition's directory.  STATUS_NO_TOPIC if there is none. */
 int topic_open_partition(const struct topic *t, int32_t partition, int *fd);
 

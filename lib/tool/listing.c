@@ -17,11 +17,8 @@ listing_init(struct listing *l, const struct listing_column *columns, bool json)
 {
 	*l = (struct listing){.columns = columns, .json = json};
 	buf_init(&l->cells, SIZE_MAX / 2);
-	for (size_t i = 0; columns[i].field != NULL; i++) {
+	for (size_t i = 0; columns[i].field != NULL; i++)
 		assert(i < LISTING_COLUMNS_MAX);
-		if (columns[i].title != NULL)
-			l->width[i] = strlen(columns[i].title);
-	}
 }
 
 void
@@ -190,22 +187,32 @@ print_cells(const struct listing *l, const char *cell, size_t len)
 	}
 }
 
-void
-listing_print(struct listing *l, bool titles)
+static void
+print_titles(struct listing *l)
 {
 	struct buf head;
 
+	buf_init(&head, SIZE_MAX / 2);
+	for (size_t i = 0; l->columns[i].field != NULL; i++) {
+		const char *title = l->columns[i].title;
+
+		if (title == NULL)
+			continue;
+		if (l->width[i] < strlen(title))
+			l->width[i] = strlen(title);
+		check(buf_add(&head, title, strlen(title) + 1));
+	}
+	print_cells(l, (const char *)head.data, head.len);
+	buf_release(&head);
+}
+
+void
+listing_print(struct listing *l, bool titles)
+{
 	if (l->json)
 		return;
-	if (titles && l->cells.len > 0) {
-		buf_init(&head, SIZE_MAX / 2);
-		for (size_t i = 0; l->columns[i].field != NULL; i++)
-			if (l->columns[i].title != NULL)
-				check(buf_add(&head, l->columns[i].title,
-				    strlen(l->columns[i].title) + 1));
-		print_cells(l, (const char *)head.data, head.len);
-		buf_release(&head);
-	}
+	if (titles && l->cells.len > 0)
+		print_titles(l);
 	print_cells(l, (const char *)l->cells.data, l->cells.len);
 	l->cells.len = 0;
 }

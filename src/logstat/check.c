@@ -21,6 +21,8 @@ static struct {
 
 	int64_t partitions, records, bytes;
 	int64_t age_ms; /* the greatest of a topic; -1 none */
+	int64_t max_lag;
+	int64_t lag; /* the greatest of a group; -1 none */
 } check;
 
 static const char *const words[] = {
@@ -127,9 +129,11 @@ end_topic(void)
 }
 
 void
-check_init(int64_t max_age_ms)
+check_init(int64_t max_age_ms, int64_t max_lag)
 {
 	check.max_age_ms = max_age_ms;
+	check.max_lag = max_lag;
+	check.lag = -1;
 	check.now_ms = now_wall_ms();
 	check.age_ms = -1;
 	buf_init(&check.lines, SIZE_MAX / 2);
@@ -158,6 +162,16 @@ check_partition(const char *path, const struct count *c,
 	if (h->lost > 0)
 		problem(CHECK_CRITICAL, "%s/lost+found: %jd file%s", path,
 		    (intmax_t)h->lost, h->lost == 1 ? "" : "s");
+}
+
+void
+check_lag(const char *where, int64_t lag)
+{
+	if (lag > check.lag)
+		check.lag = lag;
+	if (check.max_lag >= 0 && lag > check.max_lag)
+		problem(CHECK_CRITICAL, "%s: %jd behind (limit %jd)", where,
+		    (intmax_t)lag, (intmax_t)check.max_lag);
 }
 
 void
@@ -196,6 +210,9 @@ check_end(void)
 		    (intmax_t)(check.age_ms / 1000), (int)(check.age_ms % 1000),
 		    (intmax_t)(check.max_age_ms / 1000),
 		    (int)(check.max_age_ms % 1000));
+	if (check.lag >= 0)
+		printf(" lag=%jd;;%jd;0", (intmax_t)check.lag,
+		    (intmax_t)check.max_lag);
 	printf("\n%.*s", (int)check.lines.len,
 	    check.lines.len > 0 ? (const char *)check.lines.data : "");
 	buf_release(&check.lines);

@@ -21,13 +21,15 @@ enum check_status {
 	CHECK_CRITICAL = 2,
 };
 
-/* max_age_ms < 0: any age is fine. */
-void check_init(int64_t max_age_ms);
+/* max_age_ms < 0: any age is fine; max_lag < 0: any lag is. */
+void check_init(int64_t max_age_ms, int64_t max_lag);
 /* What follows is of this topic. */
 void check_topic(const char *path);
 /* A partition of it. */
 void check_partition(const char *path, const struct count *c,
     const struct count_health *h);
+/* The group that is furthest behind in the topic: which and where. */
+void check_lag(const char *where, int64_t lag);
 /* Something could not be looked at: STATUS_CORRUPT is critical. */
 void check_error(const char *path, int rc, const struct fault *f);
 /* Print the verdict; the exit status. */

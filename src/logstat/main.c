@@ -20,6 +20,7 @@
 #include "store/root.h"
 #include "store/segment.h"
 #include "store/topic.h"
+#include "tool/lag.h"
 #include "tool/listing.h"
 #include "tool/message.h"
 
@@ -27,15 +28,21 @@ enum {
 	OPT_SEGMENTS = 256,
 	OPT_CHECK,
 	OPT_MAX_AGE,
+	OPT_GROUPS,
+	OPT_MAX_LAG,
 };
 
 static const struct cli_option options[] = {
     {'p', "partition", "LIST", "only these partitions (0,2,5-7)"},
     {OPT_SEGMENTS, "segments", NULL, "a line per segment"},
+    {OPT_GROUPS, "groups", NULL, "a line per partition of each group: its lag"},
+    {'g', "group", "GROUP", "the same of one group"},
     {'J', "json", NULL, "print a line of JSON each"},
     {OPT_CHECK, "check", NULL, "one verdict for monitoring: exit 0, 1, 2 or 3"},
     {OPT_MAX_AGE, "max-age", "DUR",
 	"with --check: a newest event that is older is critical"},
+    {OPT_MAX_LAG, "max-lag", "N",
+	"with --check: a group that is further behind is critical"},
     {0, NULL, NULL, NULL},
 };
 
@@ -79,6 +86,10 @@ static bool by_segment;
 static bool checking;
 static bool json;
 static int64_t max_age_ms = -1;
+static bool by_group;
+static const char *group;	/* NULL: all */
+static int64_t max_lag = -1;
+static size_t group_rows;
 
 static struct listing listing;
 static int worst = CLI_DONE;
@@ -97,6 +108,17 @@ set_option(int id)
 		break;
 	case OPT_SEGMENTS:
 		by_segment = true;
+		break;
+	case OPT_GROUPS:
+		by_group = true;
+		break;
+	case 'g':
+		by_group = true;
+		group = cli_arg;
+		break;
+	case OPT_MAX_LAG:
+		if (parse_int(cli_arg, 0, INT64_MAX, &max_lag) != 0)
+			cli_usage("--max-lag %s: not a number", cli_arg);
 		break;
 	case OPT_CHECK:
 		checking = true;
@@ -216,11 +238,33 @@ check_chosen(const char *path, const struct topic_place *place)
 	}
 }
 
+/* Groups have positions in whole topics. */
 static void
-visit_place(const char *path, const struct topic_place *place)
+visit_groups(const char *path, struct topic_place *place)
+{
+	struct fault f = {.file = ""};
+	struct lag_worst lag = {.lag = -1};
+	int rc;
+
+	if (place->kind != TOPIC_PLACE_TOPIC)
+		return;
+	rc = lag_add(checking ? NULL : &listing, path, place, group, &lag,
+	    &group_rows, &f);
+	if (rc != 0)
+		fail(path, rc, &f);
+	else if (checking && lag.lag >= 0)
+		check_lag(lag.where, lag.lag);
+}
+
+static void
+visit_place(const char *path, struct topic_place *place)
 {
 	char partition[PATH_MAX];
 
+	if (by_group || max_lag >= 0)
+		visit_groups(path, place);
+	if (by_group && !checking)
+		return;
 	for (int32_t n = place->first; n < place->first + place->count; n++) {
 		if (!parse_partitions_has(&chosen, n))
 			continue;
@@ -322,6 +366,12 @@ check_options(void)
 		cli_usage("--check and --segments exclude each other");
 	if (!checking && max_age_ms >= 0)
 		cli_usage("--max-age needs --check");
+	if (!checking && max_lag >= 0)
+		cli_usage("--max-lag needs --check");
+	if (by_group && by_segment)
+		cli_usage("--segments does not go with --groups and -g");
+	if (by_group && checking && max_lag < 0)
+		cli_usage("--check looks at groups with --max-lag");
 }
 
 /* Usage is 3 with --check, also where what is wrong comes before it. */
@@ -343,10 +393,13 @@ main(int argc, char **argv)
 	while ((id = cli_next(&program, argc, argv)) != -1)
 		set_option(id);
 	check_options();
-	listing_init(&listing, by_segment ? segment_columns : partition_columns,
+	listing_init(&listing,
+	    by_group         ? lag_columns
+		: by_segment ? segment_columns
+			     : partition_columns,
 	    json);
 	if (checking)
-		check_init(max_age_ms);
+		check_init(max_age_ms, max_lag);
 	if (cli_operand == argc)
 		visit(".");
 	for (int i = cli_operand; i < argc; i++)
@@ -356,5 +409,9 @@ main(int argc, char **argv)
 	listing_print(&listing, !cli_quiet);
 	listing_release(&listing);
 	cli_close_stdout();
+	if (worst == CLI_DONE && group != NULL && group_rows == 0) {
+		warnx("no group %s", group);
+		worst = CLI_FAIL;
+	}
 	return worst;
 }

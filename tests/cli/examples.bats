@@ -57,6 +57,10 @@ run_page() {
 	[ "$count" -gt 0 ]
 }
 
+@test "examples of logadmin(1)" {
+	run_page logadmin.1
+}
+
 @test "examples of logcompact(1)" {
 	run_page logcompact.1
 }

@@ -1,0 +1,36 @@
+#ifndef TOOL_LAG_H
+#define TOOL_LAG_H
+
+/*
+ * How far groups are behind in a topic: rows of a listing, for logadmin and
+ * logstat.
+ *
+ * Lag is the number of offsets from the group's position, or the log start if
+ * that is behind it, to the last stable offset.  What compaction took counts
+ * as if it were there.
+ */
+
+#include <stdint.h>
+
+#include "store/topic.h"
+#include "tool/listing.h"
+
+struct fault;
+
+extern const struct listing_column lag_columns[];
+
+/* Of all that was added. */
+struct lag_worst {
+	int64_t lag;		/* -1: no group at all */
+	char where[512];	/* "GROUP at TOPIC/N" */
+};
+
+/*
+ * Add a row for each partition that a group has a position in; group NULL: of
+ * all groups.  l may be NULL.  place is a whole topic.  *rows grows by their
+ * number.  Errors as groups_open() and partition_offsets().
+ */
+int lag_add(struct listing *l, const char *path, struct topic_place *place,
+    const char *group, struct lag_worst *worst, size_t *rows, struct fault *f);
+
+#endif

@@ -1,0 +1,304 @@
+/*
+ * logadmin group: ls, describe, seek, rm.
+ */
+
+#include <err.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "admin.h"
+#include "base/cli.h"
+#include "base/now.h"
+#include "base/status.h"
+#include "store/groups.h"
+#include "store/member.h"
+#include "store/partition.h"
+#include "store/stream.h"
+#include "tool/lag.h"
+#include "tool/listing.h"
+#include "tool/message.h"
+
+static const struct listing_column ls_columns[] = {
+    {"GROUP", "group"},
+    {"TOPIC", "topic"},
+    {"PARTITIONS", "partitions"},
+    {"COMMITTED", "committed"},
+    {"IN-USE", "in_use"},
+    {NULL, NULL},
+};
+
+static const struct listing_column change_columns[] = {
+    {"GROUP", "group"},
+    {"TOPIC", "topic"},
+    {"PARTITION", "partition"},
+    {"WAS", "was"},
+    {"IS", "is"},
+    {NULL, NULL},
+};
+
+static bool
+is_in_use(const struct groups *g, const char *group)
+{
+	bool any = false;
+
+	return member_any(groups_dirfd(g), group, &any) == 0 && any;
+}
+
+static int
+ls_one(const char *path, struct topic_place *place, void *arg)
+{
+	struct listing *l = arg;
+	struct fault f = {.file = ""};
+	const struct groups_entry *e;
+	struct groups *g = NULL;
+	int rc = groups_open(path, &place->topic, false, &g, &f);
+	size_t i = 0;
+
+	if (rc != 0)
+		return message_warn(path, rc, &f);
+	while ((e = groups_at(g, i)) != NULL) {
+		const char *group = e->group;
+		int64_t count = 0, latest = -1;
+
+		for (; e != NULL && strcmp(e->group, group) == 0;
+		     e = groups_at(g, ++i)) {
+			count++;
+			if (e->commit_ms > latest)
+				latest = e->commit_ms;
+		}
+		listing_text(l, group);
+		listing_text(l, place->name);
+		listing_number(l, count);
+		listing_time(l, latest);
+		listing_text(l, is_in_use(g, group) ? "yes" : "no");
+	}
+	groups_close(g);
+	return CLI_DONE;
+}
+
+int
+groups_ls(const struct admin_options *o, char **words)
+{
+	struct listing l;
+	int worst = CLI_DONE;
+
+	listing_init(&l, ls_columns, o->json);
+	for (; *words != NULL; words++) {
+		int status = admin_each(*words, ls_one, &l);
+
+		worst = status > worst ? status : worst;
+	}
+	listing_print(&l, !cli_quiet);
+	listing_release(&l);
+	return worst;
+}
+
+struct description {
+	struct listing listing;
+	const char *group;
+	size_t rows;
+};
+
+static int
+describe_one(const char *path, struct topic_place *place, void *arg)
+{
+	struct description *d = arg;
+	struct fault f = {.file = ""};
+	int rc =
+	    lag_add(&d->listing, path, place, d->group, NULL, &d->rows, &f);
+
+	return rc == 0 ? CLI_DONE : message_warn(path, rc, &f);
+}
+
+int
+groups_describe(const struct admin_options *o, char **words)
+{
+	struct description d = {.group = words[1]};
+	int status;
+
+	listing_init(&d.listing, lag_columns, o->json);
+	status = admin_each(words[0], describe_one, &d);
+	listing_print(&d.listing, !cli_quiet);
+	listing_release(&d.listing);
+	if (status == CLI_DONE && d.rows == 0) {
+		warnx("%s: no group %s", words[0], words[1]);
+		return CLI_FAIL;
+	}
+	return status;
+}
+
+/* --- changes ------------------------------------------------------------- */
+
+/* The groups of a topic, to change one that nobody uses. */
+static int
+open_unused(const char *path, const char *group, struct topic_place *place,
+    struct groups **g)
+{
+	struct fault f = {.file = ""};
+	int rc, status;
+
+	if (!groups_is_name(group))
+		cli_usage("%s: not a name for a group", group);
+	status = admin_locate(path, place);
+	if (status != CLI_DONE)
+		return status;
+	rc = groups_open(path, &place->topic, true, g, &f);
+	if (rc != 0) {
+		topic_place_close(place);
+		return message_warn(path, rc, &f);
+	}
+	if (!is_in_use(*g, group))
+		return CLI_DONE;
+	warnx("%s: group %s is in use; end its members first", path, group);
+	groups_close(*g);
+	topic_place_close(place);
+	return CLI_CONDITION;
+}
+
+static int
+resolve(const char *path, int32_t n, const struct position *at, int64_t stored,
+    int64_t *offset)
+{
+	struct partition *p = NULL;
+	struct fault f = {.file = ""};
+	char name[PATH_MAX];
+	int rc;
+
+	snprintf(name, sizeof(name), "%s/%d", path, (int)n);
+	rc = partition_open(name, PARTITION_READ, &partition_defaults, &p, &f);
+	if (rc == 0)
+		rc = stream_resolve(p, 0, at, stored, offset, NULL, &f);
+	partition_close(p);
+	return rc == 0 ? CLI_DONE : message_warn(name, rc, &f);
+}
+
+/* Commit the entries, or only say so. */
+static int
+change(const struct admin_options *o, const char *path,
+    const struct topic_place *place, struct groups *g, const char *group,
+    const struct groups_entry *entries, size_t count)
+{
+	struct fault f = {.file = ""};
+	struct listing l;
+	int rc = 0;
+
+	listing_init(&l, change_columns, o->json);
+	for (size_t i = 0; i < count; i++) {
+		const struct groups_entry *was =
+		    groups_find(g, group, entries[i].partition);
+
+		listing_text(&l, group);
+		listing_text(&l, place->name);
+		listing_number(&l, entries[i].partition);
+		if (was == NULL)
+			listing_none(&l);
+		else
+			listing_number(&l, was->offset);
+		if (entries[i].offset < 0)
+			listing_none(&l);
+		else
+			listing_number(&l, entries[i].offset);
+	}
+	if (!o->dry_run)
+		rc = groups_commit(g, group, entries, count, &f);
+	if (rc == 0)
+		listing_print(&l, !cli_quiet);
+	listing_release(&l);
+	return rc == 0 ? CLI_DONE : message_warn(path, rc, &f);
+}
+
+static int
+seek(const struct admin_options *o, const char *path,
+    const struct topic_place *place, struct groups *g, const char *group,
+    const struct position *at)
+{
+	struct groups_entry *entries =
+	    calloc((size_t)place->count, sizeof(*entries));
+	const struct groups_entry *was;
+	int status = CLI_DONE;
+	size_t count = 0;
+
+	if (entries == NULL)
+		err(CLI_FAIL, NULL);
+	for (int32_t n = 0; status == CLI_DONE && n < place->count; n++) {
+		if (!parse_partitions_has(&o->partitions, n))
+			continue;
+		was = groups_find(g, group, n);
+		entries[count] =
+		    (struct groups_entry){.partition = n, .leader_epoch = -1};
+		status = resolve(path, n, at, was == NULL ? -1 : was->offset,
+		    &entries[count++].offset);
+	}
+	if (status == CLI_DONE)
+		status = change(o, path, place, g, group, entries, count);
+	free(entries);
+	return status;
+}
+
+int
+groups_seek(const struct admin_options *o, char **words)
+{
+	struct topic_place place;
+	struct position at;
+	struct groups *g;
+	int status;
+
+	if (o->position == NULL)
+		cli_usage("group seek needs -o POS");
+	if (parse_position(o->position, now_wall_ms(), cli_utc, &at) != 0 ||
+	    at.kind == POSITION_STORED)
+		cli_usage("-o %s: not a position", o->position);
+	status = open_unused(words[0], words[1], &place, &g);
+	if (status != CLI_DONE)
+		return status;
+	for (size_t i = 0; i < o->partitions.count; i++)
+		if (o->partitions.spans[i].last >= place.count) {
+			warnx("%s: no partition %d (it has %d)", words[0],
+			    (int)o->partitions.spans[i].last, (int)place.count);
+			status = CLI_FAIL;
+		}
+	if (status == CLI_DONE)
+		status = seek(o, words[0], &place, g, words[1], &at);
+	groups_close(g);
+	topic_place_close(&place);
+	return status;
+}
+
+int
+groups_rm(const struct admin_options *o, char **words)
+{
+	struct groups_entry *entries = NULL;
+	const struct groups_entry *e;
+	struct topic_place place;
+	struct groups *g;
+	size_t count = 0;
+	int status = open_unused(words[0], words[1], &place, &g);
+
+	if (status != CLI_DONE)
+		return status;
+	for (size_t i = 0; (e = groups_at(g, i)) != NULL; i++) {
+		if (strcmp(e->group, words[1]) != 0)
+			continue;
+		entries = reallocarray(entries, count + 1, sizeof(*entries));
+		if (entries == NULL)
+			err(CLI_FAIL, NULL);
+		entries[count++] =
+		    (struct groups_entry){.partition = e->partition,
+			.offset = -1,
+		    .leader_epoch = -1};
+	}
+	if (count == 0) {
+		warnx("%s: no group %s", words[0], words[1]);
+		status = CLI_FAIL;
+	} else {
+		status =
+		    change(o, words[0], &place, g, words[1], entries, count);
+	}
+	free(entries);
+	groups_close(g);
+	topic_place_close(&place);
+	return status;
+}
