@@ -728,7 +728,7 @@ lz4_compress(int level, const void *in, size_t len, struct buf *out)
 	return rc;
 }
 
-/* A decoder at its beginning, whatever befell it before. */
+/* A decoder at its beginning. */
 static int
 lz4_decoder(LZ4F_dctx **out)
 {
@@ -747,17 +747,13 @@ lz4_decoder(LZ4F_dctx **out)
 	return 0;
 }
 
+/* One frame, all of it, with d. */
 static int
-lz4_decompress(const uint8_t *in, size_t len, struct buf *out)
+lz4_unpack(LZ4F_dctx *d, const uint8_t *in, size_t len, struct buf *out)
 {
-	LZ4F_dctx *d;
 	size_t want = room_guess(len), hint = 1;
-	int rc;
+	int rc = 0;
 
-	if (len < LZ4_HEADER_MIN || memcmp(in, lz4_magic, LZ4_MAGIC_LEN) != 0 ||
-	    (in[LZ4_MAGIC_LEN] & LZ4_FLAGS_REFUSED) != 0)
-		return STATUS_CORRUPT;
-	rc = lz4_decoder(&d);
 	while (rc == 0 && hint != 0) {
 		struct room r;
 		size_t used, taken = len;
@@ -779,6 +775,31 @@ lz4_decompress(const uint8_t *in, size_t len, struct buf *out)
 	}
 	if (rc == 0 && len > 0)
 		rc = STATUS_CORRUPT;
+	return rc;
+}
+
+static int
+lz4_decompress(const uint8_t *in, size_t len, struct buf *out)
+{
+	struct contexts *ctx;
+	LZ4F_dctx *d;
+	int rc;
+
+	if (len < LZ4_HEADER_MIN || memcmp(in, lz4_magic, LZ4_MAGIC_LEN) != 0 ||
+	    (in[LZ4_MAGIC_LEN] & LZ4_FLAGS_REFUSED) != 0)
+		return STATUS_CORRUPT;
+	rc = lz4_decoder(&d);
+	if (rc != 0)
+		return rc;
+	rc = lz4_unpack(d, in, len, out);
+	/*
+	 * A reset does not forget the size that a frame has announced (1.9.4):
+	 * the next one, which does not, would be found wrong.
+	 */
+	if (rc != 0 && contexts_get(&ctx) == 0) {
+		lz4.freeContext(ctx->lz4);
+		ctx->lz4 = NULL;
+	}
 	return rc;
 }
 

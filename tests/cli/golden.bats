@@ -73,11 +73,13 @@ same_records() {
 }
 
 @test 'from each offset, in gaps and inside transactions as well' {
-	local c=compacted-txn from want
+	local c from want step=7
+	! is_san || step=31
 	for c in txn compacted segments; do
-		for ((from = 0; from < 300; from += 7)); do
-			want=$(jq "select(.offset >= $from) | .offset" \
-			    "golden/$c/expected.jsonl" | head -n 3)
+		jq .offset "golden/$c/expected.jsonl" >offsets
+		for ((from = 0; from < 300; from += step)); do
+			want=$(awk -v from="$from" '$1 >= from && n++ < 3' \
+			    offsets)
 			run_tool 0 logcat -q -o "$from:" -c 3 -F '%o\n' \
 			    "golden/$c/$c-0"
 			[ "$out" = "$want" ] || {
@@ -89,12 +91,14 @@ same_records() {
 }
 
 @test 'times as the broker answered them' {
-	local c time offset
+	local c time offset i=0 step=1
+	! is_san || step=5
 	for c in $(cases); do
 		[ -s "golden/$c/expected.times" ] || continue
 		while read -r time offset; do
 			[[ $time =~ ^[0-9]{13}$ ]] || continue
 			[ "$offset" -ge 0 ] || continue
+			((++i % step == 0)) || continue
 			run_tool 0 logcat --uncommitted --control \
 			    -o "@$time:" -c 1 -F '%o\n' "golden/$c/$c-0"
 			[ "$out" = "$offset" ] || {

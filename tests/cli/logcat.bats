@@ -166,7 +166,9 @@ make() {
 	logcat -J t >want
 	cp -a t copy
 	size=$(stat -c %s "$log")
-	for ((at = 0; at < size && at < 260; at++)); do
+	step=1
+	! is_san || step=3
+	for ((at = 0; at < size && at < 260; at += step)); do
 		byte=$(od -An -tu1 -j "$at" -N 1 "$log")
 		printf "\\x$(printf %x $((byte ^ 64)))" |
 			dd of="$log" bs=1 seek="$at" conv=notrunc status=none

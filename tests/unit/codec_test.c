@@ -305,6 +305,31 @@ test_lz4_forms(void)
 	buf_release(&out);
 }
 
+/*
+ * A frame that announces 1000 bytes and ends before: the next one, which
+ * announces nothing, is none the worse for it.
+ */
+static void
+test_lz4_after_damage(void)
+{
+	static const uint8_t cut[] = {0x04, 0x22, 0x4d, 0x18, 0x68, 0x40, 0xe8,
+	    0x03, 0, 0, 0, 0, 0, 0, 0xf1, 0, 0, 0, 0};
+	struct buf packed, out;
+
+	buf_init(&packed, 1000);
+	buf_init(&out, 1000);
+	if (codec_compress(CODEC_LZ4, INT_MIN, "hello", 5, &packed) != 0)
+		abort();
+	tap(codec_decompress(CODEC_LZ4, cut, sizeof(cut), &out) ==
+		STATUS_CORRUPT,
+	    "an lz4 frame shorter than it says");
+	tap(codec_decompress(CODEC_LZ4, packed.data, packed.len, &out) == 0 &&
+		out.len == 5,
+	    "the next one is read");
+	buf_release(&packed);
+	buf_release(&out);
+}
+
 /* Several members or frames one behind the other. */
 static void
 test_concatenated(void)
@@ -491,6 +516,7 @@ main(void)
 	test_claims();
 	test_snappy_forms();
 	test_lz4_forms();
+	test_lz4_after_damage();
 	test_concatenated();
 	test_tool(CODEC_GZIP, "gzip", "-1");
 	test_tool(CODEC_ZSTD, "zstd", "-q -c --no-check");
