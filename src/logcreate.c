@@ -3,6 +3,7 @@
  */
 
 #include <err.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,6 +24,7 @@ enum {
 	OPT_IF_NOT_EXISTS,
 	OPT_GROW_TO,
 	OPT_DRY_RUN,
+	OPT_LIKE,
 };
 
 static const struct cli_option options[] = {
@@ -39,6 +41,7 @@ static const struct cli_option options[] = {
     {OPT_IF_NOT_EXISTS, "if-not-exists", NULL,
 	"fine if it is there with the same settings"},
     {OPT_GROW_TO, "grow-to", "N", "add partitions to a topic, up to N"},
+    {OPT_LIKE, "like", "TOPIC", "settings and partitions of another topic"},
     {OPT_DRY_RUN, "dry-run", NULL, "say what would be done"},
     {0, NULL, NULL, NULL},
 };
@@ -52,6 +55,8 @@ static const struct cli_program program = {
 };
 
 static struct properties settings;
+static bool said[PROPERTIES_COUNT];	/* which of them were said */
+static const char *like;
 static int64_t partitions = 1;
 static int64_t grow_to;
 static bool partitions_given;
@@ -62,9 +67,14 @@ static void
 set_pair(const char *pair)
 {
 	const char *why = "not a setting";
+	char name[64];
+	enum properties_id id;
 
 	if (properties_set_pair(&settings, pair, &why) != 0)
 		cli_usage("%s: %s", pair, why);
+	snprintf(name, sizeof(name), "%.*s", (int)strcspn(pair, "="), pair);
+	if (properties_find(name, &id) == 0)
+		said[id] = true;
 }
 
 static void
@@ -75,6 +85,27 @@ set_value(int id, enum properties_id property, const char *value)
 	if (properties_set(&settings, property, value, &why) != 0)
 		cli_usage("%s %s: %s", cli_option_name(&program, id), value,
 		    why);
+	said[property] = true;
+}
+
+/* What was not said is as in another topic. */
+static int
+take_like(void)
+{
+	struct topic t;
+	struct fault fault = {.file = ""};
+	int rc = topic_open(like, &t, &fault);
+
+	if (rc != 0)
+		return message_warn(like, rc, &fault);
+	for (int i = 0; i < PROPERTIES_COUNT; i++)
+		if (!said[i])
+			settings.values[i] = t.settings.values[i];
+	if (!partitions_given)
+		partitions = t.partitions;
+	partitions_given = true;
+	topic_close(&t);
+	return CLI_DONE;
 }
 
 static int64_t
@@ -128,6 +159,9 @@ set_option(int id)
 		break;
 	case OPT_DRY_RUN:
 		dry_run = true;
+		break;
+	case OPT_LIKE:
+		like = cli_arg;
 		break;
 	}
 }
@@ -224,6 +258,8 @@ main(int argc, char **argv)
 		set_option(id);
 	if (cli_operand == argc)
 		cli_usage("no topic named");
+	if (like != NULL && take_like() != CLI_DONE)
+		return CLI_FAIL;
 	for (int i = cli_operand; i < argc; i++) {
 		int rc = grow_to > 0 ? grow(argv[i]) : create(argv[i]);
 

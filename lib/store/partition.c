@@ -405,6 +405,7 @@ partition_append(struct partition *p, struct partition_append *a,
 
 	a->done = 0;
 	a->base_offset = a->end_offset = -1;
+	a->rolled = false;
 	rc = check_batches(p, a);
 	while (rc == 0 && a->done < a->len) {
 		/* A roll syncs, and the right to sync comes first. */
@@ -413,6 +414,7 @@ partition_append(struct partition *p, struct partition_append *a,
 			break;
 		if (roll && p->st.end_pos > 0)
 			rc = roll_segment(p, f);
+		a->rolled = a->rolled || roll;
 		roll = false;
 		if (rc == 0)
 			rc = append_some(p, a, &roll, f);

@@ -162,6 +162,7 @@ struct partition_append {
 	int64_t base_offset; /* out: of the first of them; for a duplicate
 				   the offset it already has */
 	int64_t end_offset;	/* out: after the last of them */
+	bool rolled;		/* out: a segment was closed on the way */
 };
 
 /*

@@ -58,7 +58,8 @@ stream_open(int flags, const struct stream_filter *filter, size_t expected,
 	s->filter = *filter;
 	s->filtering = filter->since != INT64_MIN ||
 	    filter->until != INT64_MAX || filter->has_key ||
-	    filter->grep != NULL;
+	    filter->grep != NULL || filter->key_grep != NULL ||
+	    filter->has_header;
 	s->block = BLOCKS_TOTAL / (expected == 0 ? 1 : expected);
 	if (s->block > BLOCK_MAX)
 		s->block = BLOCK_MAX;
@@ -192,7 +193,7 @@ may_hold_key(const struct stream *s, const struct source *src)
 {
 	const struct bytes *key = &s->filter.key;
 
-	if (!s->filter.has_key || key->len <= 0 ||
+	if (!s->filter.has_key || s->filter.invert || key->len <= 0 ||
 	    batch_codec(&src->batch) != CODEC_NONE)
 		return true;
 	return find_bytes(src->data + BATCH_RECORDS,
@@ -208,25 +209,52 @@ is_batch_wanted(const struct stream *s, const struct source *src)
 }
 
 static bool
+matches(const regex_t *re, struct bytes text)
+{
+	regmatch_t m = {.rm_so = 0, .rm_eo = text.len};
+
+	if (bytes_is_null(text))
+		return false;
+	return regexec(re, text.len == 0 ? "" : (const char *)text.data, 1, &m,
+		   REG_STARTEND) == 0;
+}
+
+static bool
+has_header(const struct stream_filter *f, const struct record *rec)
+{
+	struct record_headers h;
+	struct record_header header;
+
+	record_headers_init(&h, rec);
+	while (record_headers_next(&h, &header) == 0)
+		if (bytes_equal(header.name, f->header_name) &&
+		    (!f->has_header_value ||
+			bytes_equal(header.value, f->header_value)))
+			return true;
+	return false;
+}
+
+/* All conditions but those of time. */
+static bool
+holds(const struct stream_filter *f, const struct record *rec)
+{
+	if (f->has_key && !bytes_equal(rec->key, f->key))
+		return false;
+	if (f->key_grep != NULL && !matches(f->key_grep, rec->key))
+		return false;
+	if (f->has_header && !has_header(f, rec))
+		return false;
+	return f->grep == NULL || matches(f->grep, rec->value);
+}
+
+static bool
 is_wanted(const struct stream *s, const struct record *rec)
 {
 	const struct stream_filter *f = &s->filter;
 
 	if (rec->timestamp < f->since || rec->timestamp >= f->until)
 		return false;
-	if (f->has_key && !bytes_equal(rec->key, f->key))
-		return false;
-	if (f->grep != NULL) {
-		regmatch_t m = {.rm_so = 0, .rm_eo = rec->value.len};
-
-		if (bytes_is_null(rec->value))
-			return false;
-		return regexec(f->grep,
-			   rec->value.len == 0 ? ""
-					       : (const char *)rec->value.data,
-			   1, &m, REG_STARTEND) == 0;
-	}
-	return true;
+	return holds(f, rec) != f->invert;
 }
 
 /* The next batch of src that may hold something wanted. */

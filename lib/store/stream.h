@@ -40,9 +40,15 @@ enum stream_flag {
 struct stream_filter {
 	int64_t since;		/* timestamp >= since; INT64_MIN: any */
 	int64_t until;		/* timestamp < until; INT64_MAX: any */
+	bool invert;		/* those below must not all hold */
 	bool has_key;
 	struct bytes key;	/* not owned */
 	const regex_t *grep;	/* on the value; null never matches; or NULL */
+	const regex_t *key_grep;	/* on the key, the same */
+	bool has_header;	/* one of that name, and that value if it is */
+	struct bytes header_name;	/* not owned */
+	bool has_header_value;	/* to be compared */
+	struct bytes header_value;
 };
 #define STREAM_FILTER_NONE                                                     \
 	((struct stream_filter){.since = INT64_MIN, .until = INT64_MAX})

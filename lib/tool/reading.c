@@ -11,6 +11,9 @@
 enum {
 	OPT_KEY_PARTITION = 300,
 	OPT_GREP,
+	OPT_KEY_REGEX,
+	OPT_MATCH_HEADER,
+	OPT_INVERT,
 	OPT_PER_PARTITION,
 	OPT_UNCOMMITTED,
 	OPT_CONTROL,
@@ -41,6 +44,11 @@ const struct cli_option reading_options[] = {
     {OPT_KEY_PARTITION, "key-partition", NULL,
 	"with -k: look only where the key's hash puts it"},
     {OPT_GREP, "grep", "RE", "only values that match (POSIX extended)"},
+    {OPT_KEY_REGEX, "key-regex", "RE", "only keys that match"},
+    {OPT_MATCH_HEADER, "match-header", "NAME[=VALUE]",
+	"only records with such a header"},
+    {OPT_INVERT, "invert", NULL,
+	"only what -k, --grep, --key-regex, --match-header do not let through"},
     {'m', "merge", NULL, "order all partitions by timestamp"},
     {'f', "follow", NULL, "wait for more"},
     {'g', "group", "GROUP",
@@ -167,6 +175,35 @@ set_form(struct reading *r, int id)
 	}
 }
 
+/* The options that choose by key, value and headers, and whether it is one. */
+static bool
+set_filter(struct reading *r, int id)
+{
+	switch (id) {
+	case 'k':
+		r->key = cli_arg;
+		break;
+	case OPT_KEY_PARTITION:
+		r->key_partition = true;
+		break;
+	case OPT_GREP:
+		r->grep = cli_arg;
+		break;
+	case OPT_KEY_REGEX:
+		r->key_grep = cli_arg;
+		break;
+	case OPT_MATCH_HEADER:
+		r->header = cli_arg;
+		break;
+	case OPT_INVERT:
+		r->invert = true;
+		break;
+	default:
+		return false;
+	}
+	return true;
+}
+
 /* The options of a work queue.  False: it is none of them. */
 static bool
 set_queue(struct reading *r, int id)
@@ -212,9 +249,6 @@ reading_set(struct reading *r, int id)
 	case 'n':
 		r->last = count_of(r, id);
 		break;
-	case 'k':
-		r->key = cli_arg;
-		break;
 	case 'g':
 		r->group = cli_arg;
 		break;
@@ -226,12 +260,6 @@ reading_set(struct reading *r, int id)
 		break;
 	case OPT_PER_PARTITION:
 		r->per_partition = true;
-		break;
-	case OPT_KEY_PARTITION:
-		r->key_partition = true;
-		break;
-	case OPT_GREP:
-		r->grep = cli_arg;
 		break;
 	case OPT_UNCOMMITTED:
 		r->uncommitted = true;
@@ -257,7 +285,7 @@ reading_set(struct reading *r, int id)
 			    cli_arg);
 		break;
 	default:
-		if (!set_queue(r, id))
+		if (!set_filter(r, id) && !set_queue(r, id))
 			set_form(r, id);
 		break;
 	}

@@ -30,6 +30,9 @@ struct reading {
 	const char *key;		/* -k */
 	bool key_partition;
 	const char *grep;
+	const char *key_grep;		/* --key-regex */
+	const char *header;		/* --match-header: NAME or NAME=VALUE */
+	bool invert;
 	bool merge;			/* -m */
 	bool uncommitted;
 	bool control;

@@ -44,6 +44,13 @@ parse_times(struct sources *s, int64_t now_ms)
 		cli_usage("-o stored: needs -g or --cursor-file");
 }
 
+static bool
+has_filter(const struct reading *r)
+{
+	return r->key != NULL || r->grep != NULL || r->key_grep != NULL ||
+	    r->header != NULL;
+}
+
 static void
 check_group(struct reading *r)
 {
@@ -81,8 +88,14 @@ check_options(struct reading *r)
 		cli_usage("-K, -J, -F and -B exclude each other");
 	if (r->delimited && (r->batches || r->form.kind != FORM_LINE))
 		cli_usage("-D and -0 do not go with -J, -F and -B");
-	if (r->batches && (r->key != NULL || r->grep != NULL))
-		cli_usage("-B does not go with -k and --grep");
+	if (r->batches && has_filter(r))
+		cli_usage("-B does not go with -k, --grep, --key-regex and "
+			  "--match-header");
+	if (r->invert && !has_filter(r))
+		cli_usage("--invert: of what?  It needs -k, --grep, "
+			  "--key-regex or --match-header");
+	if (r->invert && r->key_partition)
+		cli_usage("--invert does not go with --key-partition");
 	if (r->batches && r->merge)
 		cli_usage("-B does not go with -m");
 	if (r->last >= 0 && r->cursor_file != NULL)
@@ -113,10 +126,50 @@ set_operands(struct sources *s, int operands, char **operand)
 	}
 }
 
+static const regex_t *
+compile(regex_t *re, const char *option, const char *text)
+{
+	char why[128];
+	int rc = regcomp(re, text, REG_EXTENDED);
+
+	if (rc == 0)
+		return re;
+	regerror(rc, re, why, sizeof(why));
+	cli_usage("%s %s: %s", option, text, why);
+}
+
+/* Keys, values and headers that are wanted. */
+static void
+set_filter(struct sources *s)
+{
+	const struct reading *r = s->r;
+	const char *value;
+
+	s->filter.invert = r->invert;
+	if (r->key != NULL) {
+		s->filter.has_key = true;
+		s->filter.key = bytes_of(r->key);
+	}
+	if (r->grep != NULL)
+		s->filter.grep = compile(&s->regex, "--grep", r->grep);
+	if (r->key_grep != NULL)
+		s->filter.key_grep =
+		    compile(&s->key_regex, "--key-regex", r->key_grep);
+	if (r->header == NULL)
+		return;
+	value = strchr(r->header, '=');
+	s->filter.has_header = true;
+	s->filter.header_name = bytes_of(r->header);
+	if (value == NULL)
+		return;
+	s->filter.header_name.len = (int32_t)(value - r->header);
+	s->filter.has_header_value = true;
+	s->filter.header_value = bytes_of(value + 1);
+}
+
 void
 sources_init(struct sources *s, struct reading *r, int operands, char **operand)
 {
-	char why[128];
 	int rc;
 
 	*s = (struct sources){.r = r};
@@ -127,18 +180,7 @@ sources_init(struct sources *s, struct reading *r, int operands, char **operand)
 		cli_usage("-p %s: not a list of partitions", r->partitions);
 	s->filter = STREAM_FILTER_NONE;
 	parse_times(s, now_wall_ms());
-	if (r->key != NULL) {
-		s->filter.has_key = true;
-		s->filter.key = bytes_of(r->key);
-	}
-	if (r->grep != NULL) {
-		rc = regcomp(&s->regex, r->grep, REG_EXTENDED);
-		if (rc != 0) {
-			regerror(rc, &s->regex, why, sizeof(why));
-			cli_usage("--grep %s: %s", r->grep, why);
-		}
-		s->filter.grep = &s->regex;
-	}
+	set_filter(s);
 	cursor_init(&s->cursor);
 	if (r->cursor_file != NULL) {
 		rc = cursor_read(&s->cursor, r->cursor_file);
@@ -505,5 +547,7 @@ sources_release(struct sources *s)
 	cursor_release(&s->cursor);
 	if (s->filter.grep != NULL)
 		regfree(&s->regex);
+	if (s->filter.key_grep != NULL)
+		regfree(&s->key_regex);
 	free(s->places);
 }

@@ -30,6 +30,7 @@ struct sources {
 	struct range range;
 	struct stream_filter filter;
 	regex_t regex;			/* if filter.grep is set */
+	regex_t key_regex;		/* if filter.key_grep is */
 	struct cursor cursor;
 	struct stream *stream;
 	struct watch *watch;		/* NULL: not following */

@@ -346,15 +346,48 @@ take_batches(struct input *run, bool eof, size_t *used)
 	return true;
 }
 
+/* The same for --whole: a file is a record. */
+static bool
+take_whole(struct input *run, bool eof, size_t *used)
+{
+	const char *null_in = opt.form.line.null_in;
+	struct form_record fr = {.partition = -1};
+
+	*used = 0;
+	if (run->in.len > opt.form.record_max) {
+		run->over = true;
+		*used = run->in.len;
+	}
+	if (!eof)
+		return true;
+	run->number = 1;
+	if (run->over) {
+		run->over = false;
+		return bad_record(run, "record is over the limit");
+	}
+	*used = run->in.len;
+	fr.rec.key = BYTES_NULL;
+	fr.rec.value = (struct bytes){run->in.data, (int32_t)run->in.len};
+	if (null_in != NULL && bytes_equal(fr.rec.value, bytes_of(null_in)))
+		fr.rec.value = BYTES_NULL;
+	return take(run, &fr);
+}
+
 /* Use up what is in the input buffer.  False: stop. */
 static bool
 digest(struct input *run, bool eof)
 {
 	struct fault f = {.file = ""};
 	size_t used = 0;
-	bool go = opt.batches ? take_batches(run, eof, &used)
-			      : take_records(run, eof, &used);
+	bool go;
 	int rc = 0;
+
+	if (opt.batches)
+		go = take_batches(run, eof, &used);
+	else if (opt.whole)
+		go = take_whole(run, eof, &used);
+	else
+		go = take_records(run, eof, &used);
 
 	if (go && opt.w.tee && used > 0)
 		rc = writer_tee(run->writer, run->in.data, used, &f);

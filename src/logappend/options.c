@@ -15,6 +15,7 @@ enum {
 	OPT_TIMESTAMP,
 	OPT_PARTITIONER,
 	OPT_DELETE,
+	OPT_WHOLE,
 	OPT_ON_BAD,
 	OPT_MAX_RECORD,
 	OPT_FSYNC,
@@ -50,6 +51,7 @@ static const struct cli_option options[] = {
     {'J', "json", NULL, "records are envelopes, a line of JSON each"},
     {'F', "format", "FMT", "records follow a format string"},
     {'B', "batches", NULL, "input is record batches, as logcat -B prints"},
+    {OPT_WHOLE, "whole", NULL, "each FILE is one record"},
     {OPT_DELETE, "delete", NULL,
 	"each record is a key: write its "
 	"tombstone"},
@@ -190,6 +192,10 @@ set_form(int id)
 		opt.forms++;
 		opt.form.line.is_delete = true;
 		break;
+	case OPT_WHOLE:
+		opt.forms++;
+		opt.whole = true;
+		break;
 	case 'Z':
 		set_null("");
 		break;
@@ -296,7 +302,10 @@ static void
 check_options(void)
 {
 	if (opt.forms > 1)
-		cli_usage("-K, -J, -F, -B and --delete exclude each other");
+		cli_usage("-K, -J, -F, -B, --whole and --delete exclude each "
+			  "other");
+	if (opt.delimited && opt.whole)
+		cli_usage("-D and -0 do not go with --whole");
 	if (opt.delimited && (opt.batches || opt.form.kind != FORM_LINE))
 		cli_usage("-D and -0 do not go with -J, -F and -B");
 	if (opt.key != NULL &&

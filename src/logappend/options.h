@@ -20,12 +20,13 @@ struct options {
 	int32_t header_count;
 	bool has_codec;			/* -z was said */
 	bool batches;			/* -B */
+	bool whole;			/* --whole */
 	bool skip_bad;			/* --on-bad skip */
 	bool keep_partition;
 	bool create;
 	bool delimited;			/* -D or -0 */
 	bool ignore_int;		/* -i */
-	int forms;			/* of -K -J -F -B --delete */
+	int forms;			/* of -K -J -F -B --whole --delete */
 	int64_t linger_ms;
 	struct form form;		/* how the input is read */
 	struct writer_options w;	/* how it is written */

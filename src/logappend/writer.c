@@ -13,6 +13,8 @@
 #include "queue.h"
 #include "store/batch.h"
 #include "store/partition.h"
+#include "store/properties.h"
+#include "store/retain.h"
 
 enum {
 	REPORTS_MAX = 100000,	/* records between two syncs with --report */
@@ -46,6 +48,7 @@ struct writer {
 	struct outlet *outlets;	/* one per partition */
 	struct queue *queue;	/* NULL until batches follow each other */
 	bool failed;		/* an append has: nothing more is appended */
+	bool warned;		/* that old segments could not be removed */
 	size_t batch_bytes;
 	int64_t synced_ms;	/* monotonic, of the last sync */
 	bool pending;
@@ -135,6 +138,34 @@ fill_reports(struct writer *w, struct outlet *out, int64_t base)
 	out->report_count = 0;
 }
 
+/*
+ * A segment was closed: who does that removes what the topic keeps no longer.
+ * The append does not depend on it.
+ */
+static void
+retain(struct writer *w, struct outlet *out)
+{
+	const struct properties *settings = &w->topic->settings;
+	struct fault f = {.file = ""};
+	struct retain_options o;
+	struct retain_stats stats;
+	int rc;
+
+	if ((properties_int(settings, PROPERTIES_CLEANUP_POLICY) &
+		PROPERTIES_DELETE) == 0)
+		return;
+	retain_options_of(settings, now_wall_ms(), &o);
+	o.sealed_only = true;
+	if (o.retention_ms < 0 && o.retention_bytes < 0)
+		return;
+	rc = retain_run(out->p, &o, &stats, &f);
+	if (rc != 0 && !w->warned) {
+		cli_warn("%s: old segments stay: %s", partition_path(out->p),
+		    status_text(rc));
+		w->warned = true;
+	}
+}
+
 static int
 append(struct writer *w, struct outlet *out, uint8_t *data, size_t len,
     struct fault *f)
@@ -147,6 +178,8 @@ append(struct writer *w, struct outlet *out, uint8_t *data, size_t len,
 
 	if (rc != 0)
 		return rc;
+	if (a.rolled)
+		retain(w, out);
 	fill_reports(w, out, a.base_offset);
 	out->dirty = true;
 	out->unstarted += (int64_t)len;

@@ -242,3 +242,47 @@ values() {
 	run_tool 0 logappend t <<<more
 	same "$(logcat t | tail -n 1)" more
 }
+
+@test 'who closes a segment removes what the topic keeps no longer' {
+	seq 10000 >input
+	logcreate --segment-bytes 4K --retention-bytes 20K t
+	run_tool 0 logappend --batch-bytes 500 t input
+	[ -z "$err" ]
+	size=$(cat t/0/*.log | wc -c)
+	[ "$size" -ge 20480 ] && [ "$size" -lt $((20480 + 2 * 4096)) ]
+	logcat t | cmp - <(tail -n "$(logcat t | wc -l)" input)
+	logcreate --segment-bytes 4K --retention 1h u
+	logappend --timestamp -2h --batch-bytes 500 u input
+	first=$(logcat -c 1 -F %o u)
+	[ "$first" -gt 9000 ]
+	# One that is compacted keeps all.
+	logcreate --compact --segment-bytes 4K --retention-bytes 20K v
+	logappend --batch-bytes 500 v input
+	logcat v | cmp - input
+	run_tool 0 logappend --batch-bytes 500 t input
+	[ "$(cat t/0/*.log | wc -c)" -lt $((20480 + 2 * 4096)) ]
+}
+
+@test '--whole: each file is a record' {
+	logcreate t
+	printf 'a\nb\n' >one
+	head -c 100000 /dev/urandom >two
+	: >empty
+	printf 'c' >three
+	run_tool 0 logappend --whole -k key -H name=x t one two empty - <three
+	same "$(logcat -F '%S ' t)" '4 100000 0 1 '
+	logcat -o 1 -c 1 -F '%s' t | cmp - two
+	logcat -o 0 -c 1 -F '%s' t | cmp - one
+	same "$(logcat -o 2 -c 1 -J t | grep -o '"key":"key","value":"","headers":.*')" \
+		'"key":"key","value":"","headers":[{"key":"name","value":"x"}]}'
+	run_tool 1 logappend --whole --max-record 50K t one two three
+	[[ $err == 'logappend: two:1: record is over the limit' ]]
+	same "$(logcat t | wc -c)" "$(($(logcat -c 4 t | wc -c) + 5))"
+	run_tool 1 logappend --whole --on-bad skip --max-record 50K t two three
+	same "$(logcat -n 1 t)" c
+	run_tool 1 logappend --whole t nope one
+	run_tool 2 logappend --whole -J t one
+	run_tool 2 logappend --whole -0 t one
+	run_tool 0 logappend --whole --null-string '' t empty
+	logcat -n 1 -J t | grep -q '"value":null'
+}

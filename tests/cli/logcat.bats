@@ -238,3 +238,35 @@ make() {
 		[ "$(logcat -F '%o\n' t | sort -nu | wc -l)" -eq 301 ]
 	done
 }
+
+@test 'keys and headers that match, and what does not' {
+	logcreate t
+	cat >input <<-'END'
+		{"key":"alice","value":"one","headers":[{"key":"h","value":"1"},{"key":"h","value":"2"}]}
+		{"key":"bob","value":"two","headers":[{"key":"h","value":null}]}
+		{"key":null,"value":"three"}
+		{"key":"alan","value":null,"headers":[{"key":"hh","value":"1"}]}
+		{"key":"","value":"five","headers":[{"key":"h","value":""}]}
+	END
+	logappend -J t input
+	offsets() {
+		run_tool 0 logcat -F '%o ' "$@" t
+		echo "$out"
+	}
+	same "$(offsets --key-regex '^al')" '0 3 '
+	same "$(offsets --key-regex '')" '0 1 3 4 '
+	same "$(offsets --match-header h)" '0 1 4 '
+	same "$(offsets --match-header h=2)" '0 '
+	same "$(offsets --match-header h=)" '4 '
+	same "$(offsets --match-header none)" ''
+	same "$(offsets --key-regex '^al' --grep one)" '0 '
+	same "$(offsets --key-regex '^al' --invert)" '1 2 4 '
+	same "$(offsets --key-regex '^al' --grep one --invert)" '1 2 3 4 '
+	same "$(offsets -k bob --invert)" '0 2 3 4 '
+	same "$(offsets --match-header h --invert -o 3:)" '3 '
+	same "$(offsets -n 2 --key-regex .)" '1 3 '
+	run_tool 2 logcat --invert t
+	run_tool 2 logcat --key-regex '(' t
+	run_tool 2 logcat -B --match-header h t
+	run_tool 2 logcat --invert -k a --key-partition t
+}

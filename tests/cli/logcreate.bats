@@ -79,3 +79,21 @@ load ../helpers
 	[ ! -s errors ]
 	run_tool 0 logappend t <<<x
 }
+
+@test '--like: as another, but for what is said' {
+	logcreate -P 3 --compact --segment-bytes 1M --retention 1d a
+	run_tool 0 logcreate --like a b
+	[ -d b/2 ] && [ ! -e b/3 ]
+	same "$(grep -v logkit b/topic.properties)" \
+		"$(grep -v logkit a/topic.properties)"
+	! cmp -s a/topic.properties b/topic.properties || false
+	run_tool 0 logcreate --retention 2d -X segment.bytes= --like a -P 1 c
+	[ ! -e c/1 ]
+	grep -qx 'retention.ms=172800000' c/topic.properties
+	grep -qx 'cleanup.policy=compact' c/topic.properties
+	[ "$(grep -c segment.bytes c/topic.properties)" -eq 0 ]
+	run_tool 0 logcreate --if-not-exists --like a b
+	run_tool 4 logcreate --if-not-exists --like a c
+	run_tool 1 logcreate --like nope d
+	[ ! -e d ]
+}

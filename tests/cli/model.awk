@@ -1,7 +1,7 @@
 # What logcat chooses, done the naive way.
 #
 #	awk -v parts=3 -v from=POS -v to=POS -v since=MS -v until=MS -v key=KEY \
-#	    -v re=RE -v last=N -v each=1 -v merge=1 -v count=N -f model.awk FLAT
+#	    -v re=RE -v keyre=RE -v invert=1 -v last=N -v each=1 -v merge=1 -v count=N -f model.awk FLAT
 #
 # FLAT has a line "partition timestamp key value" for each record, in the order
 # in which they were appended.  POS is start, end, N, -N or @MS.  Options left
@@ -33,7 +33,12 @@ function resolve(pos, p,	o) {
 function wanted(p, o) {
 	return (since == "" || ts[p, o] >= since + 0) &&
 	    (until == "" || ts[p, o] < until + 0) &&
-	    (key == "" || keys[p, o] == key) &&
+	    holds(p, o) != (invert != "")
+}
+
+function holds(p, o) {
+	return (key == "" || keys[p, o] == key) &&
+	    (keyre == "" || (keys[p, o] != "-" && keys[p, o] ~ keyre)) &&
 	    (re == "" || values[p, o] ~ re)
 }
 

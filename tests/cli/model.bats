@@ -93,6 +93,15 @@ choose() {
 		args+=(--grep "$v")
 		vars+=(-v "re=$v")
 	}
+	! some 5 || {
+		v=k[$((RANDOM % 4))$((RANDOM % 7))]
+		args+=(--key-regex "$v")
+		vars+=(-v "keyre=$v")
+	}
+	[[ ! ${args[*]} =~ (-k|--grep|--key-regex)\  ]] || ! some 3 || {
+		args+=(--invert)
+		vars+=(-v invert=1)
+	}
 	! some 4 || { args+=(-m); vars+=(-v merge=1); }
 	! some 3 || {
 		v=$((RANDOM % 60))
