@@ -647,8 +647,8 @@ write_txnindex(struct rewalk *w, int64_t base, int64_t next)
 			rc = txnindex_list_add(&w->derived, &old.items[i]);
 	txnindex_list_release(&old);
 	if (w->derived.count > 0)
-		qsort(w->derived.items, w->derived.count, sizeof(struct aborted),
-	    compare_aborted);
+		qsort(w->derived.items, w->derived.count,
+		    sizeof(struct aborted), compare_aborted);
 	for (size_t i = 0; i < w->r->c->count; i++)
 		if (w->r->c->findings[i].part == CHECK_TXNINDEX &&
 		    w->r->c->findings[i].base == base)
