@@ -59,7 +59,7 @@ load ../helpers
 		echo "user$((i % 7)):job $i"
 	done >jobs
 	logappend -K : mails jobs
-	cat >send <<-'END'
+	cat >"send" <<-'END'
 	#!/bin/sh
 	read -r job
 	[ "$job" != 'job 13' ] || exit 1
