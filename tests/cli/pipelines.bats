@@ -57,25 +57,25 @@ load ../helpers
 	logcreate -P 6 mails
 	for ((i = 0; i < 60; i++)); do
 		echo "user$((i % 7)):job $i"
-	done >jobs
-	logappend -K : mails jobs
-	cat >"send" <<-'END'
+	done >work
+	logappend -K : mails work
+	cat >mailer <<-'END'
 	#!/bin/sh
 	read -r job
 	[ "$job" != 'job 13' ] || exit 1
 	echo "$LOGKIT_KEY:$job" >>sent
 	END
-	chmod +x send
-	IDLE=500ms run_tool 0 "$ROOT/examples/job-queue.sh" mails ./send
+	chmod +x mailer
+	IDLE=500ms run_tool 0 "$ROOT/examples/job-queue.sh" mails ./mailer
 	[ "$(wc -l <sent)" -eq 59 ]
-	grep -v ':job 13$' jobs | sort | cmp - <(sort sent)
+	grep -v ':job 13$' work | sort | cmp - <(sort sent)
 	for ((u = 0; u < 7; u++)); do
-		grep "^user$u:" jobs | grep -v ':job 13$' |
+		grep "^user$u:" work | grep -v ':job 13$' |
 			cmp - <(grep "^user$u:" sent)
 	done
 	[ "$(logcat mails-failed)" = 'job 13' ]
 	# Again: nothing is left to do.
-	IDLE=100ms run_tool 0 "$ROOT/examples/job-queue.sh" mails ./send
+	IDLE=100ms run_tool 0 "$ROOT/examples/job-queue.sh" mails ./mailer
 	[ "$(wc -l <sent)" -eq 59 ]
 }
 
