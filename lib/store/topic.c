@@ -108,8 +108,8 @@ topic_create_at(const char *path, const struct properties *settings,
 	char name[NAME_MAX + 1], tmp[NAME_MAX + 1];
 	int parent = -1, rc;
 
-	if (partitions < 1 || partitions > PARTITIONS_MAX ||
-	    first_offset < 0 || first_offset > TOPIC_FIRST_OFFSET_MAX)
+	if (partitions < 1 || partitions > PARTITIONS_MAX || first_offset < 0 ||
+	    first_offset > TOPIC_FIRST_OFFSET_MAX)
 		return ERANGE;
 	rc = open_place(path, &parent, name);
 	if (rc != 0)
