@@ -35,6 +35,7 @@ struct keymap {
 	size_t cap;
 	size_t cap_max;
 	size_t count;
+	size_t live;		/* of them, not dropped */
 	int64_t base;
 	uint64_t key[2];
 };
@@ -91,7 +92,7 @@ keymap_clear(struct keymap *m, int64_t base)
 {
 	/* Private anonymous pages are zero after this. */
 	(void)madvise(m->slots, m->cap * sizeof(struct slot), MADV_DONTNEED);
-	m->count = 0;
+	m->count = m->live = 0;
 	m->base = base;
 }
 
@@ -182,6 +183,7 @@ keymap_put(struct keymap *m, struct keymap_key key, int64_t offset)
 		s->low = key.low;
 		m->count++;
 	}
+	m->live += s->offset == 0 || s->offset == dropped;
 	s->offset = (uint32_t)(offset - m->base) + 1;
 	return 0;
 }
@@ -201,8 +203,10 @@ keymap_drop(struct keymap *m, struct keymap_key key)
 {
 	struct slot *s = slot_of(m, key);
 
-	if (s->offset != 0)
-		s->offset = dropped;
+	if (s->offset == 0 || s->offset == dropped)
+		return;
+	s->offset = dropped;
+	m->live--;
 }
 
 /* By radix from the lowest digit on, to and fro; where the result is. */
@@ -250,6 +254,12 @@ size_t
 keymap_count(const struct keymap *m)
 {
 	return m->count;
+}
+
+size_t
+keymap_live(const struct keymap *m)
+{
+	return m->live;
 }
 
 size_t

@@ -60,6 +60,8 @@ size_t keymap_take_offsets(struct keymap *m, int64_t limit,
     const uint32_t **out);
 /* Keys that were put. */
 size_t keymap_count(const struct keymap *m);
+/* Those of them that were not dropped since. */
+size_t keymap_live(const struct keymap *m);
 /* Bytes taken. */
 size_t keymap_bytes(const struct keymap *m);
 

@@ -241,6 +241,10 @@ build(struct latest *l, int64_t begin, int64_t *e, bool all, struct fault *f)
 			rc = take_batch(l, &b, data, begin, e, f);
 		if (all && *e < want)
 			return rc == 0 ? STATUS_TOO_BIG : rc;
+		/* All of them occur again. */
+		if (rc == 0 && reader_offset(l->r) >= *e &&
+		    keymap_live(l->map) == 0)
+			break;
 	}
 	if (rc != 0 && rc != STATUS_END)
 		return rc;

@@ -210,7 +210,7 @@ state() {
 	[ "$(grep -c '"0000' calls)" -le 6 ]
 	# One partition after the other: the last comes first.
 	logcreate -P 3 p
-	logcat t | logappend p
+	logcat t | logappend --batch-bytes 4000 p
 	strace -f -e trace=pread64 -o calls \
 	    env ASAN_OPTIONS=detect_leaks=0 logcat -r -c 10 p >got
 	[ "$(awk '/pread64/ { n += $NF } END { print n + 0 }' calls)" \

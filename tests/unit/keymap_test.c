@@ -80,7 +80,11 @@ test_random(void)
 	tap(keymap_bytes(m) <= 32 * count, "at most 32 bytes a key: %zu of %zu",
 	    keymap_bytes(m), count);
 	keymap_drop(m, key_of(7));
+	keymap_drop(m, key_of(7));
+	keymap_drop(m, key_of(KEYS + 7));
 	tap_int(keymap_find(m, key_of(7)), -1, "dropped");
+	tap(keymap_live(m) == count - 1 && keymap_count(m) == count,
+	    "one is not live");
 	tap(keymap_find(m, key_of(8)) >= 0, "not the next");
 	want[7] = 0;
 	check_offsets(want, KEYS, base, base + PUTS);
