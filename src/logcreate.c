@@ -25,6 +25,7 @@ enum {
 	OPT_GROW_TO,
 	OPT_DRY_RUN,
 	OPT_LIKE,
+	OPT_FIRST_OFFSET,
 };
 
 static const struct cli_option options[] = {
@@ -42,6 +43,7 @@ static const struct cli_option options[] = {
 	"fine if it is there with the same settings"},
     {OPT_GROW_TO, "grow-to", "N", "add partitions to a topic, up to N"},
     {OPT_LIKE, "like", "TOPIC", "settings and partitions of another topic"},
+    {OPT_FIRST_OFFSET, "first-offset", "N", "the first record's offset (0)"},
     {OPT_DRY_RUN, "dry-run", NULL, "say what would be done"},
     {0, NULL, NULL, NULL},
 };
@@ -59,6 +61,7 @@ static bool said[PROPERTIES_COUNT];	/* which of them were said */
 static const char *like;
 static int64_t partitions = 1;
 static int64_t grow_to;
+static int64_t first_offset = -1;
 static bool partitions_given;
 static bool if_not_exists;
 static bool dry_run;
@@ -163,6 +166,13 @@ set_option(int id)
 	case OPT_LIKE:
 		like = cli_arg;
 		break;
+	case OPT_FIRST_OFFSET:
+		if (parse_int(cli_arg, 0, TOPIC_FIRST_OFFSET_MAX,
+			&first_offset) != 0)
+			cli_usage("--first-offset %s: not a number from 0 to "
+				  "%lld",
+			    cli_arg, (long long)TOPIC_FIRST_OFFSET_MAX);
+		break;
 	}
 }
 
@@ -213,7 +223,8 @@ create(const char *path)
 		    (long long)partitions, partitions == 1 ? "" : "s");
 		return CLI_DONE;
 	}
-	rc = topic_create(path, &settings, (int32_t)partitions, 0777);
+	rc = topic_create_at(path, &settings, (int32_t)partitions,
+	    first_offset < 0 ? 0 : first_offset, 0777);
 	if (rc != 0)
 		return refuse(path, rc);
 	if (cli_verbose > 0)
@@ -258,6 +269,9 @@ main(int argc, char **argv)
 		set_option(id);
 	if (cli_operand == argc)
 		cli_usage("no topic named");
+	if (first_offset >= 0 && grow_to > 0)
+		cli_usage("--first-offset is of a new topic: not with "
+			  "--grow-to");
 	if (like != NULL && take_like() != CLI_DONE)
 		return CLI_FAIL;
 	for (int i = cli_operand; i < argc; i++) {

@@ -15,6 +15,7 @@
 #include "base/io.h"
 #include "base/status.h"
 #include "store/cleaned.h"
+#include "store/handful.h"
 #include "store/keymap.h"
 #include "store/properties.h"
 #include "store/seek.h"
@@ -155,46 +156,13 @@ begin_transactions(struct compaction *c, size_t i)
 	return rc;
 }
 
-/* --- records by the handful ---------------------------------------------- */
-
-/*
- * Of one batch so many at a time, so that the map's places for their keys are
- * fetched all together.
- */
-enum { HANDFUL = 32 };
-
-struct handful {
-	struct {
-		struct keymap_key key;
-		int64_t offset;
-		bool has_key;
-		bool has_value;
-		bool is_drop;	/* of the key that is to be erased */
-	} items[HANDFUL];
-	int count;
-};
-
+/* The next records of a batch; their keys only where the map is asked. */
 static int
 take_handful(const struct compaction *c, struct batch_records *it,
     struct handful *h)
 {
-	struct bytes drop = c->o->drop;
-	struct record rec;
-	int rc = 0;
-
-	for (h->count = 0; h->count < HANDFUL; h->count++) {
-		rc = batch_records_next(it, &rec);
-		if (rc != 0)
-			break;
-		h->items[h->count].offset = rec.offset;
-		h->items[h->count].has_key = !bytes_is_null(rec.key);
-		h->items[h->count].has_value = !bytes_is_null(rec.value);
-		h->items[h->count].is_drop =
-		    !bytes_is_null(drop) && bytes_equal(rec.key, drop);
-		if (c->o->keep_last_only && !bytes_is_null(rec.key))
-			h->items[h->count].key = keymap_key_of(c->map, rec.key);
-	}
-	return rc == STATUS_END ? 0 : rc;
+	return handful_take(h, it, c->o->keep_last_only ? c->map : NULL,
+	    c->o->drop);
 }
 
 /* --- the map ------------------------------------------------------------- */

@@ -17,6 +17,8 @@
 enum {
 	CAPACITY_FIRST = 1024,
 	GIVE_BACK_BYTES = 2 << 20,
+	RADIX_BITS = 11,
+	RADIX = 1 << RADIX_BITS,
 };
 
 /* In place of an offset: the key was taken out. */
@@ -33,6 +35,7 @@ struct keymap {
 	size_t cap;
 	size_t cap_max;
 	size_t count;
+	size_t live;		/* of them, not dropped */
 	int64_t base;
 	uint64_t key[2];
 };
@@ -89,7 +92,7 @@ keymap_clear(struct keymap *m, int64_t base)
 {
 	/* Private anonymous pages are zero after this. */
 	(void)madvise(m->slots, m->cap * sizeof(struct slot), MADV_DONTNEED);
-	m->count = 0;
+	m->count = m->live = 0;
 	m->base = base;
 }
 
@@ -180,6 +183,7 @@ keymap_put(struct keymap *m, struct keymap_key key, int64_t offset)
 		s->low = key.low;
 		m->count++;
 	}
+	m->live += s->offset == 0 || s->offset == dropped;
 	s->offset = (uint32_t)(offset - m->base) + 1;
 	return 0;
 }
@@ -199,14 +203,63 @@ keymap_drop(struct keymap *m, struct keymap_key key)
 {
 	struct slot *s = slot_of(m, key);
 
-	if (s->offset != 0)
-		s->offset = dropped;
+	if (s->offset == 0 || s->offset == dropped)
+		return;
+	s->offset = dropped;
+	m->live--;
+}
+
+/* By radix from the lowest digit on, to and fro; where the result is. */
+static const uint32_t *
+sort_offsets(uint32_t *from, uint32_t *to, size_t n)
+{
+	for (int shift = 0; shift < 32; shift += RADIX_BITS) {
+		size_t place[RADIX] = {0}, sum = 0, count;
+		uint32_t *done = to;
+
+		for (size_t i = 0; i < n; i++)
+			place[from[i] >> shift & (RADIX - 1)]++;
+		for (size_t i = 0; i < RADIX; i++) {
+			count = place[i];
+			place[i] = sum;
+			sum += count;
+		}
+		for (size_t i = 0; i < n; i++)
+			to[place[from[i] >> shift & (RADIX - 1)]++] = from[i];
+		to = from;
+		from = done;
+	}
+	return from;
+}
+
+/* A slot has room for four offsets: two lists fit where the slots were. */
+size_t
+keymap_take_offsets(struct keymap *m, int64_t limit, const uint32_t **out)
+{
+	uint32_t *list = (uint32_t *)m->slots;
+	size_t n = 0;
+
+	for (size_t i = 0; i < m->cap; i++) {
+		uint32_t offset = m->slots[i].offset;
+
+		if (offset != 0 && offset != dropped &&
+		    m->base + offset - 1 < limit)
+			list[n++] = offset - 1;
+	}
+	*out = sort_offsets(list, list + n, n);
+	return n;
 }
 
 size_t
 keymap_count(const struct keymap *m)
 {
 	return m->count;
+}
+
+size_t
+keymap_live(const struct keymap *m)
+{
+	return m->live;
 }
 
 size_t

@@ -22,11 +22,13 @@ offindex_get(int fd, int64_t base, int32_t i, struct offindex_entry *out)
 }
 
 /*
- * Zeroes behind the last entry sort below everything, which a binary search
- * over "is void or above" takes as the upper end.
+ * The last entry that is above neither.  Zeroes behind the last entry sort
+ * below everything, which a binary search over "is void or above" takes as the
+ * upper end.
  */
-int
-offindex_find(int fd, int64_t base, int64_t offset, struct offindex_entry *out)
+static int
+find(int fd, int64_t base, int64_t offset, int64_t pos,
+    struct offindex_entry *out)
 {
 	struct offindex_entry e, best = {0, -1};
 	int64_t low = 0, high;
@@ -44,7 +46,8 @@ offindex_find(int fd, int64_t base, int64_t offset, struct offindex_entry *out)
 		rc = offindex_get(fd, base, (int32_t)mid, &e);
 		if (rc != 0)
 			return rc;
-		if ((mid > 0 && e.pos <= 0) || e.offset > offset) {
+		if ((mid > 0 && e.pos <= 0) || e.offset > offset ||
+		    e.pos > pos) {
 			high = mid;
 		} else {
 			best = e;
@@ -55,6 +58,18 @@ offindex_find(int fd, int64_t base, int64_t offset, struct offindex_entry *out)
 		return STATUS_END;
 	*out = best;
 	return 0;
+}
+
+int
+offindex_find(int fd, int64_t base, int64_t offset, struct offindex_entry *out)
+{
+	return find(fd, base, offset, INT64_MAX, out);
+}
+
+int
+offindex_find_pos(int fd, int64_t base, int64_t pos, struct offindex_entry *out)
+{
+	return find(fd, base, INT64_MAX, pos, out);
 }
 
 int

@@ -32,6 +32,9 @@ struct offindex_entry {
  */
 int offindex_find(int fd, int64_t base, int64_t offset,
     struct offindex_entry *out);
+/* The same with a position <= pos. */
+int offindex_find_pos(int fd, int64_t base, int64_t pos,
+    struct offindex_entry *out);
 /* Write entry number count.  ERANGE if it does not fit 32 bits. */
 int offindex_append(int fd, int64_t base, int32_t count, int64_t offset,
     int64_t pos);

@@ -31,6 +31,7 @@ struct reader {
 	struct aborted_list aborted;
 	bool has_aborted;	/* aborted is loaded */
 	int64_t aborted_end;	/* for this end */
+	int64_t aborted_base;	/* from this segment on */
 };
 
 int
@@ -116,8 +117,6 @@ reader_seek(struct reader *r, int64_t offset, bool *moved, struct fault *f)
 	if (offset < r->offsets.log_start)
 		offset = r->offsets.log_start;
 	r->offset = offset;
-	/* What was aborted before the old place is not known. */
-	r->has_aborted = false;
 	r->missing_end = 0;
 	leave_segment(r);
 	return 0;
@@ -380,7 +379,7 @@ load_aborted_of(struct reader *r, int64_t base, struct fault *f)
 	int dirfd = partition_dirfd(r->p), rc;
 	int32_t count;
 
-	rc = txnindex_read(dirfd, base, r->offset, &r->aborted, &count);
+	rc = txnindex_read(dirfd, base, 0, &r->aborted, &count);
 	if (rc == 0 && base == r->hint.active_base)
 		sum.aborted_count = r->hint.aborted_count;
 	else if (rc == 0 && sum_read(dirfd, base, &sum) != 0)
@@ -396,26 +395,33 @@ load_aborted_of(struct reader *r, int64_t base, struct fault *f)
 				 : NULL);
 }
 
-/* Aborted transactions from the reader's segment on. */
+/*
+ * Aborted transactions from the reader's segment on.  Who goes back has those
+ * of later segments already.
+ */
 static int
 load_aborted(struct reader *r, struct fault *f)
 {
+	bool again = !r->has_aborted || r->aborted_end != reader_end(r);
+	int64_t upto = again ? INT64_MAX : r->aborted_base;
 	int rc;
 
-	if (r->has_aborted && r->aborted_end == reader_end(r))
+	if (!again && r->base >= r->aborted_base)
 		return 0;
-	r->aborted.count = 0;
+	if (again)
+		r->aborted.count = 0;
 	r->has_aborted = false;
 	if (!r->hint.has_producers)
 		return 0;
-	rc = list_segments(r, true);
+	rc = list_segments(r, again);
 	for (size_t i = 0; rc == 0 && i < r->list->count; i++)
-		if (r->list->bases[i] >= r->base)
+		if (r->list->bases[i] >= r->base && r->list->bases[i] < upto)
 			rc = load_aborted_of(r, r->list->bases[i], f);
 	if (rc != 0)
 		return rc;
 	txnindex_list_sort(&r->aborted);
 	r->aborted_end = reader_end(r);
+	r->aborted_base = r->base;
 	r->has_aborted = true;
 	return 0;
 }

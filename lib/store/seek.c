@@ -70,6 +70,31 @@ seek_offset(int dirfd, int64_t base, int log_fd, int64_t offset, int64_t limit,
 }
 
 int
+seek_before(int dirfd, int64_t base, int log_fd, int64_t offset, int64_t bytes,
+    int64_t *start)
+{
+	struct offindex_entry e;
+	struct batch b;
+	int64_t pos;
+	int fd = -1, rc;
+
+	*start = base;
+	/* Where headers do not add up it has come far enough. */
+	rc = seek_offset(dirfd, base, log_fd, offset, -1, &pos);
+	if (rc > 0)
+		return rc;
+	if (pos <= bytes || open_suffix(dirfd, base, ".index", &fd) != 0)
+		return 0;
+	if (offindex_find_pos(fd, base, pos - bytes, &e) == 0 && e.pos > 0 &&
+	    segment_header_at(log_fd, e.pos, &b) == 0 &&
+	    b.base_offset >= base && b.base_offset <= e.offset &&
+	    b.base_offset < offset)
+		*start = b.base_offset;
+	(void)io_close(&fd);
+	return 0;
+}
+
+int
 seek_time(int dirfd, int64_t base, int log_fd, int64_t timestamp, int64_t limit,
     int64_t *pos)
 {

@@ -19,6 +19,14 @@ int seek_offset(int dirfd, int64_t base, int log_fd, int64_t offset,
     int64_t limit, int64_t *pos);
 
 /*
+ * *start: the offset of a batch that begins about bytes before the batch of
+ * seek_offset(), or less; base if the index does not tell of one.  What lies
+ * between may be more, where the index has a gap.
+ */
+int seek_before(int dirfd, int64_t base, int log_fd, int64_t offset,
+    int64_t bytes, int64_t *start);
+
+/*
  * *pos: where to begin to look for the first record with a timestamp at or
  * above timestamp: no record before that position has one.
  */

@@ -7,6 +7,9 @@
 #include "base/bounds.h"
 #include "base/find.h"
 #include "base/status.h"
+#include "store/backward.h"
+#include "store/keymap.h"
+#include "store/latest.h"
 #include "store/lookup.h"
 
 enum {
@@ -15,7 +18,14 @@ enum {
 	BLOCKS_TOTAL = 8 << 20,	/* of all sources together */
 };
 
+/* A wanted record of the batch at hand, for who goes back. */
+struct place {
+	size_t pos;		/* from the first record */
+	int64_t time;		/* the largest timestamp up to it */
+};
+
 struct source {
+	struct stream *stream;
 	struct partition *p;
 	struct reader *r;
 	const char *topic;
@@ -30,7 +40,15 @@ struct source {
 	bool in_batch;		/* it is in use */
 	bool has_head;		/* head is the next record (merge) */
 	struct record head;
+	int64_t head_time;	/* what it is merged by */
 	struct buf scratch;
+	struct latest *latest;	/* NULL: not only those */
+	struct backward *back;	/* NULL: forward */
+	int64_t limit;		/* going back: all at or above is given */
+	int64_t batch_max;	/* largest timestamp before the batch */
+	struct place *places;	/* owned */
+	size_t place_count;	/* still to be given */
+	size_t place_cap;
 };
 
 struct stream {
@@ -41,7 +59,8 @@ struct stream {
 	struct source *sources;
 	size_t count;
 	size_t cap;
-	size_t current;		/* without merge */
+	size_t current;		/* without merge; going back from the end */
+	bool reverse;
 	struct source *failed;	/* who met the damage last reported */
 	struct batch_builder rewrite;
 };
@@ -76,6 +95,9 @@ stream_close(struct stream *s)
 	if (s == NULL)
 		return;
 	for (size_t i = 0; i < s->count; i++) {
+		latest_free(s->sources[i].latest);
+		backward_close(s->sources[i].back);
+		free(s->sources[i].places);
 		reader_close(s->sources[i].r);
 		partition_close(s->sources[i].p);
 		buf_release(&s->sources[i].scratch);
@@ -122,7 +144,8 @@ stream_add(struct stream *s, struct partition *p, const char *topic,
 		return rc;
 	}
 	src = &s->sources[s->count++];
-	*src = (struct source){.p = p,
+	*src = (struct source){.stream = s,
+	    .p = p,
 	    .r = r,
 	    .topic = topic,
 	    .number = number,
@@ -131,6 +154,25 @@ stream_add(struct stream *s, struct partition *p, const char *topic,
 	buf_init(&src->scratch, RECORDS_BYTES_MAX);
 	rc = reader_seek(r, from, NULL, f);
 	src->next = reader_offset(r);
+	return rc;
+}
+
+int
+stream_latest(struct stream *s, size_t memory)
+{
+	int rc = 0;
+
+	if ((s->flags & STREAM_MERGE) != 0 && s->count > 0)
+		memory /= s->count;
+	if (memory < KEYMAP_BYTES_MIN)
+		memory = KEYMAP_BYTES_MIN;
+	for (size_t i = 0; rc == 0 && i < s->count; i++) {
+		struct source *src = &s->sources[i];
+		const struct latest_range range = {src->from, src->to,
+		    s->filter.since, s->filter.until};
+
+		rc = latest_new(src->p, s->flags, &range, memory, &src->latest);
+	}
 	return rc;
 }
 
@@ -200,12 +242,23 @@ may_hold_key(const struct stream *s, const struct source *src)
 	    src->batch.size - BATCH_RECORDS, key->data, (size_t)key->len);
 }
 
+/* Is none of the batch's records the last of its key, as far as is known? */
+static bool
+is_overtaken(const struct source *src)
+{
+	return src->latest != NULL &&
+	    latest_is_covered(src->latest, src->batch.base_offset,
+		src->batch.last_offset) &&
+	    latest_next(src->latest, src->batch.base_offset) >
+	    src->batch.last_offset;
+}
+
 /* Could this batch hold a wanted record? */
 static bool
 is_batch_wanted(const struct stream *s, const struct source *src)
 {
 	return src->batch.max_timestamp >= s->filter.since &&
-	    may_hold_key(s, src);
+	    !is_overtaken(src) && may_hold_key(s, src);
 }
 
 static bool
@@ -257,6 +310,50 @@ is_wanted(const struct stream *s, const struct record *rec)
 	return holds(f, rec) != f->invert;
 }
 
+/* As is_wanted(), where it takes a look at other records, too. */
+static int
+choose_record(struct stream *s, struct source *src, const struct record *rec,
+    bool *wanted, struct fault *f)
+{
+	int rc;
+
+	*wanted = !s->filtering || is_wanted(s, rec);
+	if (src->latest == NULL || !*wanted)
+		return 0;
+	*wanted = false;
+	if (bytes_is_null(rec->key) || bytes_is_null(rec->value))
+		return 0;
+	rc = latest_cover(src->latest, rec->offset, f);
+	if (rc == 0)
+		*wanted = latest_next(src->latest, rec->offset) == rec->offset;
+	return rc;
+}
+
+/* Damage here was told before: it is passed over. */
+static bool
+is_told(const struct source *src, int rc, int64_t offset)
+{
+	return (rc == STATUS_CORRUPT || rc == STATUS_UNSUPPORTED) &&
+	    src->latest != NULL && latest_is_told(src->latest, offset);
+}
+
+/* The reader's next batch, but for damage that was told. */
+static int
+read_batch(struct source *src, struct fault *f)
+{
+	int64_t from, to;
+	int rc;
+
+	for (;;) {
+		rc = reader_next(src->r, &src->batch, &src->data, f);
+		if (!is_told(src, rc, reader_offset(src->r)))
+			return rc;
+		if (reader_skip(src->r, &from, &to) != 0)
+			return rc;
+		src->next = to;
+	}
+}
+
 /* The next batch of src that may hold something wanted. */
 static int
 next_batch(struct stream *s, struct source *src, struct fault *f)
@@ -266,7 +363,7 @@ next_batch(struct stream *s, struct source *src, struct fault *f)
 	if (src->removed || src->next >= src->to)
 		return STATUS_END;
 	do {
-		rc = reader_next(src->r, &src->batch, &src->data, f);
+		rc = read_batch(src, f);
 		if (rc == STATUS_END) {
 			/* Control and aborted batches count as given. */
 			if (reader_offset(src->r) > src->next)
@@ -307,12 +404,50 @@ damaged_inside(struct source *src, int rc, struct fault *f)
 	return rc;
 }
 
+/*
+ * The next wanted record of the batch at hand.  STATUS_END: there is none.
+ * Otherwise, while in_batch holds, this one can be asked for again.
+ */
+static int
+next_in_batch(struct stream *s, struct source *src, struct record *out,
+    struct fault *f)
+{
+	struct batch_records before;
+	bool wanted = false;
+	int rc;
+
+	while (!wanted) {
+		before = src->it;
+		rc = batch_records_next(&src->it, out);
+		if (rc == 0 && out->offset >= src->to)
+			rc = STATUS_END;
+		if (rc != 0)
+			src->in_batch = false;
+		if (rc == STATUS_END) {
+			src->next = src->batch.last_offset + 1;
+			if (src->next > src->to)
+				src->next = src->to;
+			return rc;
+		}
+		if (rc != 0)
+			return damaged_inside(src, rc, f);
+		if (out->offset < src->from)
+			continue;
+		rc = choose_record(s, src, out, &wanted, f);
+		if (rc != 0) {
+			src->it = before;
+			return rc;
+		}
+	}
+	return 0;
+}
+
 /* The next wanted record of one source. */
 static int
 next_of(struct stream *s, struct source *src, struct record *out,
     struct fault *f)
 {
-	int rc;
+	int rc = 0;
 
 	for (;;) {
 		if (!src->in_batch) {
@@ -321,26 +456,224 @@ next_of(struct stream *s, struct source *src, struct record *out,
 				return rc;
 			rc = batch_records_init(&src->it, src->data,
 			    &src->batch, &src->scratch);
+			src->in_batch = rc == 0;
 			if (rc != 0)
-				return damaged_inside(src, rc, f);
-			src->in_batch = true;
+				rc = damaged_inside(src, rc, f);
 		}
-		while ((rc = batch_records_next(&src->it, out)) == 0) {
-			if (out->offset >= src->to) {
-				src->in_batch = false;
-				src->next = src->to;
-				return STATUS_END;
-			}
-			if (out->offset < src->from)
-				continue;
-			if (!s->filtering || is_wanted(s, out))
-				return 0;
-		}
-		src->in_batch = false;
-		if (rc != STATUS_END)
-			return damaged_inside(src, rc, f);
-		src->next = src->batch.last_offset + 1;
+		if (src->in_batch)
+			rc = next_in_batch(s, src, out, f);
+		if (rc == STATUS_END ||
+		    (!src->in_batch &&
+			is_told(src, rc, src->batch.base_offset)))
+			continue;
+		return rc;
 	}
+}
+
+/* --- going back ----------------------------------------------------------- */
+
+/* As damaged_inside(), where the reader is elsewhere by now. */
+static int
+damaged_behind(struct source *src, int rc, struct fault *f)
+{
+	const uint8_t *data;
+	struct batch b;
+
+	if (reader_seek(src->r, src->batch.base_offset, NULL, f) == 0)
+		(void)reader_next(src->r, &b, &data, f);
+	return damaged_inside(src, rc, f);
+}
+
+static int
+add_place(struct source *src, size_t pos, int64_t time)
+{
+	if (src->place_count == src->place_cap) {
+		size_t cap = src->place_cap * 2 + 64;
+		struct place *places =
+		    reallocarray(src->places, cap, sizeof(*places));
+
+		if (places == NULL)
+			return ENOMEM;
+		src->places = places;
+		src->place_cap = cap;
+	}
+	src->places[src->place_count++] = (struct place){pos, time};
+	return 0;
+}
+
+/*
+ * Go through the wanted records of the batch at hand that are still to be
+ * given: *max is raised by their timestamps, and they are noted if note says
+ * so.  STATUS_END: done.
+ */
+static int
+go_through(struct stream *s, struct source *src, bool note, int64_t *max,
+    struct fault *f)
+{
+	struct batch_records it;
+	const uint8_t *first, *pos;
+	struct record rec;
+	bool wanted;
+	int rc;
+
+	rc =
+	    batch_records_init(&src->it, src->data, &src->batch, &src->scratch);
+	it = src->it;
+	first = it.pos;
+	while (rc == 0) {
+		pos = it.pos;
+		rc = batch_records_next(&it, &rec);
+		if (rc == 0 && rec.offset >= src->limit)
+			return STATUS_END;
+		if (rc != 0 || rec.offset < src->from)
+			continue;
+		rc = choose_record(s, src, &rec, &wanted, f);
+		if (rc != 0 || !wanted)
+			continue;
+		if (rec.timestamp > *max)
+			*max = rec.timestamp;
+		if (note)
+			rc = add_place(src, (size_t)(pos - first), *max);
+	}
+	return rc;
+}
+
+/* Is rc damage of the batch at hand, not what latest.h has met? */
+static bool
+is_inside(const struct source *src, int rc)
+{
+	return (rc == STATUS_CORRUPT || rc == STATUS_TOO_BIG) &&
+	    (src->latest == NULL || !latest_has_lost(src->latest));
+}
+
+/* backward_measure() of a source, whose current batch is done with. */
+static int
+measure(void *arg, const struct batch *b, const uint8_t *data, int64_t *max,
+    struct fault *f)
+{
+	struct source *src = arg;
+	int rc;
+
+	src->batch = *b;
+	src->data = data;
+	if (!is_batch_wanted(src->stream, src))
+		return 0;
+	rc = go_through(src->stream, src, false, max, f);
+	/* Damage inside is told when it is met from behind. */
+	return rc == STATUS_END || is_inside(src, rc) ? 0 : rc;
+}
+
+/* Note the records of the batch at hand; one that fails is tried again. */
+static int
+note_places(struct stream *s, struct source *src, struct fault *f)
+{
+	int64_t last = src->batch.last_offset, max = src->batch_max;
+	int rc = 0;
+
+	if (last >= src->limit)
+		last = src->limit - 1;
+	if (src->latest != NULL)
+		rc = latest_cover_back(src->latest, last, f);
+	src->place_count = 0;
+	if (rc == 0)
+		rc = go_through(s, src, true, &max, f);
+	if (rc != STATUS_END) {
+		src->place_count = 0;
+		if (is_inside(src, rc))
+			rc = damaged_behind(src, rc, f);
+		if (!is_told(src, rc, src->batch.base_offset))
+			return rc;
+	}
+	src->in_batch = false;
+	return 0;
+}
+
+/* The last of the places that are left. */
+static int
+take_place(struct source *src, struct record *out, struct fault *f)
+{
+	const struct place *place = &src->places[--src->place_count];
+	struct batch_records it = src->it;
+	int rc;
+
+	it.pos += place->pos;
+	/* Whatever is behind it. */
+	it.left = 2;
+	rc = batch_records_next(&it, out);
+	if (rc != 0)
+		return damaged_behind(src, rc, f);
+	src->limit = out->offset;
+	src->head_time = place->time;
+	return 0;
+}
+
+/* The wanted record of a source before those that it has given. */
+static int
+prev_of(struct stream *s, struct source *src, struct record *out,
+    struct fault *f)
+{
+	int64_t from, to;
+	int rc;
+
+	while (src->place_count == 0) {
+		if (!src->in_batch) {
+			rc = backward_next(src->back, &src->batch, &src->data,
+			    &src->batch_max, f);
+			if (is_told(src, rc, f->offset) &&
+			    backward_skip(src->back, &from, &to) == 0)
+				continue;
+			if (rc == STATUS_REMOVED)
+				status_fault(f, rc, partition_path(src->p), -1,
+				    src->limit, "removed");
+			if (rc != 0)
+				return rc;
+			src->in_batch = is_batch_wanted(s, src);
+		}
+		rc = src->in_batch ? note_places(s, src, f) : 0;
+		if (rc != 0)
+			return rc;
+	}
+	return take_place(src, out, f);
+}
+
+int
+stream_reverse(struct stream *s)
+{
+	bool merge = (s->flags & STREAM_MERGE) != 0 && s->count > 1;
+	int rc = 0;
+
+	s->reverse = true;
+	for (size_t i = 0; rc == 0 && i < s->count; i++) {
+		struct source *src = &s->sources[i];
+
+		src->limit = reader_end(src->r);
+		if (src->limit > src->to)
+			src->limit = src->to;
+		if (src->limit < src->from)
+			src->limit = src->from;
+		rc = backward_open(src->p, src->r, src->from, src->limit,
+		    merge ? measure : NULL, src, &src->back);
+	}
+	return rc;
+}
+
+static int
+any_of(struct stream *s, struct source *src, struct record *out,
+    struct fault *f)
+{
+	int rc;
+
+	if (s->reverse) {
+		rc = prev_of(s, src, out, f);
+	} else {
+		rc = next_of(s, src, out, f);
+		src->head_time = out->timestamp;
+	}
+	if (rc == STATUS_END)
+		latest_rest(src->latest);
+	else if (rc != 0)
+		s->failed = src;
+	return rc;
 }
 
 /* out->rec is a record of src: it goes out. */
@@ -359,13 +692,11 @@ next_in_turn(struct stream *s, struct stream_record *out, struct fault *f)
 	int rc;
 
 	for (; s->current < s->count; s->current++) {
-		struct source *src = &s->sources[s->current];
+		size_t i = s->reverse ? s->count - 1 - s->current : s->current;
 
-		rc = next_of(s, src, &out->rec, f);
+		rc = any_of(s, &s->sources[i], &out->rec, f);
 		if (rc == 0)
-			give(src, out);
-		else if (rc != STATUS_END)
-			s->failed = src;
+			give(&s->sources[i], out);
 		if (rc != STATUS_END)
 			return rc;
 	}
@@ -382,16 +713,16 @@ next_merged(struct stream *s, struct stream_record *out, struct fault *f)
 		struct source *src = &s->sources[i];
 
 		if (!src->has_head) {
-			rc = next_of(s, src, &src->head, f);
+			rc = any_of(s, src, &src->head, f);
 			if (rc == STATUS_END)
 				continue;
-			if (rc != 0) {
-				s->failed = src;
+			if (rc != 0)
 				return rc;
-			}
 			src->has_head = true;
 		}
-		if (best == NULL || src->head.timestamp < best->head.timestamp)
+		if (best == NULL ||
+		    (s->reverse ? src->head_time >= best->head_time
+				: src->head_time < best->head_time))
 			best = src;
 	}
 	if (best == NULL)
@@ -502,6 +833,16 @@ stream_skip(struct stream *s, int64_t *from, int64_t *to)
 
 	if (src == NULL)
 		return EINVAL;
+	if (src->latest != NULL && latest_skip(src->latest, from, to))
+		return 0;
+	if (src->back != NULL && src->in_batch) {
+		*from = src->batch.base_offset;
+		*to = src->batch.last_offset + 1;
+		src->in_batch = false;
+		return 0;
+	}
+	if (src->back != NULL)
+		return backward_skip(src->back, from, to);
 	/* Damage behind a right CRC: the reader is past it already. */
 	*from = src->next;
 	*to = reader_offset(src->r);
@@ -695,6 +1036,7 @@ stream_last(struct stream *s, int64_t n, bool per_partition, struct fault *f)
 			rc = ENOMEM;
 		else if (n > 0)
 			rc = find_last(s, &s->sources[i], n, &rings[i], f);
+		latest_rest(s->sources[i].latest);
 		if (rc == 0 && per_partition)
 			rings[i].left = rings[i].count < n ? rings[i].count : n;
 	}

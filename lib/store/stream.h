@@ -16,7 +16,13 @@
  * BOUNDS.  A source gives the records of [from, to); to is cut to the end as
  * last looked at.  The filter hides records; it does not move bounds.
  *
- * MEMORY.  A block and a batch for each source that has something to read.
+ * With stream_reverse() all of that is turned round: the last record comes
+ * first.  To turn STREAM_MERGE round, of several sources, each is read from its
+ * beginning first, since a record that is older than one before it comes right
+ * behind that one.
+ *
+ * MEMORY.  A block and a batch for each source that has something to read; with
+ * stream_latest() what it is given besides.
  */
 
 #include <regex.h>
@@ -81,6 +87,21 @@ size_t stream_count(const struct stream *s);
 int stream_resolve(struct partition *p, int flags, const struct position *pos,
     int64_t stored, int64_t *offset, int *clamped, struct fault *f);
 
+/*
+ * Of each source only the last record of each key, in [from, to) and within
+ * the filter's times, that is not a tombstone; the filter's other conditions
+ * choose among those.  memory is for keys, see latest.h: of one source after
+ * the other, or with STREAM_MERGE of all together (at least KEYMAP_BYTES_MIN
+ * each).  After all stream_add(); not with READER_CONTROL, nor for
+ * stream_next_batch().
+ */
+int stream_latest(struct stream *s, size_t memory);
+/*
+ * From the end to the beginning.  After stream_add() and stream_last(), before
+ * stream_next(); not for stream_next_batch(), stream_refresh() and
+ * stream_position().
+ */
+int stream_reverse(struct stream *s);
 /*
  * Let it begin where the last n wanted records begin: n of each source, or n
  * of all by timestamp (in the order of STREAM_MERGE).  Before stream_next().

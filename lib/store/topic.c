@@ -16,6 +16,7 @@
 #include "base/parse.h"
 #include "base/status.h"
 #include "store/access.h"
+#include "store/segment.h"
 
 enum {
 	ID_BYTES = 16,
@@ -41,12 +42,13 @@ static int what_stands_there(int parent, const char *name);
 static int make_temporary(int parent, const char *name, mode_t mode,
     char tmp[NAME_MAX + 1], int *fd);
 static void remove_temporary(int parent, const char *tmp, int fd,
-    int32_t partitions);
-static int fill(struct topic *t);
+    int32_t partitions, int64_t first_offset);
+static int fill(struct topic *t, int64_t first_offset);
 static int publish(int parent, const char *tmp, const char *name);
 static int open_lock(int dirfd, const struct stat *dir, int *fd);
 static int make_partitions(int dirfd, const struct stat *dir, int32_t from,
-    int32_t to);
+    int32_t to, int64_t first_offset);
+static int open_numbered(int dirfd, int32_t partition, int *fd);
 static int read_file(struct topic *t, const char *path, struct fault *fault);
 static int write_file(const struct topic *t, const struct stat *dir);
 static int real_path(int fd, const char *path, char out[PATH_MAX]);
@@ -95,11 +97,19 @@ int
 topic_create(const char *path, const struct properties *settings,
     int32_t partitions, mode_t mode)
 {
+	return topic_create_at(path, settings, partitions, 0, mode);
+}
+
+int
+topic_create_at(const char *path, const struct properties *settings,
+    int32_t partitions, int64_t first_offset, mode_t mode)
+{
 	struct topic t = {.dirfd = -1};
 	char name[NAME_MAX + 1], tmp[NAME_MAX + 1];
 	int parent = -1, rc;
 
-	if (partitions < 1 || partitions > PARTITIONS_MAX)
+	if (partitions < 1 || partitions > PARTITIONS_MAX || first_offset < 0 ||
+	    first_offset > TOPIC_FIRST_OFFSET_MAX)
 		return ERANGE;
 	rc = open_place(path, &parent, name);
 	if (rc != 0)
@@ -112,11 +122,12 @@ topic_create(const char *path, const struct properties *settings,
 		rc = make_temporary(parent, name, mode, tmp, &t.dirfd);
 	if (rc != 0)
 		goto out;
-	rc = fill(&t);
+	rc = fill(&t, first_offset);
 	if (rc == 0)
 		rc = publish(parent, tmp, name);
 	if (rc != 0)
-		remove_temporary(parent, tmp, t.dirfd, partitions);
+		remove_temporary(parent, tmp, t.dirfd, partitions,
+		    first_offset);
 	else
 		rc = io_sync_dir(parent);
 out:
@@ -223,12 +234,18 @@ make_temporary(int parent, const char *name, mode_t mode,
 }
 
 static void
-remove_temporary(int parent, const char *tmp, int fd, int32_t partitions)
+remove_temporary(int parent, const char *tmp, int fd, int32_t partitions,
+    int64_t first_offset)
 {
-	char number[NUMBER_TEXT];
-	int rc = 0;
+	char number[NUMBER_TEXT], name[SEGMENT_NAME_LEN];
+	int rc = 0, part;
 
+	segment_name(name, first_offset, ".log");
 	for (int32_t i = 0; i < partitions && rc == 0; i++) {
+		part = -1;
+		if (first_offset > 0 && open_numbered(fd, i, &part) == 0)
+			(void)io_unlink(part, name);
+		(void)io_close(&part);
 		snprintf(number, sizeof(number), "%d", i);
 		rc = io_rmdir(fd, number);
 	}
@@ -239,14 +256,14 @@ remove_temporary(int parent, const char *tmp, int fd, int32_t partitions)
 
 /* All that is in a new topic's directory. */
 static int
-fill(struct topic *t)
+fill(struct topic *t, int64_t first_offset)
 {
 	struct stat dir;
 	int lock = -1, rc;
 
 	if (fstat(t->dirfd, &dir) != 0)
 		return errno;
-	rc = make_partitions(t->dirfd, &dir, 0, t->partitions);
+	rc = make_partitions(t->dirfd, &dir, 0, t->partitions, first_offset);
 	if (rc == 0)
 		rc = open_lock(t->dirfd, &dir, &lock);
 	(void)io_close(&lock);
@@ -301,8 +318,25 @@ open_numbered(int dirfd, int32_t partition, int *fd)
 	return io_open(dirfd, number, O_RDONLY | O_DIRECTORY, 0, fd);
 }
 
+/* A log that begins at an offset: its first segment, empty, is named so. */
 static int
-make_partition(int dirfd, const struct stat *dir, int32_t partition)
+make_first(int dirfd, const struct stat *dir, int64_t first_offset)
+{
+	mode_t mode = access_file_mode(dir->st_mode);
+	char name[SEGMENT_NAME_LEN];
+	int fd = -1, rc;
+
+	segment_name(name, first_offset, ".log");
+	rc = io_open(dirfd, name, O_RDWR | O_CREAT | O_EXCL, mode, &fd);
+	if (rc == 0)
+		rc = io_set_access(fd, mode, dir->st_gid);
+	(void)io_close(&fd);
+	return rc;
+}
+
+static int
+make_partition(int dirfd, const struct stat *dir, int32_t partition,
+    int64_t first_offset)
 {
 	mode_t mode = access_dir_mode(dir->st_mode);
 	char number[NUMBER_TEXT];
@@ -317,6 +351,8 @@ make_partition(int dirfd, const struct stat *dir, int32_t partition)
 		rc = io_open(dirfd, number, O_RDONLY | O_DIRECTORY, 0, &fd);
 	if (rc == 0)
 		rc = io_set_access(fd, mode, dir->st_gid);
+	if (rc == 0 && first_offset > 0)
+		rc = make_first(fd, dir, first_offset);
 	(void)io_close(&fd);
 	return rc;
 }
@@ -326,12 +362,13 @@ make_partition(int dirfd, const struct stat *dir, int32_t partition)
  * that sync then takes most others to the device with it.
  */
 static int
-make_partitions(int dirfd, const struct stat *dir, int32_t from, int32_t to)
+make_partitions(int dirfd, const struct stat *dir, int32_t from, int32_t to,
+    int64_t first_offset)
 {
 	int fd = -1, rc = 0;
 
 	for (int32_t i = from; rc == 0 && i < to; i++)
-		rc = make_partition(dirfd, dir, i);
+		rc = make_partition(dirfd, dir, i, first_offset);
 	for (int32_t i = from; rc == 0 && i < to; i++) {
 		rc = open_numbered(dirfd, i, &fd);
 		if (rc == 0)
@@ -603,7 +640,7 @@ topic_grow(struct topic *t, int32_t count, struct fault *fault)
 	if (rc == 0 && count < now.partitions)
 		rc = ERANGE;
 	if (rc == 0 && count > now.partitions) {
-		rc = make_partitions(t->dirfd, &dir, now.partitions, count);
+		rc = make_partitions(t->dirfd, &dir, now.partitions, count, 0);
 		now.partitions = count;
 		if (rc == 0)
 			rc = write_file(&now, &dir);

@@ -39,6 +39,9 @@ enum {
 	TOPIC_ID_LEN = 22,
 };
 
+/* Offsets are to be had behind it, whatever is appended. */
+#define TOPIC_FIRST_OFFSET_MAX (INT64_C(1) << 62)
+
 struct topic {
 	int dirfd; /* owned; -1 closed */
 	char name[TOPIC_NAME_MAX + 1]; /* last part of its real path */
@@ -62,6 +65,12 @@ bool topic_is_name(const char *s);
  */
 int topic_create(const char *path, const struct properties *settings,
     int32_t partitions, mode_t mode);
+/*
+ * The same, with partitions whose log begins at first_offset.  ERANGE, too, if
+ * that is below 0 or above TOPIC_FIRST_OFFSET_MAX.
+ */
+int topic_create_at(const char *path, const struct properties *settings,
+    int32_t partitions, int64_t first_offset, mode_t mode);
 /* What stands in the way of that, as far as looking tells; nothing is made. */
 int topic_may_create(const char *path);
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/parse.h"
+#include "store/keymap.h"
 
 enum {
 	OPT_KEY_PARTITION = 300,
@@ -28,6 +29,8 @@ enum {
 	OPT_JOBS,
 	OPT_RETRIES,
 	OPT_DEAD_LETTER,
+	OPT_LATEST,
+	OPT_MEMORY,
 };
 
 const struct cli_option reading_options[] = {
@@ -50,6 +53,11 @@ const struct cli_option reading_options[] = {
     {OPT_INVERT, "invert", NULL,
 	"only what -k, --grep, --key-regex, --match-header do not let through"},
     {'m', "merge", NULL, "order all partitions by timestamp"},
+    {'r', "reverse", NULL, "the last first"},
+    {OPT_LATEST, "latest", NULL,
+	"only the last record of each key, unless that is a tombstone"},
+    {OPT_MEMORY, "memory", "SIZE",
+	"with --latest: memory for keys (128M); more keys take more passes"},
     {'f', "follow", NULL, "wait for more"},
     {'g', "group", "GROUP",
 	"share the partitions with the group's other members, and go on where "
@@ -94,7 +102,7 @@ reading_init(struct reading *r, const struct cli_program *program)
 {
 	memset(r, 0, sizeof(*r));
 	r->program = program;
-	r->count = r->last = r->idle_ms = -1;
+	r->count = r->last = r->idle_ms = r->memory = -1;
 	r->jobs = 1;
 	form_init(&r->form);
 }
@@ -198,6 +206,15 @@ set_filter(struct reading *r, int id)
 	case OPT_INVERT:
 		r->invert = true;
 		break;
+	case OPT_LATEST:
+		r->latest = true;
+		break;
+	case OPT_MEMORY:
+		if (parse_size(cli_arg, &r->memory) != 0 ||
+		    r->memory < KEYMAP_BYTES_MIN)
+			cli_usage("--memory %s: not a size of 64K or more",
+			    cli_arg);
+		break;
 	default:
 		return false;
 	}
@@ -254,6 +271,9 @@ reading_set(struct reading *r, int id)
 		break;
 	case 'm':
 		r->merge = true;
+		break;
+	case 'r':
+		r->reverse = true;
 		break;
 	case 'f':
 		r->follow = true;

@@ -15,7 +15,7 @@
 #include "base/cli.h"
 #include "text/form.h"
 
-enum { READING_JOBS_MAX = 4096 };
+enum { READING_JOBS_MAX = 4096, READING_MEMORY = 128 << 20 };
 
 /* What was said; NULL and -1: nothing. */
 struct reading {
@@ -34,6 +34,9 @@ struct reading {
 	const char *header;		/* --match-header: NAME or NAME=VALUE */
 	bool invert;
 	bool merge;			/* -m */
+	bool reverse;			/* -r */
+	bool latest;
+	int64_t memory;			/* for --latest; -1: READING_MEMORY */
 	bool uncommitted;
 	bool control;
 	const char *cursor_file;

@@ -81,6 +81,24 @@ check_exec(struct reading *r)
 		cli_usage("--jobs: 1 to %d", READING_JOBS_MAX);
 }
 
+/* -r and --latest want all there is at once. */
+static void
+check_whole(struct reading *r)
+{
+	const char *what = r->latest ? "--latest" : "-r";
+
+	if (r->follow)
+		cli_usage("%s does not go with -f", what);
+	if (r->group != NULL)
+		cli_usage("%s does not go with -g", what);
+	if (r->batches)
+		cli_usage("%s does not go with -B", what);
+	if (r->reverse && r->cursor_file != NULL)
+		cli_usage("-r does not go with --cursor-file");
+	if (r->latest && r->control)
+		cli_usage("--latest does not go with --control");
+}
+
 static void
 check_options(struct reading *r)
 {
@@ -102,6 +120,10 @@ check_options(struct reading *r)
 		cli_usage("-n does not go with --cursor-file");
 	if (r->key_partition && r->key == NULL)
 		cli_usage("--key-partition needs -k");
+	if (r->reverse || r->latest)
+		check_whole(r);
+	if (r->memory >= 0 && !r->latest)
+		cli_usage("--memory needs --latest");
 	if (r->group != NULL)
 		check_group(r);
 	if (r->exec != NULL)
@@ -457,6 +479,23 @@ sources_locate(struct sources *s)
 	return status;
 }
 
+/* --latest, -n and -r. */
+static int
+shape(struct sources *s, struct fault *f)
+{
+	const struct reading *r = s->r;
+	int rc = 0;
+
+	if (r->latest)
+		rc = stream_latest(s->stream,
+		    (size_t)(r->memory < 0 ? READING_MEMORY : r->memory));
+	if (rc == 0 && r->last >= 0)
+		rc = stream_last(s->stream, r->last, r->per_partition, f);
+	if (rc == 0 && r->reverse)
+		rc = stream_reverse(s->stream);
+	return rc;
+}
+
 int
 sources_open(struct sources *s)
 {
@@ -476,12 +515,8 @@ sources_open(struct sources *s)
 		return status;
 	if (r->batches && stream_count(s->stream) > 1)
 		cli_usage("-B: one partition's; choose it with -p");
-	if (r->last >= 0) {
-		rc = stream_last(s->stream, r->last, r->per_partition, &f);
-		if (rc != 0)
-			return message_warn("stream", rc, &f);
-	}
-	return CLI_DONE;
+	rc = shape(s, &f);
+	return rc == 0 ? CLI_DONE : message_warn("stream", rc, &f);
 }
 
 /* Has the operand's topic been removed, or replaced by another? */

@@ -97,3 +97,48 @@ load ../helpers
 	run_tool 1 logcreate --like nope d
 	[ ! -e d ]
 }
+
+@test '--first-offset: all partitions begin there' {
+	run_tool 0 logcreate -P 2 --first-offset 5000000000 t
+	[ -f t/0/00000000005000000000.log ]
+	[ -f t/1/00000000005000000000.log ]
+	# Before anybody has written.
+	run_tool 0 logcat t
+	[ -z "$out$err" ]
+	same "$(logstat -J t | jq -c '[.first_offset, .end_offset]')" \
+		$'[5000000000,5000000000]\n[5000000000,5000000000]'
+	run_tool 0 logappend --report -p 1 t <<<$'a\nb'
+	same "$out" $'t\t1\t5000000000\nt\t1\t5000000001'
+	run_tool 0 logcat -F '%p %o %s\n' t
+	same "$out" $'1 5000000000 a\n1 5000000001 b'
+	same "$(logcat -o 5000000001 -p 1 t)" b
+	run_tool 0 logcat -o 7 -p 1 t
+	has "$err" 'offset 7 is gone, starting at 5000000000'
+	# The state rebuilt, and a copy: the same.
+	cp -a t copy
+	rm copy/1/partition.state
+	echo c | logappend -q -p 1 copy
+	same "$(logcat -p 1 -F '%o ' copy)" \
+		'5000000000 5000000001 5000000002 '
+	[ "$(find t/1 -name '*.log')" = t/1/00000000005000000000.log ]
+	# Modes as of any file made later.
+	(umask 077 && logcreate --first-offset 1 shut)
+	same "$(stat -c %a shut/0/*.log)" 600
+	same "$(logcreate --first-offset 0 z; ls -A z/0)" ''
+	run_tool 0 logcreate --grow-to 3 t
+	same "$(logappend --report -p 2 t <<<x)" $'t\t2\t0'
+}
+
+@test '--first-offset: what cannot be' {
+	run_tool 2 logcreate --first-offset -1 t
+	run_tool 2 logcreate --first-offset x t
+	run_tool 2 logcreate --first-offset 9223372036854775807 t
+	run_tool 2 logcreate --first-offset '' t
+	[ ! -e t ]
+	run_tool 0 logcreate --first-offset 4611686018427387904 t
+	echo x | logappend t
+	same "$(logcat -F %o t)" 4611686018427387904
+	run_tool 2 logcreate --first-offset 5 --grow-to 2 t
+	run_tool 1 logcreate --first-offset 5 t
+	run_tool 0 logcreate --first-offset 5 --if-not-exists t
+}

@@ -1,10 +1,11 @@
 # What logcat chooses, done the naive way.
 #
 #	awk -v parts=3 -v from=POS -v to=POS -v since=MS -v until=MS -v key=KEY \
-#	    -v re=RE -v keyre=RE -v invert=1 -v last=N -v each=1 -v merge=1 -v count=N -f model.awk FLAT
+#	    -v re=RE -v keyre=RE -v invert=1 -v latest=1 -v last=N -v each=1 \
+#	    -v merge=1 -v reverse=1 -v count=N -f model.awk FLAT
 #
 # FLAT has a line "partition timestamp key value" for each record, in the order
-# in which they were appended.  POS is start, end, N, -N or @MS.  Options left
+# in which they were appended; "-" is null.  POS is start, end, N, -N or @MS.  Options left
 # empty do not hold.  Prints "partition offset timestamp value".
 
 {
@@ -30,16 +31,21 @@ function resolve(pos, p,	o) {
 	return o < 0 ? 0 : o > end[p] ? end[p] : o
 }
 
-function wanted(p, o) {
+function in_time(p, o) {
 	return (since == "" || ts[p, o] >= since + 0) &&
-	    (until == "" || ts[p, o] < until + 0) &&
-	    holds(p, o) != (invert != "")
+	    (until == "" || ts[p, o] < until + 0)
+}
+
+function wanted(p, o) {
+	return in_time(p, o) && holds(p, o) != (invert != "") &&
+	    (latest == "" || (values[p, o] != "-" && keys[p, o] != "-" &&
+	    newest[p, keys[p, o]] == o))
 }
 
 function holds(p, o) {
 	return (key == "" || keys[p, o] == key) &&
 	    (keyre == "" || (keys[p, o] != "-" && keys[p, o] ~ keyre)) &&
-	    (re == "" || values[p, o] ~ re)
+	    (re == "" || (values[p, o] != "-" && values[p, o] ~ re))
 }
 
 # When chosen record i of a partition was.
@@ -48,15 +54,23 @@ function time(p, i) {
 }
 
 function show(p, o) {
-	if (count == "" || shown < count + 0)
-		print p, o, ts[p, o], values[p, o]
-	shown++
+	lines[shown++] = p " " o " " ts[p, o] " " \
+	    (values[p, o] == "-" ? "" : values[p, o])
+}
+
+function finish(	i) {
+	for (i = 0; i < shown && (count == "" || i < count + 0); i++)
+		print lines[reverse ? shown - 1 - i : i]
+	exit
 }
 
 END {
 	for (p = 0; p < parts; p++) {
 		end[p] += 0
 		stop = resolve(to, p)
+		for (o = resolve(from, p); o < stop; o++)
+			if (in_time(p, o))
+				newest[p, keys[p, o]] = o
 		for (o = resolve(from, p); o < stop; o++)
 			if (wanted(p, o))
 				chosen[p, n[p]++ + 0] = o
@@ -84,11 +98,12 @@ END {
 				    time(p, first[p]) < time(best, first[best])))
 					best = p
 			if (best < 0)
-				exit
+				finish()
 			show(best, chosen[best, first[best]++])
 		}
 	}
 	for (p = 0; p < parts; p++)
 		for (i = first[p]; i < n[p]; i++)
 			show(p, chosen[p, i])
+	finish()
 }

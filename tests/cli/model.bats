@@ -14,7 +14,7 @@ setup() {
 }
 
 # records PARTITIONS: 400 lines "partition timestamp key value"; times go up
-# and down, and some are the same; some keys are null ("-").
+# and down, and some are the same; some keys and values are null ("-").
 records() {
 	awk -v parts="$1" -v seed="$RANDOM" 'BEGIN {
 		srand(seed)
@@ -25,8 +25,9 @@ records() {
 			if (rand() < .3)
 				t -= t % 10000
 			k = int(rand() * 7)
-			printf "%d %.0f %s v%d-%d\n", int(rand() * parts), t,
-			    k == 6 ? "-" : "k" k, i, rand() * 1000
+			v = sprintf("v%d-%d", i, rand() * 1000)
+			printf "%d %.0f %s %s\n", int(rand() * parts), t,
+			    k == 6 ? "-" : "k" k, rand() < .1 ? "-" : v
 		}
 	}'
 }
@@ -41,7 +42,10 @@ fill() {
 			printf "{\"timestamp\":%s,", $2
 			if ($3 != "-")
 				printf "\"key\":\"%s\",", $3
-			printf "\"value\":\"%s\"}\n", $4
+			if ($4 == "-")
+				printf "\"value\":null}\n"
+			else
+				printf "\"value\":\"%s\"}\n", $4
 		}' flat >flat.json
 		logappend -J -z "$3" --batch-bytes 400 "$1/$p" flat.json
 	done
@@ -103,6 +107,8 @@ choose() {
 		vars+=(-v invert=1)
 	}
 	! some 4 || { args+=(-m); vars+=(-v merge=1); }
+	! some 3 || { args+=(-r); vars+=(-v reverse=1); }
+	! some 4 || { args+=(--latest); vars+=(-v latest=1); }
 	! some 3 || {
 		v=$((RANDOM % 60))
 		args+=(-n "$v")

@@ -17,6 +17,40 @@ key_of(unsigned n)
 	return keymap_key_of(m, (struct bytes){(const uint8_t *)text, len});
 }
 
+/* The list of offsets against the array; limit leaves some of them out. */
+static void
+check_offsets(const int64_t *want, unsigned keys, int64_t base, int64_t end)
+{
+	int64_t limit = end - 1000, in_list = 0;
+	const uint32_t *list;
+	size_t n = keymap_take_offsets(m, limit, &list), below = 0;
+	bool ascends = true, there = true;
+
+	for (unsigned k = 0; k < keys; k++)
+		below += want[k] != 0 && want[k] < limit;
+	tap_int(n, below, "so many offsets");
+	for (size_t i = 1; i < n; i++)
+		ascends = ascends && list[i - 1] < list[i];
+	tap(ascends, "they ascend");
+	for (unsigned k = 0; k < keys; k++) {
+		size_t low = 0, high = n;
+
+		while (want[k] != 0 && low < high) {
+			size_t mid = low + (high - low) / 2;
+
+			if (base + list[mid] < want[k])
+				low = mid + 1;
+			else
+				high = mid;
+		}
+		if (want[k] == 0 || want[k] >= limit)
+			continue;
+		there = there && low < n && base + list[low] == want[k];
+		in_list++;
+	}
+	tap(there && in_list > 0, "each key's is in it");
+}
+
 /* Keys in any order against an array that has the answer. */
 static void
 test_random(void)
@@ -46,8 +80,14 @@ test_random(void)
 	tap(keymap_bytes(m) <= 32 * count, "at most 32 bytes a key: %zu of %zu",
 	    keymap_bytes(m), count);
 	keymap_drop(m, key_of(7));
+	keymap_drop(m, key_of(7));
+	keymap_drop(m, key_of(KEYS + 7));
 	tap_int(keymap_find(m, key_of(7)), -1, "dropped");
+	tap(keymap_live(m) == count - 1 && keymap_count(m) == count,
+	    "one is not live");
 	tap(keymap_find(m, key_of(8)) >= 0, "not the next");
+	want[7] = 0;
+	check_offsets(want, KEYS, base, base + PUTS);
 	keymap_clear(m, 0);
 	tap(keymap_count(m) == 0 && keymap_find(m, key_of(8)) == -1, "cleared");
 	keymap_free(m);
