@@ -22,6 +22,7 @@ fish_offers() {
 }
 
 # zsh_makes LINE: what becomes of it after a tab.
+# shellcheck disable=SC2016 # that shell expands it
 zsh_makes() {
 	timeout 20 zsh -f -c '
 		zmodload zsh/zpty
