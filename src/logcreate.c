@@ -125,6 +125,8 @@ count_of(int id, const char *value)
 static void
 set_option(int id)
 {
+	int64_t ms;
+
 	switch (id) {
 	case 'P':
 		partitions = count_of(id, cli_arg);
@@ -140,6 +142,10 @@ set_option(int id)
 			    cli_arg);
 		break;
 	case OPT_RETENTION:
+		if (parse_duration(cli_arg, &ms) != 0 &&
+		    strcmp(cli_arg, "-1") != 0)
+			cli_usage("--retention %s: not a duration, such as 7d",
+			    cli_arg);
 		set_value(id, PROPERTIES_RETENTION_MS, cli_arg);
 		break;
 	case OPT_RETENTION_BYTES:

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <libgen.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +16,6 @@
 #include "base/io.h"
 #include "base/parse.h"
 #include "base/status.h"
-#include "store/topic.h"
 
 void
 cursor_init(struct cursor *c)
@@ -32,29 +32,40 @@ cursor_release(struct cursor *c)
 	cursor_init(c);
 }
 
+/* The line of that id, or one without an id that has the name. */
 static struct cursor_entry *
-find(const struct cursor *c, const char *topic, int32_t partition)
+find(const struct cursor *c, const char *topic, const char *id,
+    int32_t partition)
 {
-	for (size_t i = 0; i < c->count; i++)
-		if (c->entries[i].partition == partition &&
-		    strcmp(c->entries[i].topic, topic) == 0)
-			return &c->entries[i];
-	return NULL;
+	struct cursor_entry *named = NULL;
+
+	for (size_t i = 0; i < c->count; i++) {
+		struct cursor_entry *e = &c->entries[i];
+
+		if (e->partition != partition)
+			continue;
+		if (*id != '\0' && strcmp(e->id, id) == 0)
+			return e;
+		if (e->id[0] == '\0' && strcmp(e->topic, topic) == 0)
+			named = e;
+	}
+	return named;
 }
 
 int64_t
-cursor_get(const struct cursor *c, const char *topic, int32_t partition)
+cursor_get(const struct cursor *c, const char *topic, const char *id,
+    int32_t partition)
 {
-	struct cursor_entry *e = find(c, topic, partition);
+	struct cursor_entry *e = find(c, topic, id, partition);
 
 	return e == NULL ? -1 : e->offset;
 }
 
 int
-cursor_set(struct cursor *c, const char *topic, int32_t partition,
-    int64_t offset)
+cursor_set(struct cursor *c, const char *topic, const char *id,
+    int32_t partition, int64_t offset)
 {
-	struct cursor_entry *e = find(c, topic, partition);
+	struct cursor_entry *e = find(c, topic, id, partition);
 
 	if (e == NULL) {
 		struct cursor_entry *entries =
@@ -70,6 +81,7 @@ cursor_set(struct cursor *c, const char *topic, int32_t partition,
 		e->partition = partition;
 		c->count++;
 	}
+	strlcpy(e->id, id, sizeof(e->id));
 	e->offset = offset;
 	return 0;
 }
@@ -79,13 +91,15 @@ parse_line(struct cursor *c, char *line)
 {
 	char *topic = strsep(&line, " ");
 	char *partition = strsep(&line, " ");
-	int64_t p, offset;
+	char *offset = strsep(&line, " ");
+	int64_t p, o;
 
-	if (line == NULL || !topic_is_name(topic) ||
+	if (offset == NULL || !topic_is_name(topic) ||
 	    parse_int(partition, 0, PARTITIONS_MAX, &p) != 0 ||
-	    parse_int(line, 0, INT64_MAX, &offset) != 0)
+	    parse_int(offset, 0, INT64_MAX, &o) != 0 ||
+	    (line != NULL && strlen(line) != TOPIC_ID_LEN))
 		return STATUS_SYNTAX;
-	return cursor_set(c, topic, (int32_t)p, offset);
+	return cursor_set(c, topic, line != NULL ? line : "", (int32_t)p, o);
 }
 
 int
@@ -112,21 +126,36 @@ cursor_read(struct cursor *c, const char *path)
 }
 
 int
+cursor_may_write(const char *path)
+{
+	char real[PATH_MAX], dir[PATH_MAX];
+
+	if (realpath(path, real) != NULL)
+		path = real;
+	if (strlcpy(dir, path, sizeof(dir)) >= sizeof(dir))
+		return ENAMETOOLONG;
+	return access(dirname(dir), W_OK | X_OK) == 0 ? 0 : errno;
+}
+
+int
 cursor_write(const struct cursor *c, const char *path)
 {
-	char dir[4096], base[4096];
+	char real[PATH_MAX], dir[PATH_MAX], base[PATH_MAX];
 	struct stat st = {.st_mode = 0644};
 	struct buf b;
 	int fd = -1, rc = 0;
 
+	if (realpath(path, real) != NULL)
+		path = real;
 	if (strlcpy(dir, path, sizeof(dir)) >= sizeof(dir))
 		return ENAMETOOLONG;
 	strlcpy(base, path, sizeof(base));
 	buf_init(&b, TEXT_FILE_BYTES_MAX);
 	for (size_t i = 0; rc == 0 && i < c->count; i++)
-		rc = buf_addf(&b, "%s %" PRId32 " %" PRId64 "\n",
+		rc = buf_addf(&b, "%s %" PRId32 " %" PRId64 "%s%s\n",
 		    c->entries[i].topic, c->entries[i].partition,
-		    c->entries[i].offset);
+		    c->entries[i].offset,
+		    c->entries[i].id[0] != '\0' ? " " : "", c->entries[i].id);
 	if (rc == 0)
 		rc = io_open(AT_FDCWD, dirname(dir), O_RDONLY | O_DIRECTORY, 0,
 		    &fd);

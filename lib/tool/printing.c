@@ -98,7 +98,8 @@ commit(struct printing *p, bool now)
 		return;
 	for (size_t i = 0; rc == 0 && i < stream_count(p->s.stream); i++) {
 		stream_position(p->s.stream, i, &topic, &number, &offset);
-		rc = cursor_set(&p->s.cursor, topic, number, offset);
+		rc = cursor_set(&p->s.cursor, topic,
+		    sources_topic_id(&p->s, topic), number, offset);
 	}
 	if (rc == 0)
 		rc = cursor_write(&p->s.cursor, p->s.r->cursor_file);

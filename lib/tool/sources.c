@@ -206,6 +206,8 @@ sources_init(struct sources *s, struct reading *r, int operands, char **operand)
 	cursor_init(&s->cursor);
 	if (r->cursor_file != NULL) {
 		rc = cursor_read(&s->cursor, r->cursor_file);
+		if (rc == 0)
+			rc = cursor_may_write(r->cursor_file);
 		if (rc != 0)
 			errx(CLI_FAIL, "%s: %s", r->cursor_file,
 			    rc == STATUS_SYNTAX ? "not a cursor file"
@@ -365,11 +367,21 @@ expected_sources(const struct sources *s)
 	return n;
 }
 
+const char *
+sources_topic_id(const struct sources *s, const char *topic)
+{
+	for (size_t i = 0; i < s->count; i++)
+		if (s->places[i].name == topic && s->places[i].has_topic)
+			return s->places[i].topic.id;
+	return "";
+}
+
 static int
 add_partition(struct sources *s, size_t i, int32_t number)
 {
 	return open_partition(s, s->stream, i, number,
-	    cursor_get(&s->cursor, s->places[i].name, number));
+	    cursor_get(&s->cursor, s->places[i].name,
+		sources_topic_id(s, s->places[i].name), number));
 }
 
 int
@@ -416,6 +428,11 @@ check_partitions(const struct sources *s, size_t i)
 			    (int)last, (int)place->count);
 			return CLI_FAIL;
 		}
+	}
+	if (place->kind == TOPIC_PLACE_PARTITION &&
+	    !parse_partitions_has(&s->partitions, place->first)) {
+		warnx("%s: not a partition that -p names", s->paths[i]);
+		return CLI_FAIL;
 	}
 	return CLI_DONE;
 }

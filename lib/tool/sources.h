@@ -52,6 +52,8 @@ int sources_open(struct sources *s);
 void sources_close(struct sources *s);
 /* Has the operand's topic been removed, or replaced by another? */
 bool sources_is_removed(const struct sources *s, size_t i);
+/* The id of the topic that goes by this name pointer; "" if it has none. */
+const char *sources_topic_id(const struct sources *s, const char *topic);
 /*
  * A stream of one partition of operand i alone, from stored on if that is not
  * negative, else as the options say.

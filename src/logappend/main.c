@@ -82,10 +82,14 @@ open_topic(const char *path, struct topic *t, char *topic_path)
 	struct fault f = {.file = ""};
 	struct properties defaults;
 	char *slash;
+	size_t end;
 	int64_t n;
 	int rc;
 
 	strlcpy(topic_path, path, PATH_MAX);
+	end = strlen(topic_path);
+	while (end > 1 && topic_path[end - 1] == '/')
+		topic_path[--end] = '\0';
 	rc = topic_open(path, t, &f);
 	if (rc == STATUS_NO_TOPIC && opt.create) {
 		properties_init(&defaults);
@@ -100,6 +104,12 @@ open_topic(const char *path, struct topic *t, char *topic_path)
 		rc = topic_open(topic_path, t, &f);
 		if (rc == 0 && n >= t->partitions)
 			rc = STATUS_NO_TOPIC;
+		if (rc == 0 && opt.w.partition >= 0 && opt.w.partition != n)
+			cli_usage("-p %d: %s is another partition",
+			    (int)opt.w.partition, path);
+		if (rc == 0 && opt.keep_partition)
+			cli_usage("--keep-partition: %s is one partition",
+			    path);
 		opt.w.partition = (int32_t)n;
 	}
 	if (rc == STATUS_NO_TOPIC) {
@@ -139,7 +149,7 @@ check_topic(const struct topic *t)
 {
 	if (t->partitions > 1 && opt.w.partition < 0 && opt.batches)
 		cli_usage("-B: a topic of several partitions needs -p N");
-	if (t->partitions > 1 && opt.w.expect > 0 && opt.w.partition < 0)
+	if (t->partitions > 1 && opt.w.expect >= 0 && opt.w.partition < 0)
 		cli_usage("--expect-offset: a topic of several partitions "
 			  "needs -p N");
 	if (opt.w.partition >= t->partitions)

@@ -286,3 +286,16 @@ values() {
 	run_tool 0 logappend --whole --null-string '' t empty
 	logcat -n 1 -J t | grep -q '"value":null'
 }
+
+@test 'a partition named twice, or in two ways' {
+	logcreate -P 2 n
+	run_tool 2 logappend --expect-offset 0 n <<<x
+	run_tool 2 logappend -p 1 n/0 <<<x
+	run_tool 2 logappend -J -p 1 --keep-partition n </dev/null
+	run_tool 2 logappend -J --keep-partition n/0 </dev/null
+	logappend -p 0 n/0/ <<<x
+	[ "$(logcat n/0)" = x ]
+	run_tool 1 logcat -p 1 n/0
+	[[ $err == *'n/0: not a partition that -p names' ]]
+	[ "$(logcat -p 0 n/0)" = x ]
+}

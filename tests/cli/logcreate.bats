@@ -142,3 +142,11 @@ load ../helpers
 	run_tool 1 logcreate --first-offset 5 t
 	run_tool 0 logcreate --first-offset 5 --if-not-exists t
 }
+
+@test 'a duration has a unit' {
+	run_tool 2 logcreate --retention 5 t
+	[ ! -e t ]
+	logcreate --retention 5d t
+	grep -q '^retention.ms=432000000' t/topic.properties
+	logcreate --retention -1 u
+}
