@@ -11,7 +11,8 @@
  * as the keys in it fit the memory given.  To find it, the stretch is read and
  * each key's last offset noted; from its end on, what occurs again is
  * forgotten, until nothing is left or to the end of all.  So m keys at a time
- * cost at most one reading of half the log each.  Asking in the order of offsets, up or down, costs the least.
+ * cost at most one reading of half the log each.  Asking in the order of
+ * offsets, up or down, costs the least.
  *
  * DAMAGE is told once, by what asks next (f), and asking again after
  * latest_skip() goes on behind it.
