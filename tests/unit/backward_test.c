@@ -142,11 +142,12 @@ raise_max(void *arg, const struct batch *b, const uint8_t *data, int64_t *max,
 
 /* Is the way back the way there? */
 static bool
-is_reverse(struct partition *p, struct reader *r, int64_t from, int64_t to,
+is_reverse(struct partition *p, int flags, int64_t from, int64_t to,
     backward_measure *measure)
 {
 	struct fault f = {.file = ""};
 	struct backward *w = NULL;
+	struct reader *r = NULL;
 	const uint8_t *data;
 	struct batch b;
 	size_t left = forward_count;
@@ -154,7 +155,9 @@ is_reverse(struct partition *p, struct reader *r, int64_t from, int64_t to,
 	int64_t max;
 	int rc;
 
-	if (backward_open(p, r, from, to, measure, NULL, &w) != 0)
+	/* One that knows nothing of what is before. */
+	if (reader_open(p, flags, 0, &r, NULL) != 0 ||
+	    backward_open(p, r, from, to, measure, NULL, &w) != 0)
 		abort();
 	while (same && (rc = backward_next(w, &b, &data, &max, &f)) == 0) {
 		same = left > 0 && b.base_offset == forward[--left].base_offset;
@@ -164,6 +167,7 @@ is_reverse(struct partition *p, struct reader *r, int64_t from, int64_t to,
 		    same && max == (measure != NULL ? before[left] : INT64_MIN);
 	}
 	backward_close(w);
+	reader_close(r);
 	if (same && (rc != STATUS_END || left != 0)) {
 		fprintf(stderr, "# result %d, %zu left\n", rc, left);
 		same = false;
@@ -188,8 +192,8 @@ test_flags(int flags, const char *what)
 		int64_t to = i < 6 ? end : from + pick(end - from) + 1;
 
 		read_forward(r, from, to);
-		same = is_reverse(p, r, from, to, NULL) &&
-		    is_reverse(p, r, from, to, raise_max);
+		same = is_reverse(p, flags, from, to, NULL) &&
+		    is_reverse(p, flags, from, to, raise_max);
 		if (!same)
 			fprintf(stderr, "# from %lld to %lld\n",
 			    (long long)from, (long long)to);

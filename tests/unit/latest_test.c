@@ -52,6 +52,7 @@ make_log(void)
 		struct batch_builder bb;
 		const uint8_t *data;
 		int64_t end = at + pick(300) + 1;
+		bool keyless = pick(4) == 0;
 
 		batch_builder_init(&bb, (enum codec)pick(2), INT32_MIN,
 		    BATCH_BYTES_MAX);
@@ -60,7 +61,7 @@ make_log(void)
 			struct record r = {.timestamp = 1000 + pick(9000)};
 
 			model[at].key =
-			    pick(20) == 0 ? NO_KEY : (int)pick(KEYS);
+			    keyless || pick(20) == 0 ? NO_KEY : (int)pick(KEYS);
 			model[at].timestamp = r.timestamp;
 			snprintf(key, sizeof(key), "k%d", model[at].key);
 			r.key = model[at].key == NO_KEY ? BYTES_NULL
