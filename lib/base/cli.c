@@ -28,6 +28,7 @@ enum {
 bool cli_quiet;
 int cli_verbose;
 int cli_usage_status = CLI_USAGE;
+int cli_fail_status = CLI_FAIL;
 bool cli_utc;
 char *cli_arg;
 int cli_operand;
@@ -411,6 +412,6 @@ cli_close_stdout(void)
 			errno = EIO;
 		if (errno != EPIPE)
 			warn("stdout");
-		_exit(CLI_FAIL);
+		_exit(cli_fail_status);
 	}
 }

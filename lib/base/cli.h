@@ -69,6 +69,8 @@ void cli_usage(const char *fmt, ...)
     __attribute__((noreturn, format(printf, 1, 2)));
 /* CLI_USAGE; set first by a program for which another convention holds. */
 extern int cli_usage_status;
+/* CLI_FAIL; the same, when stdout cannot be written. */
+extern int cli_fail_status;
 
 /* warnx(3) unless -q. */
 void cli_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

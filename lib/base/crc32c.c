@@ -160,3 +160,36 @@ crc32c(const void *data, size_t len)
 {
 	return crc32c_update(0, data, len);
 }
+
+uint32_t
+crc32c_before(uint32_t change)
+{
+	return (change >> 1) ^ ((change & 1) != 0 ? 0x82f63b78 : 0);
+}
+
+/* Polynomials modulo the CRC's, x^0 being the highest bit. */
+static uint32_t
+multiply(uint32_t a, uint32_t b)
+{
+	uint32_t product = 0;
+
+	for (uint32_t bit = 1U << 31; bit != 0; bit >>= 1) {
+		if (a & bit)
+			product ^= b;
+		b = crc32c_before(b);
+	}
+	return product;
+}
+
+uint32_t
+crc32c_change(uint64_t behind)
+{
+	uint32_t change = 1U << 31, power = 1U << 30; /* x^0, x^1 */
+
+	for (behind += 32; behind != 0; behind >>= 1) {
+		if (behind & 1)
+			change = multiply(change, power);
+		power = multiply(power, power);
+	}
+	return change;
+}

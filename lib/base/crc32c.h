@@ -15,6 +15,14 @@ uint32_t crc32c(const void *data, size_t len);
 /* Go on from the checksum of what came before; start with crc 0. */
 uint32_t crc32c_update(uint32_t crc, const void *data, size_t len);
 
+/*
+ * By what (xor) does the checksum of a message change when one of its bits
+ * does, with that many bits behind it?  The bits of a byte follow each other
+ * from 0x01 to 0x80.  crc32c_before() has the same of the bit before.
+ */
+uint32_t crc32c_change(uint64_t behind);
+uint32_t crc32c_before(uint32_t change);
+
 /* Tests only: do without the processor's instruction, or with it again. */
 void crc32c_portable(bool only);
 

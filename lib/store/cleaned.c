@@ -38,6 +38,7 @@ struct cleaned {
 	int64_t last_timestamp;	/* of the last time index entry */
 	int64_t max_offset;	/* of the batch with the largest timestamp */
 	struct sum sum;
+	bool keep_log;		/* only what stands beside it is made */
 	bool in_place;
 };
 
@@ -218,19 +219,19 @@ make_file(struct partition *p, int64_t base, int which, int *fd)
 	return roll_blame(p, rc, name);
 }
 
-int
-cleaned_new(struct partition *p, int64_t base, int64_t index_interval_bytes,
-    struct cleaned **out)
+static int
+begin(struct partition *p, int64_t base, bool keep_log, struct cleaned **out)
 {
 	struct cleaned *c = calloc(1, sizeof(*c));
-	int rc;
+	int rc = 0;
 
 	if (c == NULL)
 		return ENOMEM;
 	*c = (struct cleaned){.p = p,
 	    .base = base,
 	    .fd = -1,
-	    .interval = index_interval_bytes,
+	    .interval = p->settings.index_interval_bytes,
+	    .keep_log = keep_log,
 	    .last_timestamp = -1};
 	c->sum = (struct sum){.min_timestamp = -1,
 	    .max_timestamp = -1,
@@ -239,13 +240,25 @@ cleaned_new(struct partition *p, int64_t base, int64_t index_interval_bytes,
 	buf_init(&c->index, INDEX_BYTES_MAX);
 	buf_init(&c->timeindex, INDEX_BYTES_MAX);
 	buf_init(&c->txnindex, TXNINDEX_BYTES_MAX);
-	rc = make_file(p, base, LOG, &c->fd);
-	if (rc != 0) {
+	if (!keep_log)
+		rc = make_file(p, base, LOG, &c->fd);
+	if (rc != 0)
 		cleaned_free(c);
-		return rc;
-	}
-	*out = c;
-	return 0;
+	else
+		*out = c;
+	return rc;
+}
+
+int
+cleaned_new(struct partition *p, int64_t base, struct cleaned **out)
+{
+	return begin(p, base, false, out);
+}
+
+int
+cleaned_new_beside(struct partition *p, int64_t base, struct cleaned **out)
+{
+	return begin(p, base, true, out);
 }
 
 void
@@ -267,9 +280,11 @@ static int
 flush(struct cleaned *c)
 {
 	int64_t pos = c->sum.size - (int64_t)c->out.len;
-	int rc = io_pwrite_full(c->fd, c->out.data, c->out.len, pos);
+	int rc = 0;
 
-	if (rc == 0)
+	if (!c->keep_log)
+		rc = io_pwrite_full(c->fd, c->out.data, c->out.len, pos);
+	if (rc == 0 && !c->keep_log)
 		io_sync_start(c->fd, pos, (int64_t)c->out.len);
 	c->out.len = 0;
 	return rc;
@@ -321,7 +336,7 @@ int
 cleaned_add(struct cleaned *c, const uint8_t *data, const struct batch *b)
 {
 	int64_t pos = c->sum.size;
-	int rc = buf_add(&c->out, data, b->size);
+	int rc = c->keep_log ? 0 : buf_add(&c->out, data, b->size);
 
 	if (rc != 0)
 		return rc;
@@ -380,7 +395,7 @@ write_files(struct cleaned *c)
 
 	if (rc == 0)
 		rc = add_time(c);
-	if (rc == 0)
+	if (rc == 0 && !c->keep_log)
 		rc = io_sync(c->fd);
 	if (rc == 0)
 		rc = write_small(c, INDEX, c->index.data, c->index.len);
@@ -392,6 +407,9 @@ write_files(struct cleaned *c)
 		    write_small(c, TXNINDEX, c->txnindex.data, c->txnindex.len);
 	if (rc == 0)
 		rc = io_sync_dir(c->p->dirfd);
+	c->sum.flags |= SUM_INDEXED;
+	c->sum.index_crc = crc32c(c->index.data, c->index.len);
+	c->sum.timeindex_crc = crc32c(c->timeindex.data, c->timeindex.len);
 	sum_encode(&c->sum, sum);
 	if (rc == 0)
 		rc = write_small(c, SUM, sum, sizeof(sum));
@@ -415,6 +433,7 @@ cleaned_replace(struct cleaned *c, int64_t next_base, uint16_t flags,
 	if (rc != 0)
 		return rc;
 	c->in_place = true;
-	rc = put_in_place(c->p, c->base, LOG);
+	if (!c->keep_log)
+		rc = put_in_place(c->p, c->base, LOG);
 	return rc == 0 ? finish(c->p, c->base, &c->sum) : rc;
 }

@@ -35,8 +35,12 @@ struct cleaned;
 int cleaned_recover(struct partition *p);
 
 /* Begin the segment of that base offset.  p is not owned. */
-int cleaned_new(struct partition *p, int64_t base, int64_t index_interval_bytes,
-    struct cleaned **out);
+int cleaned_new(struct partition *p, int64_t base, struct cleaned **out);
+/*
+ * The same for a log file that stays: what is added is what it holds, and only
+ * the files beside it are replaced.
+ */
+int cleaned_new_beside(struct partition *p, int64_t base, struct cleaned **out);
 /* Its files are removed unless they were put in place. */
 void cleaned_free(struct cleaned *c);
 /* The next batch, offsets ascending. */

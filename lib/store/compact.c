@@ -63,8 +63,6 @@ compact_options_of(const struct properties *props, int64_t now_ms,
 	    .segment_bytes = properties_int(props, PROPERTIES_SEGMENT_BYTES),
 	    .index_bytes =
 		properties_int(props, PROPERTIES_SEGMENT_INDEX_BYTES),
-	    .index_interval_bytes =
-		properties_int(props, PROPERTIES_INDEX_INTERVAL_BYTES),
 	    .memory = MEMORY_DEFAULT,
 	    .keep_last_only = true,
 	    .drop = {NULL, -1},
@@ -445,8 +443,16 @@ static int
 mark_compacted(struct compaction *c, const struct group *g,
     const struct sum *written, uint16_t flags)
 {
-	struct sum sum = *written;
+	struct sum sum = *written, old;
 
+	/* Its indexes stay as well. */
+	if (sum_read(partition_dirfd(c->p), g->base, &old) == 0) {
+		if (old.size == sum.size && old.crc != sum.crc)
+			return STATUS_CORRUPT;
+		flags |= old.flags & SUM_INDEXED;
+		sum.index_crc = old.index_crc;
+		sum.timeindex_crc = old.timeindex_crc;
+	}
 	sum.flags |= flags;
 	sum.next_offset = g->next_base;
 	sum.prefix_timestamp = sum.max_timestamp > c->earlier_timestamp
@@ -481,8 +487,7 @@ clean_group(struct compaction *c, struct group *g)
 	g->base = c->segments.bases[g->first];
 	g->next_base = c->segments.bases[g->first + g->count];
 	if (!c->o->dry_run)
-		rc = cleaned_new(c->p, g->base, c->o->index_interval_bytes,
-		    &g->cleaned);
+		rc = cleaned_new(c->p, g->base, &g->cleaned);
 	for (size_t i = 0; rc == 0 && i < g->count; i++)
 		rc =
 		    walk(c, c->segments.bases[g->first + i], 0, clean_batch, g);

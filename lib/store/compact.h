@@ -46,7 +46,6 @@ struct compact_options {
 	double dirty_ratio;	/* the same */
 	int64_t segment_bytes;
 	int64_t index_bytes;
-	int64_t index_interval_bytes;
 	size_t memory;		/* bytes; at least KEYMAP_BYTES_MIN */
 	bool keep_last_only;	/* rules 2 to 4; else only drop is done */
 	struct bytes drop;	/* a key all records of which go; null none */

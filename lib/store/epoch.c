@@ -93,6 +93,22 @@ epoch_latest(const struct epoch_list *list)
 	return list->count == 0 ? -1 : list->entries[list->count - 1].epoch;
 }
 
+int32_t
+epoch_at(const struct epoch_list *list, int64_t offset)
+{
+	size_t low = 0, high = list->count;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+
+		if (list->entries[mid].start <= offset)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low == 0 ? -1 : list->entries[low - 1].epoch;
+}
+
 int
 epoch_assign(struct epoch_list *list, int32_t epoch, int64_t start,
     bool *changed)

@@ -56,6 +56,8 @@ int epoch_write(int dirfd, const struct epoch_list *list, mode_t mode,
 
 /* The latest epoch, -1 if there is none. */
 int32_t epoch_latest(const struct epoch_list *list);
+/* The epoch of the record at offset, -1 if the list begins behind it. */
+int32_t epoch_at(const struct epoch_list *list, int64_t offset);
 /*
  * Epoch begins at start.  Nothing happens if it is the latest already and did
  * not begin later; else entries at the end that conflict (an epoch or a start

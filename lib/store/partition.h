@@ -77,6 +77,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "store/lost.h"
 #include "store/state.h"
 
 struct fault;
@@ -204,7 +205,7 @@ struct partition_cut {
 	int64_t pos;		/* where the log ended in it */
 	int64_t len;		/* bytes moved */
 	int64_t offset;		/* of the next record */
-	char saved[64];		/* name under lost+found/ */
+	char saved[LOST_NAME_LEN]; /* name under lost+found/ */
 };
 void partition_take_cut(struct partition *p, struct partition_cut *out);
 

@@ -4,8 +4,8 @@
 /*
  * The inside of struct partition, shared by partition.c (append, sync),
  * roll.c (segments begun and ended), recover.c (finding the end again), tail.c
- * (how far a reader may go) and cleaned.c (segments replaced).  Nobody else
- * includes it.
+ * (how far a reader may go), cleaned.c (segments replaced), lost.c (bytes put
+ * aside), check.c and repair.c.  Nobody else includes it.
  */
 
 #include <sys/types.h>
@@ -67,6 +67,9 @@ enum {
 int recover_check(struct partition *p, struct fault *f);
 /* Load the producers up to the log end, if any occur. */
 int recover_producers(struct partition *p, struct fault *f);
+
+/* Who we are, into the state; the active segment is open. */
+int recover_sign(struct partition *p);
 
 /* roll.c */
 /* Note, if rc is an error, that it is that file's; returns rc. */

@@ -465,6 +465,45 @@ producer_read_snapshot(struct producer_table *t, int dirfd, int64_t offset,
 	return 0;
 }
 
+static bool
+agree(const struct producer *p, const struct producer *saved, int64_t since,
+    bool exact)
+{
+	const struct sent *mine, *theirs;
+
+	if (saved->count == 0)
+		return !exact || p == NULL || p->count == 0;
+	theirs = &saved->window[saved->count - 1];
+	if (p == NULL || p->count == 0)
+		return !exact || theirs->last_offset < since;
+	mine = &p->window[p->count - 1];
+	if (!exact && theirs->last_offset > mine->last_offset)
+		return true;
+	if (exact && saved->txn_offset >= since &&
+	    saved->txn_offset != p->txn_offset)
+		return false;
+	return p->epoch == saved->epoch &&
+	    mine->last_offset == theirs->last_offset &&
+	    mine->last_sequence == theirs->last_sequence;
+}
+
+bool
+producer_agrees(const struct producer_table *t,
+    const struct producer_table *saved, int64_t since, bool exact,
+    int64_t expired_ms)
+{
+	for (size_t i = 0; i < saved->count; i++)
+		if (!agree(find(t, saved->items[i].id), &saved->items[i], since,
+			exact))
+			return false;
+	for (size_t i = 0; i < t->count; i++)
+		if (t->items[i].count > 0 &&
+		    t->items[i].timestamp >= expired_ms &&
+		    find(saved, t->items[i].id) == NULL)
+			return false;
+	return true;
+}
+
 int
 producer_write_snapshot(const struct producer_table *t, int dirfd, mode_t mode,
     gid_t gid)

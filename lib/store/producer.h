@@ -87,6 +87,16 @@ void producer_expire(struct producer_table *t, int64_t before_ms);
  */
 int producer_read_snapshot(struct producer_table *t, int dirfd, int64_t offset,
     struct fault *f);
+/*
+ * May saved have been written when the log had what t has taken from it?
+ * Records below since are gone: t need not know of them; and producers whose
+ * last batch is older than expired_ms may have been forgotten in saved.  If t
+ * is not exact, since batches in between are gone, saved may know of later
+ * ones.
+ */
+bool producer_agrees(const struct producer_table *t,
+    const struct producer_table *saved, int64_t since, bool exact,
+    int64_t expired_ms);
 /* Write the snapshot of producer_next_offset(), durably. */
 int producer_write_snapshot(const struct producer_table *t, int dirfd,
     mode_t mode, gid_t gid);

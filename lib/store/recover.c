@@ -28,8 +28,8 @@
 #include "base/io.h"
 #include "base/now.h"
 #include "base/status.h"
-#include "store/access.h"
 #include "store/epoch.h"
+#include "store/lost.h"
 #include "store/offindex.h"
 #include "store/partition_impl.h"
 #include "store/seek.h"
@@ -76,57 +76,16 @@ is_copied(struct partition *p)
 	    (int64_t)st.st_ino != p->st.state_inode;
 }
 
-/* Put what is behind the end of the log aside, durably, then cut it off. */
+/* Put what is behind the end of the log aside, durably. */
 static int
 save_tail(struct partition *p, int64_t size)
 {
-	static const char dir[] = "lost+found";
-	uint8_t block[16384];
-	int64_t pos = p->st.end_pos;
-	int dirfd = -1, fd = -1, rc;
 	struct partition_cut *cut = &p->cut;
+	int64_t pos = p->st.end_pos;
 
 	*cut = (struct partition_cut){p->st.active_base, pos, size - pos,
 	    p->st.end_offset, ""};
-	snprintf(cut->saved, sizeof(cut->saved), "%020lld.log.%lld.%lld",
-	    (long long)p->st.active_base, (long long)pos,
-	    (long long)now_wall_ms());
-	rc = io_mkdir(p->dirfd, dir, 0700);
-	if (rc != 0 && rc != EEXIST)
-		return rc;
-	rc = io_open(p->dirfd, dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0,
-	    &dirfd);
-	if (rc == 0)
-		rc = io_set_access(dirfd,
-		    access_dir_mode(
-			p->file_mode | ((p->file_mode & 0444) >> 2)),
-		    p->gid);
-	if (rc == EPERM)
-		rc = 0;
-	if (rc == 0)
-		rc = io_open(dirfd, cut->saved, O_WRONLY | O_CREAT | O_EXCL,
-		    0600, &fd);
-	if (rc == 0)
-		rc = io_set_access(fd, p->file_mode, p->gid);
-	for (int64_t at = pos; rc == 0 && at < size;) {
-		size_t got;
-
-		rc = io_pread(p->log_fd, block, sizeof(block), at, &got);
-		if (rc == 0 && got == 0)
-			break;
-		if (rc == 0)
-			rc = io_pwrite_full(fd, block, got, at - pos);
-		at += (int64_t)got;
-	}
-	if (rc == 0)
-		rc = io_sync(fd);
-	if (rc == 0)
-		rc = io_sync_dir(dirfd);
-	(void)io_close(&fd);
-	(void)io_close(&dirfd);
-	if (rc == 0)
-		rc = io_sync_dir(p->dirfd);
-	return rc;
+	return lost_save(p, p->log_fd, cut->base, pos, cut->len, cut->saved);
 }
 
 /*
@@ -458,9 +417,8 @@ begin_epoch(struct partition *p)
 	return roll_note_epoch(p, p->st.leader_epoch + 1, p->st.end_offset);
 }
 
-/* Who we are, into the state. */
-static int
-sign_state(struct partition *p)
+int
+recover_sign(struct partition *p)
 {
 	struct stat st;
 
@@ -489,7 +447,7 @@ settle(struct partition *p, bool new_epoch)
 	if (rc == 0)
 		rc = io_sync_dir(p->dirfd);
 	if (rc == 0)
-		rc = sign_state(p);
+		rc = recover_sign(p);
 	if (rc != 0)
 		return rc;
 	s->synced_offset = s->end_offset;
@@ -559,7 +517,7 @@ recover(struct partition *p, enum cause cause, bool have_state, struct fault *f)
 	if (s->log_start > s->end_offset)
 		s->log_start = s->end_offset;
 	if (cause == CAUSE_TAIL) {
-		rc = sign_state(p);
+		rc = recover_sign(p);
 		return rc != 0 ? rc : state_write(p->state_fd, s);
 	}
 	return settle(p,
@@ -587,7 +545,7 @@ finish_roll(struct partition *p, struct fault *f)
 	roll_close_files(p);
 	state_begin_segment(&p->st, last, now_wall_ms());
 	rc = roll_open_active(p);
-	return rc != 0 ? rc : sign_state(p);
+	return rc != 0 ? rc : recover_sign(p);
 }
 
 /* The state is not usable, or belongs to other files. */

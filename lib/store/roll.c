@@ -296,19 +296,47 @@ compute_sums(struct partition *p, struct fault *f)
 	return rc;
 }
 
+/* Of the whole file, which is a small one. */
+static int
+file_crc(int fd, uint32_t *crc)
+{
+	uint8_t block[16384];
+	int64_t pos = 0;
+	size_t got;
+	int rc;
+
+	*crc = 0;
+	do {
+		rc = io_pread(fd, block, sizeof(block), pos, &got);
+		*crc = crc32c_update(*crc, block, got);
+		pos += (int64_t)got;
+	} while (rc == 0 && got > 0);
+	return rc;
+}
+
 static int
 write_sum(struct partition *p, struct fault *f)
 {
 	const struct state *s = &p->st;
+	uint16_t flags = SUM_INDEXED;
+	uint32_t index_crc, timeindex_crc;
 	struct sum sum;
 	int rc = 0;
 
 	if ((s->flags & STATE_SUMS) == 0)
 		rc = compute_sums(p, f);
+	if (rc == 0)
+		rc = file_crc(p->index_fd, &index_crc);
+	if (rc == 0)
+		rc = file_crc(p->timeindex_fd, &timeindex_crc);
 	if (rc != 0)
 		return rc;
+	if (s->flags & STATE_PRODUCERS)
+		flags |= SUM_PRODUCERS;
 	sum = (struct sum){
-	    .flags = s->flags & STATE_PRODUCERS ? SUM_PRODUCERS : 0,
+	    .flags = flags,
+	    .index_crc = index_crc,
+	    .timeindex_crc = timeindex_crc,
 	    .crc = s->segment_crc,
 	    .size = s->end_pos,
 	    .next_offset = s->end_offset,

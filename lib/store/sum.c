@@ -26,6 +26,8 @@ enum sum_pos {
 	SUM_ABORTED = 72,
 	SUM_PREFIX_TIMESTAMP = 76,
 	SUM_DELETE_HORIZON = 84,
+	SUM_INDEX_CRC = 92,
+	SUM_TIMEINDEX_CRC = 96,
 };
 
 void
@@ -46,6 +48,8 @@ sum_encode(const struct sum *s, uint8_t out[SUM_LEN])
 	buf_put_32(out + SUM_ABORTED, (uint32_t)s->aborted_count);
 	buf_put_64(out + SUM_PREFIX_TIMESTAMP, (uint64_t)s->prefix_timestamp);
 	buf_put_64(out + SUM_DELETE_HORIZON, (uint64_t)s->delete_horizon);
+	buf_put_32(out + SUM_INDEX_CRC, s->index_crc);
+	buf_put_32(out + SUM_TIMEINDEX_CRC, s->timeindex_crc);
 	buf_put_32(out + SUM_CRC,
 	    crc32c(out + SUM_FORMAT, SUM_LEN - SUM_FORMAT));
 }
@@ -72,6 +76,8 @@ sum_decode(const uint8_t in[SUM_LEN], struct sum *out)
 	out->aborted_count = (int32_t)buf_get_32(in + SUM_ABORTED);
 	out->prefix_timestamp = (int64_t)buf_get_64(in + SUM_PREFIX_TIMESTAMP);
 	out->delete_horizon = (int64_t)buf_get_64(in + SUM_DELETE_HORIZON);
+	out->index_crc = buf_get_32(in + SUM_INDEX_CRC);
+	out->timeindex_crc = buf_get_32(in + SUM_TIMEINDEX_CRC);
 	return 0;
 }
 

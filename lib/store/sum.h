@@ -11,7 +11,8 @@
  *	  4    4  CRC-32C of bytes 8 to 255
  *	  8    2  format version, 1
  *	 10    2  flags: 1 batches with producer ids occur; 2 compacted
- *		  together with all that is before it
+ *		  together with all that is before it; 4 the CRCs of the
+ *		  indexes are there
  *	 12    4  CRC-32C of the whole segment file
  *	 16    8  size of the segment file
  *	 24    8  next offset: where the next segment begins
@@ -23,7 +24,9 @@
  *	 72    4  aborted transactions noted in the .txnindex
  *	 76    8  largest timestamp in this and all earlier segments
  *	 84    8  earliest delete horizon of a batch, -1 none
- *	 92       0
+ *	 92    4  CRC-32C of the .index file
+ *	 96    4  CRC-32C of the .timeindex file
+ *	100       0
  *
  * A missing or bad .sum says nothing; it can be made again from the segment.
  */
@@ -36,6 +39,7 @@ enum {
 	SUM_VERSION = 1,
 	SUM_PRODUCERS = 1,
 	SUM_COMPACTED = 2,
+	SUM_INDEXED = 4,
 };
 
 struct sum {
@@ -51,6 +55,8 @@ struct sum {
 	int32_t aborted_count;
 	int64_t prefix_timestamp;
 	int64_t delete_horizon;
+	uint32_t index_crc;
+	uint32_t timeindex_crc;
 };
 
 void sum_encode(const struct sum *s, uint8_t out[SUM_LEN]);

@@ -96,8 +96,8 @@ take_apart() {
 }
 
 @test "logkit's own line" {
-	same "$(offered 'logkit a')" 'append'
-	same "$(offered 'logkit ')" '--help --version append cat compact create stat tail'
+	same "$(offered 'logkit ap')" 'append'
+	same "$(offered 'logkit ')" '--help --version admin append cat compact create fsck stat tail'
 }
 
 # The list in the completion is the table in the source.

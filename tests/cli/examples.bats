@@ -61,6 +61,10 @@ run_page() {
 	run_page logadmin.1
 }
 
+@test "examples of logfsck(1)" {
+	run_page logfsck.1
+}
+
 @test "examples of logcompact(1)" {
 	run_page logcompact.1
 }

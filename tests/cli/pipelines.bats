@@ -52,3 +52,88 @@ load ../helpers
 	[ "$(grep -c '^identical' <<<"$out")" -ge 4 ]
 	grep -q '^same order' <<<"$out"
 }
+
+@test 'job-queue.sh runs each job, in order by key; failing ones are put aside' {
+	logcreate -P 6 mails
+	for ((i = 0; i < 60; i++)); do
+		echo "user$((i % 7)):job $i"
+	done >work
+	logappend -K : mails work
+	cat >mailer <<-'END'
+	#!/bin/sh
+	read -r job
+	[ "$job" != 'job 13' ] || exit 1
+	echo "$LOGKIT_KEY:$job" >>sent
+	END
+	chmod +x mailer
+	IDLE=500ms run_tool 0 "$ROOT/examples/job-queue.sh" mails ./mailer
+	[ "$(wc -l <sent)" -eq 59 ]
+	grep -v ':job 13$' work | sort | cmp - <(sort sent)
+	for ((u = 0; u < 7; u++)); do
+		grep "^user$u:" work | grep -v ':job 13$' |
+			cmp - <(grep "^user$u:" sent)
+	done
+	[ "$(logcat mails-failed)" = 'job 13' ]
+	# Again: nothing is left to do.
+	IDLE=100ms run_tool 0 "$ROOT/examples/job-queue.sh" mails ./mailer
+	[ "$(wc -l <sent)" -eq 59 ]
+}
+
+@test 'fan-out.sh gives each group what is new to it' {
+	printf '%s\n' 'a:one' 'b:ERROR two' 'a:three' | logappend --create -K : ev
+	run_tool 0 "$ROOT/examples/fan-out.sh" ev out
+	[ "$(cat out/alerts)" = 'ERROR two' ]
+	[ "$(awk '{ print $1, $2 }' out/counts)" = $'2 a\n1 b' ]
+	run_tool 0 "$ROOT/examples/fan-out.sh" ev out
+	[ "$(lines out/alerts)" -eq 1 ]
+	echo 'c:FATAL four' | logappend -K : ev
+	run_tool 0 "$ROOT/examples/fan-out.sh" ev out
+	[ "$(tail -n 1 out/alerts)" = 'FATAL four' ]
+	[ "$(find out -name 'archive-*' | wc -l)" -eq 2 ]
+	cat out/archive-* | logappend -J --create copy
+	[ "$(logcat copy | sort)" = "$(logcat ev | sort)" ]
+}
+
+@test 'config.sh sets, gets, lists and forgets' {
+	config="$ROOT/examples/config.sh"
+	"$config" conf set color red
+	"$config" conf set size 10=20
+	"$config" conf set color blue
+	[ "$("$config" conf get color)" = blue ]
+	[ "$("$config" conf list)" = $'color=blue\nsize=10=20' ]
+	[ "$("$config" conf log color | cut -d ' ' -f 2)" = $'red\nblue' ]
+	"$config" conf unset color
+	[ "$("$config" conf list)" = 'size=10=20' ]
+	run_tool 4 "$config" conf get weight
+	run_tool 2 "$config" conf frob
+	logcompact --include-active conf
+	[ "$("$config" conf list)" = 'size=10=20' ]
+}
+
+@test 'upkeep.sh compacts and checks a root' {
+	mkdir root
+	logcreate --compact --segment-bytes 1K root/a
+	seq -f 'k:%g' 300 | logappend -K : --batch-bytes 200 root/a
+	logcreate root/b
+	mkdir root/other
+	before=$(logcat root/a | wc -l)
+	CHECK=1 run_tool 0 "$ROOT/examples/upkeep.sh" root
+	[ -z "$out$err" ]
+	[ "$(logcat root/a | wc -l)" -lt "$before" ]
+	[ "$(logtail -n 1 root/a)" = 300 ]
+	printf X | dd of="$(echo root/a/0/*.log | cut -d ' ' -f 1)" bs=1 seek=70 \
+		conv=notrunc status=none
+	CHECK=1 run_tool 4 "$ROOT/examples/upkeep.sh" root
+	[ -n "$out" ]
+}
+
+@test 'check_topics.sh speaks as a plug-in' {
+	mkdir root
+	seq 10 | logappend --create root/a
+	run_tool 0 "$ROOT/examples/check_topics.sh" root 5m 100
+	[[ $out == 'LOGSTAT OK: '* ]]
+	[ "$(lines "$tool_out")" -eq 1 ]
+	logcat -g readers -c 2 root/a
+	run_tool 2 "$ROOT/examples/check_topics.sh" root 5m 3
+	run_tool 3 "$ROOT/examples/check_topics.sh" nowhere
+}

@@ -325,7 +325,6 @@ main(void)
 	options = (struct compact_options){.delete_retention_ms = 1000,
 	    .segment_bytes = 1500,
 	    .index_bytes = 10 << 20,
-	    .index_interval_bytes = 300,
 	    .memory = 1 << 20,
 	    .keep_last_only = true,
 	    .drop = BYTES_NULL};

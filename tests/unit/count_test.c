@@ -120,7 +120,6 @@ compact(struct partition *p)
 	    .delete_retention_ms = tap_random() % 2 == 0 ? 0 : (int64_t)1 << 40,
 	    .segment_bytes = 3000,
 	    .index_bytes = 10 << 20,
-	    .index_interval_bytes = 4096,
 	    .memory = 1 << 20,
 	    .keep_last_only = true};
 	struct compact_stats stats;

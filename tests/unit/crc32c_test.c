@@ -63,6 +63,32 @@ test_plain(void)
 	tap_int(bad_parts, 0, "and in two parts");
 }
 
+/* Each bit of a message, changed. */
+static void
+test_change(void)
+{
+	uint8_t message[300];
+	uint32_t before, change = crc32c_change(0);
+	int wrong = 0;
+
+	for (size_t i = 0; i < sizeof(message); i++)
+		message[i] = (uint8_t)tap_random();
+	before = crc32c(message, sizeof(message));
+	for (size_t bit = sizeof(message) * 8; bit > 0; bit--) {
+		uint64_t behind = sizeof(message) * 8 - bit;
+		uint8_t *at = &message[(bit - 1) / 8];
+		uint8_t mask = (uint8_t)(1 << (bit - 1) % 8);
+
+		*at ^= mask;
+		wrong +=
+		    (before ^ crc32c(message, sizeof(message))) != change ||
+		    change != crc32c_change(behind);
+		*at ^= mask;
+		change = crc32c_before(change);
+	}
+	tap_int(wrong, 0, "what a bit does to the checksum is known");
+}
+
 int
 main(void)
 {
@@ -72,5 +98,6 @@ main(void)
 		test_known();
 		test_plain();
 	}
+	test_change();
 	return tap_done();
 }

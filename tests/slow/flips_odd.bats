@@ -1,0 +1,10 @@
+# Each odd bit of a log of 64 KiB flipped: logfsck finds it.
+
+load ../helpers
+
+@test 'each odd bit of 64 KiB flipped' {
+	run env TMPDIR="$BATS_TEST_TMPDIR" CHECK_FLIPS=1 CHECK_ROUNDS=0 \
+		"$ROOT/build/tests/unit/check_test"
+	printf '# %s\n' "${lines[@]}"
+	[ "$status" -eq 0 ]
+}
