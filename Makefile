@@ -179,6 +179,8 @@ INSTALL = install
 BINDIR = $(DESTDIR)$(PREFIX)/bin
 MANDIR = $(DESTDIR)$(PREFIX)/share/man
 BASHDIR = $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+ZSHDIR = $(DESTDIR)$(PREFIX)/share/zsh/site-functions
+FISHDIR = $(DESTDIR)$(PREFIX)/share/fish/vendor_conf.d
 TAKEN := $(filter-out $(WITHOUT),$(PROGS))
 PAGES := $(filter-out $(foreach w,$(WITHOUT),man/$(w).1 man/$(w).8), \
     $(wildcard man/*.[1-8]))
@@ -191,17 +193,18 @@ install: all
 		$(INSTALL) -d $$dir && \
 		$(INSTALL) -m 644 $$page $$dir || exit 1; \
 	done
-	@if [ -f completions/bash ]; then \
-		$(INSTALL) -d $(BASHDIR) && \
-		$(INSTALL) -m 644 completions/bash $(BASHDIR)/logkit && \
-		for p in $(filter-out logkit,$(TAKEN)); do \
-			ln -sf logkit $(BASHDIR)/$$p || exit 1; \
-		done; \
-	fi
+	$(INSTALL) -d $(BASHDIR) $(ZSHDIR) $(FISHDIR)
+	$(INSTALL) -m 644 completions/bash $(BASHDIR)/logkit
+	@for p in $(filter-out logkit,$(TAKEN)); do \
+		ln -sf logkit $(BASHDIR)/$$p || exit 1; \
+	done
+	$(INSTALL) -m 644 completions/zsh $(ZSHDIR)/_logkit
+	$(INSTALL) -m 644 completions/fish $(FISHDIR)/logkit.fish
 	@tests/others.sh $(PREFIX)/bin $(TAKEN)
 
 uninstall:
-	rm -f $(PROGS:%=$(BINDIR)/%) $(PROGS:%=$(BASHDIR)/%) $(BASHDIR)/logkit
+	rm -f $(PROGS:%=$(BINDIR)/%) $(PROGS:%=$(BASHDIR)/%) $(BASHDIR)/logkit \
+	    $(ZSHDIR)/_logkit $(FISHDIR)/logkit.fish
 	@for page in $(notdir $(wildcard man/*.[1-8])); do \
 		rm -f $(MANDIR)/man$${page##*.}/$$page; \
 	done

@@ -28,6 +28,8 @@ check	strace		cmd	strace
 check	mandoc		cmd	mandoc
 check	shellcheck	cmd	shellcheck
 check	clang-format	cmd	clang-format
+check	zsh		cmd	zsh
+check	fish		cmd	fish
 slow	clang		cmd	clang
 slow	libclang-rt-14-dev	clang	libclang_rt.asan-x86_64.a
 slow	valgrind	cmd	valgrind

@@ -140,3 +140,10 @@ take_apart() {
 		logcat --progress "$value" topic
 	done
 }
+
+@test "behind --, and after letters in one word" {
+	same "$(offered 'logcat -- ')" 'clicks more/ orders'
+	same "$(offered 'logappend -Jk x o')" 'orders'
+	same "$(offered 'logappend -Jz g')" 'gzip'
+	same "$(offered 'logappend -- orders li')" 'lines.txt'
+}

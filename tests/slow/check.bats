@@ -26,7 +26,7 @@ killed() (
 	exec 2>/dev/null
 	logfsck -y "$1" >/dev/null &
 	sleep "$(printf '%d.%06d' $(($2 / 1000000)) $(($2 % 1000000)))"
-	kill -9 $!
+	kill -9 $! || true
 	wait $! || true
 )
 
