@@ -234,7 +234,7 @@ sort_offsets(uint32_t *from, uint32_t *to, size_t n)
 
 /* A slot has room for four offsets: two lists fit where the slots were. */
 size_t
-keymap_take_offsets(struct keymap *m, int64_t limit, const uint32_t **out)
+keymap_take_offsets(struct keymap *m, const uint32_t **out)
 {
 	uint32_t *list = (uint32_t *)m->slots;
 	size_t n = 0;
@@ -242,8 +242,7 @@ keymap_take_offsets(struct keymap *m, int64_t limit, const uint32_t **out)
 	for (size_t i = 0; i < m->cap; i++) {
 		uint32_t offset = m->slots[i].offset;
 
-		if (offset != 0 && offset != dropped &&
-		    m->base + offset - 1 < limit)
+		if (offset != 0 && offset != dropped)
 			list[n++] = offset - 1;
 	}
 	*out = sort_offsets(list, list + n, n);

@@ -52,12 +52,11 @@ int64_t keymap_find(const struct keymap *m, struct keymap_key key);
 /* Forget a key, if it is there: keymap_find() says -1 from now on. */
 void keymap_drop(struct keymap *m, struct keymap_key key);
 /*
- * Turn the map into the list of the offsets of its keys below limit: ascending,
- * and counted from the base.  It lies in the map's memory, which holds nothing
- * else from now on; keymap_clear() makes a map of it again.
+ * Turn the map into the list of the offsets of its keys: ascending, and counted
+ * from the base.  It lies in the map's memory, which holds nothing else from
+ * now on; keymap_clear() makes a map of it again.
  */
-size_t keymap_take_offsets(struct keymap *m, int64_t limit,
-    const uint32_t **out);
+size_t keymap_take_offsets(struct keymap *m, const uint32_t **out);
 /* Keys that were put. */
 size_t keymap_count(const struct keymap *m);
 /* Those of them that were not dropped since. */

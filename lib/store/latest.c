@@ -248,7 +248,7 @@ build(struct latest *l, int64_t begin, int64_t *e, bool all, struct fault *f)
 	}
 	if (rc != 0 && rc != STATUS_END)
 		return rc;
-	l->count = keymap_take_offsets(l->map, *e, &l->list);
+	l->count = keymap_take_offsets(l->map, &l->list);
 	l->end = *e;
 	return 0;
 }

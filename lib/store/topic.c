@@ -16,6 +16,7 @@
 #include "base/parse.h"
 #include "base/status.h"
 #include "store/access.h"
+#include "store/partition.h"
 #include "store/segment.h"
 
 enum {
@@ -41,14 +42,13 @@ static int open_parent(const char *path, int *fd, char name[NAME_MAX + 1]);
 static int what_stands_there(int parent, const char *name);
 static int make_temporary(int parent, const char *name, mode_t mode,
     char tmp[NAME_MAX + 1], int *fd);
-static void remove_temporary(int parent, const char *tmp, int fd,
-    int32_t partitions, int64_t first_offset);
 static int fill(struct topic *t, int64_t first_offset);
 static int publish(int parent, const char *tmp, const char *name);
 static int open_lock(int dirfd, const struct stat *dir, int *fd);
 static int make_partitions(int dirfd, const struct stat *dir, int32_t from,
     int32_t to, int64_t first_offset);
 static int open_numbered(int dirfd, int32_t partition, int *fd);
+static int settle_first(const struct topic *t, int32_t partition);
 static int read_file(struct topic *t, const char *path, struct fault *fault);
 static int write_file(const struct topic *t, const struct stat *dir);
 static int real_path(int fd, const char *path, char out[PATH_MAX]);
@@ -126,8 +126,7 @@ topic_create_at(const char *path, const struct properties *settings,
 	if (rc == 0)
 		rc = publish(parent, tmp, name);
 	if (rc != 0)
-		remove_temporary(parent, tmp, t.dirfd, partitions,
-		    first_offset);
+		(void)io_remove_tree(parent, tmp);
 	else
 		rc = io_sync_dir(parent);
 out:
@@ -233,27 +232,6 @@ make_temporary(int parent, const char *name, mode_t mode,
 	return rc;
 }
 
-static void
-remove_temporary(int parent, const char *tmp, int fd, int32_t partitions,
-    int64_t first_offset)
-{
-	char number[NUMBER_TEXT], name[SEGMENT_NAME_LEN];
-	int rc = 0, part;
-
-	segment_name(name, first_offset, ".log");
-	for (int32_t i = 0; i < partitions && rc == 0; i++) {
-		part = -1;
-		if (first_offset > 0 && open_numbered(fd, i, &part) == 0)
-			(void)io_unlink(part, name);
-		(void)io_close(&part);
-		snprintf(number, sizeof(number), "%d", i);
-		rc = io_rmdir(fd, number);
-	}
-	(void)io_unlink(fd, TOPIC_LOCK_FILE);
-	(void)io_unlink(fd, TOPIC_FILE);
-	(void)io_rmdir(parent, tmp);
-}
-
 /* All that is in a new topic's directory. */
 static int
 fill(struct topic *t, int64_t first_offset)
@@ -264,6 +242,9 @@ fill(struct topic *t, int64_t first_offset)
 	if (fstat(t->dirfd, &dir) != 0)
 		return errno;
 	rc = make_partitions(t->dirfd, &dir, 0, t->partitions, first_offset);
+	for (int32_t i = 0; rc == 0 && first_offset > 0 && i < t->partitions;
+	     i++)
+		rc = settle_first(t, i);
 	if (rc == 0)
 		rc = open_lock(t->dirfd, &dir, &lock);
 	(void)io_close(&lock);
@@ -331,6 +312,28 @@ make_first(int dirfd, const struct stat *dir, int64_t first_offset)
 	if (rc == 0)
 		rc = io_set_access(fd, mode, dir->st_gid);
 	(void)io_close(&fd);
+	return rc;
+}
+
+/* A writer notes in the state what it finds: a log that begins there. */
+static int
+settle_first(const struct topic *t, int32_t partition)
+{
+	struct partition_settings settings;
+	struct partition *p = NULL;
+	char path[PATH_MAX];
+	int fd = -1, rc;
+
+	partition_settings_of(&t->settings, &settings);
+	rc = open_numbered(t->dirfd, partition, &fd);
+	if (rc == 0)
+		rc = real_path(fd, "", path);
+	(void)io_close(&fd);
+	if (rc == 0)
+		rc = partition_open(path, PARTITION_WRITE, &settings, &p, NULL);
+	if (rc == 0)
+		rc = partition_roll(p, NULL);
+	partition_close(p);
 	return rc;
 }
 

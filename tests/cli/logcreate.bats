@@ -103,12 +103,16 @@ load ../helpers
 	[ -f t/0/00000000005000000000.log ]
 	[ -f t/1/00000000005000000000.log ]
 	# Before anybody has written.
+	run_tool 0 logfsck t
+	cp -a t empty
 	run_tool 0 logcat t
 	[ -z "$out$err" ]
 	same "$(logstat -J t | jq -c '[.first_offset, .end_offset]')" \
 		$'[5000000000,5000000000]\n[5000000000,5000000000]'
 	run_tool 0 logappend --report -p 1 t <<<$'a\nb'
 	same "$out" $'t\t1\t5000000000\nt\t1\t5000000001'
+	same "$(logappend --report -p 1 empty <<<a)" $'empty\t1\t5000000000'
+	run_tool 0 logfsck t
 	run_tool 0 logcat -F '%p %o %s\n' t
 	same "$out" $'1 5000000000 a\n1 5000000001 b'
 	same "$(logcat -o 5000000001 -p 1 t)" b
@@ -124,6 +128,9 @@ load ../helpers
 	# Modes as of any file made later.
 	(umask 077 && logcreate --first-offset 1 shut)
 	same "$(stat -c %a shut/0/*.log)" 600
+	(umask 007 && logcreate --first-offset 1 shared)
+	same "$(find shared -type f -exec stat -c %A {} + | cut -c 5-6 |
+		sort -u)" rw
 	same "$(logcreate --first-offset 0 z; ls -A z/0)" ''
 	run_tool 0 logcreate --grow-to 3 t
 	same "$(logappend --report -p 2 t <<<x)" $'t\t2\t0'
