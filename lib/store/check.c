@@ -18,7 +18,8 @@
 #include "store/txnindex.h"
 
 enum {
-	TRIES = 5,		/* while files change under our feet */
+	TRIES = 50,		/* while files change under our feet */
+	STATE_TRIES = 100,	/* while it is written all the time */
 	WRITER_WAIT_MS = 200,	/* for a writer to note what it wrote */
 };
 
@@ -31,7 +32,7 @@ struct checker {
 	bool is_ours;		/* the state was written with these files */
 	bool live;		/* and its end is where the log ends */
 	struct segment_list segments;
-	uint64_t *inodes;	/* of the segments, as they were read */
+	uint64_t *identities;	/* of the segments, as they were read */
 	struct segment_list snapshots;
 	size_t snapshot;	/* the next one to be compared */
 	struct epoch_list epochs;	/* of the checkpoint */
@@ -44,6 +45,7 @@ struct checker {
 	bool epoch_differs;
 	bool epoch_descends;
 	int32_t last_epoch;
+	bool last_try;
 	int64_t log_start;
 	int64_t done;		/* after the last offset so far */
 };
@@ -123,6 +125,28 @@ add(struct checker *c, enum check_part part, int64_t base, const char *what,
 
 /* --- the state ----------------------------------------------------------- */
 
+static void
+sleep_ms(void)
+{
+	const struct timespec ms = {0, 1000000};
+
+	(void)nanosleep(&ms, NULL);
+}
+
+static int
+look_at_state(struct checker *c, bool *doubt)
+{
+	int rc = STATUS_CORRUPT;
+
+	for (int i = 0; i < STATE_TRIES; i++) {
+		rc = state_look(c->p->state_fd, &c->st, doubt);
+		if (rc != STATUS_CORRUPT && !(rc == 0 && *doubt))
+			break;
+		sleep_ms();
+	}
+	return rc;
+}
+
 static int
 read_state(struct checker *c)
 {
@@ -146,7 +170,7 @@ read_state(struct checker *c)
 	/* Made, and not written yet. */
 	if (st.st_size == 0 && c->segments.count == 0)
 		return 0;
-	rc = state_look(p->state_fd, &c->st, &doubt);
+	rc = look_at_state(c, &doubt);
 	if (rc == STATUS_CORRUPT)
 		return c->segments.count == 0 && st.st_size == STATE_PAGE_LEN
 		    ? 0
@@ -166,7 +190,6 @@ read_state(struct checker *c)
 static bool
 is_writer_at_work(struct checker *c)
 {
-	const struct timespec ms = {0, 1000000};
 	struct lock lock;
 	struct state s;
 	bool held = false;
@@ -175,7 +198,7 @@ is_writer_at_work(struct checker *c)
 		if (state_read(c->p->state_fd, &s) != 0 ||
 		    s.sequence != c->st.sequence)
 			return true;
-		(void)nanosleep(&ms, NULL);
+		sleep_ms();
 	}
 	lock_init(&lock);
 	if (io_open(c->p->dirfd, LOCK_FILE, O_RDWR, 0, &lock.fd) == 0)
@@ -332,7 +355,8 @@ find_sum(struct checker *c, int64_t base, struct sum *sum, bool *is_cleaned)
 	if (rc == 0)
 		rc = sum_decode(bytes, sum);
 	*is_cleaned = rc == 0;
-	return rc == 0 ? 0 : ENOENT;
+	/* It may have been put in place between the two looks. */
+	return rc == 0 ? 0 : sum_read(c->p->dirfd, base, sum);
 }
 
 /* The log is as its .sum says; is the .sum right? */
@@ -441,6 +465,22 @@ judge_gap(struct checker *c, const struct inspect *in, int64_t next)
 	    next);
 }
 
+/* The error of reading its .sum is returned. */
+static int
+prepare_sealed(struct checker *c, struct inspect *in, bool *is_cleaned)
+{
+	int sum_rc = find_sum(c, in->base, &in->sum, is_cleaned);
+
+	in->has_sum = sum_rc == 0;
+	/* The segments that it replaces are still there. */
+	if (*is_cleaned && in->sum.next_offset > in->end)
+		in->end = in->sum.next_offset;
+	in->floor = in->has_sum ? in->sum.size : INT64_MAX;
+	in->dense = in->has_sum && in->sum.next_offset == in->end &&
+	    in->sum.next_offset - in->base == in->sum.records;
+	return sum_rc;
+}
+
 static void
 prepare_active(struct checker *c, struct inspect *in)
 {
@@ -513,30 +553,38 @@ check_segment(struct checker *c, size_t i, struct fault *f)
 	    .on_batch = on_batch,
 	    .arg = c};
 	int sum_rc = ENOENT, rc;
+	char name[SEGMENT_NAME_LEN];
+	size_t before = c->out->count;
 	bool is_cleaned = false;
+	struct stat st;
 	int32_t aborted_count;
 
+	segment_name(name, base, ".log");
+	if (fstatat(c->p->dirfd, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+		return errno;
 	c->derived.count = 0;
 	c->epoch_differs = c->epoch_descends = false;
 	c->last_epoch = -1;
 	if (sealed && c->own) {
-		sum_rc = find_sum(c, base, &in.sum, &is_cleaned);
-		in.has_sum = sum_rc == 0;
-		/* The segments that it replaces are still there. */
-		if (is_cleaned && in.sum.next_offset > in.end)
-			in.end = in.sum.next_offset;
-		in.floor = in.has_sum ? in.sum.size : INT64_MAX;
-		in.dense = in.has_sum && in.sum.next_offset == in.end &&
-		    in.sum.next_offset - base == in.sum.records;
+		sum_rc = prepare_sealed(c, &in, &is_cleaned);
 	} else if (!sealed && c->own) {
 		prepare_active(c, &in);
 	}
 	rc = inspect_segment(&in, f);
 	if (rc != 0)
 		return rc;
+	/* Its files are just being replaced; or a crash came before that. */
+	if (is_cleaned && !c->last_try &&
+	    (!in.crc_good || c->out->count > before))
+		return EAGAIN;
+	if (is_cleaned && !in.crc_good)
+		sum_rc = ENOENT;
 	if (c->epoch_descends && !in.crc_good)
 		in.crc_bad = true;
-	c->inodes[i] = in.inode;
+	c->identities[i] = in.identity;
+	/* Replaced while its .sum was read. */
+	if (in.identity != 0 && in.identity != inspect_identity(&st, sealed))
+		return EAGAIN;
 	if (in.damaged || in.crc_bad)
 		c->sure = false;
 	rc = judge_epochs(c, &in);
@@ -653,10 +701,11 @@ have_changed(struct checker *c)
 
 		segment_name(name, now.bases[i], ".log");
 		same = now.bases[i] == c->segments.bases[i] &&
-		    (c->inodes[i] == 0 ||
+		    (c->identities[i] == 0 ||
 			(fstatat(c->p->dirfd, name, &st, AT_SYMLINK_NOFOLLOW) ==
 				0 &&
-			    st.st_ino == c->inodes[i]));
+			    inspect_identity(&st, i + 1 < now.count) ==
+				c->identities[i]));
 	}
 	segment_list_release(&now);
 	return !same;
@@ -670,7 +719,7 @@ forget(struct checker *c)
 	epoch_list_release(&c->epochs);
 	producer_free(c->producers);
 	txnindex_list_release(&c->derived);
-	free(c->inodes);
+	free(c->identities);
 }
 
 /* Once, as the files are now. */
@@ -688,8 +737,8 @@ check_once(struct checker *c, struct fault *f)
 	txnindex_list_init(&c->derived);
 	if (rc == 0)
 		rc = segment_list_read(c->p->dirfd, ".snapshot", &c->snapshots);
-	c->inodes = calloc(c->segments.count + 1, sizeof(*c->inodes));
-	if (rc == 0 && c->inodes == NULL)
+	c->identities = calloc(c->segments.count + 1, sizeof(*c->identities));
+	if (rc == 0 && c->identities == NULL)
 		rc = ENOMEM;
 	if (rc == 0)
 		rc = producer_new(&c->producers);
@@ -708,13 +757,18 @@ check_run(struct partition *p, bool own, struct check *out, struct fault *f)
 	int rc = EAGAIN;
 
 	for (int tries = 0; tries < TRIES && rc == EAGAIN; tries++) {
-		struct checker c = {.p = p, .own = own, .out = out};
+		struct checker c = {.p = p,
+		    .own = own,
+		    .out = out,
+		    .last_try = tries + 1 == TRIES};
 
 		rc = check_once(&c, f);
 		if ((rc == ENOENT || (rc == 0 && out->count > 0)) &&
 		    tries + 1 < TRIES && have_changed(&c))
 			rc = EAGAIN;
 		forget(&c);
+		if (rc == EAGAIN)
+			sleep_ms();
 	}
 	return rc;
 }

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 
 #include "base/bounds.h"
+#include "base/crc32c.h"
 #include "base/io.h"
 #include "base/status.h"
 #include "store/cleaned.h"
@@ -102,12 +103,29 @@ open_segment(struct compaction *c, int64_t base, int *fd, int64_t *size)
 typedef int visit(struct compaction *c, const uint8_t *data,
     const struct batch *b, void *arg);
 
+/*
+ * All of a segment was read: is it what its .sum says?  That alone tells of a
+ * header that has changed.
+ */
+static int
+check_sum(struct compaction *c, int64_t base, int64_t size, uint32_t crc)
+{
+	struct sum sum;
+
+	if (sum_read(partition_dirfd(c->p), base, &sum) != 0 ||
+	    sum.size != size || sum.crc == crc)
+		return 0;
+	return damaged(c, base, 0, base,
+	    "the segment's crc does not match, see logfsck(1)");
+}
+
 static int
 walk(struct compaction *c, int64_t base, int64_t from, visit *fn, void *arg)
 {
 	const uint8_t *data;
 	struct batch b;
 	int64_t pos = 0, size, last = base - 1;
+	uint32_t crc = 0;
 	int fd = -1;
 	int rc = open_segment(c, base, &fd, &size);
 
@@ -127,13 +145,16 @@ walk(struct compaction *c, int64_t base, int64_t from, visit *fn, void *arg)
 			break;
 		}
 		last = b.last_offset;
+		crc = crc32c_update(crc, data, rc == 0 ? b.size : 0);
 		rc = rc == 0 ? fn(c, data, &b, arg) : rc;
 		if (rc == STATUS_CORRUPT)
 			rc = damaged(c, base, c->scan.pos - (int64_t)b.size,
 			    b.base_offset, "records do not add up");
 	}
 	(void)io_close(&fd);
-	return rc == STATUS_END ? 0 : rc;
+	if (rc == STATUS_END)
+		rc = pos == 0 ? check_sum(c, base, c->scan.pos, crc) : 0;
+	return rc;
 }
 
 /* The aborted transactions from segment i on, for a walk from there. */
@@ -447,8 +468,6 @@ mark_compacted(struct compaction *c, const struct group *g,
 
 	/* Its indexes stay as well. */
 	if (sum_read(partition_dirfd(c->p), g->base, &old) == 0) {
-		if (old.size == sum.size && old.crc != sum.crc)
-			return STATUS_CORRUPT;
 		flags |= old.flags & SUM_INDEXED;
 		sum.index_crc = old.index_crc;
 		sum.timeindex_crc = old.timeindex_crc;

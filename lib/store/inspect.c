@@ -386,6 +386,17 @@ inspect_file(struct inspect *in, int fd, int64_t size, struct fault *f)
 	return rc;
 }
 
+uint64_t
+inspect_identity(const struct stat *st, bool sealed)
+{
+	uint64_t id = (uint64_t)st->st_ino + 1;
+
+	if (sealed)
+		id = (id * 1000003 + (uint64_t)st->st_mtim.tv_sec) * 1000003 +
+		    (uint64_t)st->st_mtim.tv_nsec * 31 + (uint64_t)st->st_size;
+	return id == 0 ? 1 : id;
+}
+
 int
 inspect_segment(struct inspect *in, struct fault *f)
 {
@@ -403,7 +414,7 @@ inspect_segment(struct inspect *in, struct fault *f)
 	}
 	if (rc == 0 && fstat(fd, &st) != 0)
 		rc = errno;
-	in->inode = st.st_ino;
+	in->identity = inspect_identity(&st, in->sealed);
 	if (in->limit >= 0 && st.st_size > in->limit)
 		st.st_size = in->limit;
 	if (rc == 0)

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/stat.h>
 
 #include "store/batch.h"
 #include "store/check.h"
@@ -34,7 +35,7 @@ struct inspect {
 	int (*on_batch)(const uint8_t *data, const struct batch *b, void *arg);
 	void *arg;
 	/* What was found. */
-	uint64_t inode;
+	uint64_t identity;	/* of the log file; 0 there is none */
 	bool damaged;		/* the log; it was not walked to its end */
 	bool crc_good;		/* the file is what sum says */
 	bool crc_bad;		/* it is not, though its length is */
@@ -45,6 +46,11 @@ struct inspect {
 	int64_t max_timestamp_offset;
 };
 
+/*
+ * A number that differs if a segment's file was replaced by another; inodes
+ * are soon used again.  A sealed one is not written to.
+ */
+uint64_t inspect_identity(const struct stat *st, bool sealed);
 /* ENOENT: it has gone.  Errors as check_run(). */
 int inspect_segment(struct inspect *in, struct fault *f);
 /* All that is not a valid batch in its place becomes findings. */
