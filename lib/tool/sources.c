@@ -417,6 +417,10 @@ check_partitions(const struct sources *s, size_t i)
 			return CLI_FAIL;
 		}
 	}
+	if (place->kind != TOPIC_PLACE_TOPIC &&
+	    !parse_partitions_has(&s->partitions, place->first))
+		cli_usage("-p %s does not go with %s, which is partition %d",
+		    s->r->partitions, s->paths[i], (int)place->first);
 	return CLI_DONE;
 }
 
