@@ -246,13 +246,33 @@ partition_path_of(const struct sources *s, size_t i, int32_t number,
 	}
 }
 
+/* A segment file whose name is past the log's end holds nothing of it. */
+static int
+check_segment(struct partition *p, const char *path, int64_t base,
+    struct fault *f)
+{
+	struct partition_offsets offsets;
+	struct stat st;
+	int rc = partition_offsets(p, &offsets, f);
+
+	if (rc != 0)
+		return rc;
+	if (base <= offsets.log_end || stat(path, &st) != 0 || st.st_size == 0)
+		return 0;
+	return status_fault(f, STATUS_CORRUPT, path, 0, base,
+	    "the segment is past the log end");
+}
+
 /* One segment file is the range of its offsets. */
 static int
-clip_to_segment(struct partition *p, int64_t base, int64_t *from, int64_t *to)
+clip_to_segment(struct partition *p, const char *path, int64_t base,
+    int64_t *from, int64_t *to, struct fault *f)
 {
 	struct segment_list l;
-	int rc = segment_list_read(partition_dirfd(p), ".log", &l);
+	int rc = check_segment(p, path, base, f);
 
+	if (rc == 0)
+		rc = segment_list_read(partition_dirfd(p), ".log", &l);
 	if (rc != 0)
 		return rc;
 	if (*from < base)
@@ -326,7 +346,8 @@ resolve(struct sources *s, struct partition *p, size_t i, int32_t number,
 	if (rc == 0)
 		rc = resolve_end(s, p, stored, to, f);
 	if (rc == 0 && place->segment >= 0)
-		rc = clip_to_segment(p, place->segment, from, to);
+		rc = clip_to_segment(p, s->paths[i], place->segment, from, to,
+		    f);
 	return rc;
 }
 
