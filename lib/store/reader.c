@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/io.h"
 #include "base/status.h"
@@ -23,6 +24,7 @@ struct reader {
 	struct tail_hint hint;
 	int64_t offset;		/* read next */
 	int64_t base;		/* segment that fd is of, -1 none */
+	int64_t next;		/* base of the one after it, -1 not known */
 	int64_t last;		/* last offset scanned in it, -1 none */
 	int fd;
 	struct segment_scan scan;
@@ -155,6 +157,19 @@ list_segments(struct reader *r, bool again)
 	return tail_segments(r->p, again, &r->list);
 }
 
+/* The base of the listed segment after the current one, -1 none. */
+static int64_t
+listed_next(const struct reader *r)
+{
+	if (r->list == NULL || r->list->count == 0)
+		return -1;
+	for (size_t i = segment_list_find(r->list, r->base); i < r->list->count;
+	     i++)
+		if (r->list->bases[i] > r->base)
+			return r->list->bases[i];
+	return -1;
+}
+
 /* Open the segment of that base and stand at the reader's offset. */
 static int
 enter(struct reader *r, int64_t base, struct fault *f)
@@ -166,6 +181,7 @@ enter(struct reader *r, int64_t base, struct fault *f)
 	leave_segment(r);
 	segment_name(name, base, ".log");
 	r->base = base;
+	r->next = listed_next(r);
 	rc = io_open(partition_dirfd(r->p), name, O_RDONLY, 0, &r->fd);
 	if (rc != 0) {
 		fault_here(r, f, rc, -1, NULL);
@@ -281,18 +297,6 @@ enter_first(struct reader *r, struct fault *f)
 			return rc;
 	}
 	return enter_listed(r, f);
-}
-
-static int64_t
-listed_next(const struct reader *r)
-{
-	if (r->list == NULL || r->list->count == 0)
-		return -1;
-	for (size_t i = segment_list_find(r->list, r->base); i < r->list->count;
-	     i++)
-		if (r->list->bases[i] > r->base)
-			return r->list->bases[i];
-	return -1;
 }
 
 /* The base of the segment after the current one, -1 if there is none. */
@@ -449,12 +453,33 @@ is_wanted(struct reader *r, const struct batch *b, bool *wanted,
 }
 
 /*
+ * A batch is at or above the next segment's base.  Compaction puts several
+ * segments into the place of the first, and removes the others then: until it
+ * is done there is a .sum.cleaned.
+ */
+static bool
+is_in_next(struct reader *r, const struct batch *b)
+{
+	char name[SEGMENT_NAME_LEN];
+
+	segment_name(name, r->base, ".sum.cleaned");
+	if (faccessat(partition_dirfd(r->p), name, F_OK, 0) == 0)
+		return false;
+	if (list_segments(r, true) != 0)
+		return false;
+	r->next = listed_next(r);
+	return r->next >= 0 && b->base_offset >= r->next;
+}
+
+/*
  * Why a batch cannot stand here, or NULL.  Its offset is not covered by the
  * CRC, so it has to fit its place.
  */
 static const char *
-misplaced(const struct reader *r, const struct batch *b)
+misplaced(struct reader *r, const struct batch *b)
 {
+	if (r->next >= 0 && b->base_offset >= r->next && is_in_next(r, b))
+		return "offset is above the next segment's base";
 	if (b->base_offset < r->base)
 		return "offset is below the segment's base";
 	if (b->base_offset <= r->last)
@@ -471,6 +496,7 @@ int
 reader_next(struct reader *r, struct batch *b, const uint8_t **data,
     struct fault *f)
 {
+	const char *what;
 	bool wanted;
 	int rc;
 
@@ -493,10 +519,11 @@ reader_next(struct reader *r, struct batch *b, const uint8_t **data,
 			rc = STATUS_CORRUPT;
 		if (rc != 0)
 			return fault_here(r, f, rc, r->scan.pos, r->scan.what);
-		if (misplaced(r, b) != NULL) {
+		what = misplaced(r, b);
+		if (what != NULL) {
 			r->scan.pos -= (int64_t)b->size;
 			return fault_here(r, f, STATUS_CORRUPT, r->scan.pos,
-			    misplaced(r, b));
+			    what);
 		}
 		r->last = b->last_offset;
 		if (b->last_offset < r->offset)
@@ -516,7 +543,7 @@ int
 reader_skip(struct reader *r, int64_t *from, int64_t *to)
 {
 	struct batch b;
-	int64_t next;
+	int64_t next, end;
 	int rc;
 
 	*from = r->offset;
@@ -526,7 +553,9 @@ reader_skip(struct reader *r, int64_t *from, int64_t *to)
 	}
 	if (r->fd < 0)
 		return EINVAL;
-	rc = segment_scan_resync(&r->scan, r->offset, reader_end(r));
+	/* What is the next segment's is read there. */
+	end = r->next >= 0 && r->next < reader_end(r) ? r->next : reader_end(r);
+	rc = segment_scan_resync(&r->scan, r->offset, end);
 	if (rc == 0)
 		rc = segment_header_at(r->fd, r->scan.pos, &b);
 	r->last = -1;

@@ -87,7 +87,9 @@ scan_segment(struct partition *p, int64_t base)
 		rc = segment_scan_next(&scan, &b, &data);
 		if (rc == STATUS_UNSUPPORTED && skip_old_message(p, fd, &scan))
 			continue;
-		if (rc != 0 || b.base_offset < p->tail_offset)
+		if (rc == 0 && b.base_offset < p->tail_offset)
+			rc = STATUS_OFFSET;
+		if (rc != 0)
 			break;
 		if (p->tail_producers != NULL)
 			rc = producer_apply(p->tail_producers, data, &b,
@@ -212,6 +214,9 @@ look_without_state(struct partition *p, const struct state *copied,
 	    p->tail_pos < copied->synced_pos &&
 	    (p->tail_reason == 0 || p->tail_reason == STATUS_CORRUPT))
 		out->log_end = copied->synced_offset;
+	/* A whole batch of an offset that has been: the reader meets it. */
+	if (p->tail_reason == STATUS_OFFSET)
+		out->log_end++;
 	out->high_watermark = out->synced = out->log_end;
 	out->last_stable = unstable >= 0 ? unstable : out->log_end;
 	out->log_start =

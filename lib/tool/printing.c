@@ -130,8 +130,9 @@ get_over(struct printing *p, int rc, const struct fault *f)
 		worsen(p, message_warn(f->file, rc, NULL));
 		return false;
 	}
-	warnx("%s: skipped offsets %lld to %lld", f->file, (long long)from,
-	    (long long)to - 1);
+	if (to > from)
+		warnx("%s: skipped offsets %lld to %lld", f->file,
+		    (long long)from, (long long)to - 1);
 	return true;
 }
 

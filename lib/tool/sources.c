@@ -248,13 +248,33 @@ partition_path_of(const struct sources *s, size_t i, int32_t number,
 	}
 }
 
+/* A segment file whose name is past the log's end holds nothing of it. */
+static int
+check_segment(struct partition *p, const char *path, int64_t base,
+    struct fault *f)
+{
+	struct partition_offsets offsets;
+	struct stat st;
+	int rc = partition_offsets(p, &offsets, f);
+
+	if (rc != 0)
+		return rc;
+	if (base <= offsets.log_end || stat(path, &st) != 0 || st.st_size == 0)
+		return 0;
+	return status_fault(f, STATUS_CORRUPT, path, 0, base,
+	    "the segment is past the log end");
+}
+
 /* One segment file is the range of its offsets. */
 static int
-clip_to_segment(struct partition *p, int64_t base, int64_t *from, int64_t *to)
+clip_to_segment(struct partition *p, const char *path, int64_t base,
+    int64_t *from, int64_t *to, struct fault *f)
 {
 	struct segment_list l;
-	int rc = segment_list_read(partition_dirfd(p), ".log", &l);
+	int rc = check_segment(p, path, base, f);
 
+	if (rc == 0)
+		rc = segment_list_read(partition_dirfd(p), ".log", &l);
 	if (rc != 0)
 		return rc;
 	if (*from < base)
@@ -328,7 +348,8 @@ resolve(struct sources *s, struct partition *p, size_t i, int32_t number,
 	if (rc == 0)
 		rc = resolve_end(s, p, stored, to, f);
 	if (rc == 0 && place->segment >= 0)
-		rc = clip_to_segment(p, place->segment, from, to);
+		rc = clip_to_segment(p, s->paths[i], place->segment, from, to,
+		    f);
 	return rc;
 }
 
@@ -429,11 +450,10 @@ check_partitions(const struct sources *s, size_t i)
 			return CLI_FAIL;
 		}
 	}
-	if (place->kind == TOPIC_PLACE_PARTITION &&
-	    !parse_partitions_has(&s->partitions, place->first)) {
-		warnx("%s: not a partition that -p names", s->paths[i]);
-		return CLI_FAIL;
-	}
+	if (place->kind != TOPIC_PLACE_TOPIC &&
+	    !parse_partitions_has(&s->partitions, place->first))
+		cli_usage("-p %s does not go with %s, which is partition %d",
+		    s->r->partitions, s->paths[i], (int)place->first);
 	return CLI_DONE;
 }
 

@@ -75,6 +75,20 @@ catch_signals(void)
 		signal(SIGINT, SIG_IGN);
 }
 
+/* A place TOPIC/N chooses a partition, and so does -p: both the same. */
+static void
+set_partition(const char *path, int32_t n)
+{
+	if (opt.keep_partition)
+		cli_usage("--keep-partition does not go with %s, which is one "
+			  "partition",
+		    path);
+	if (opt.w.partition >= 0 && opt.w.partition != n)
+		cli_usage("-p %d does not go with %s", (int)opt.w.partition,
+		    path);
+	opt.w.partition = n;
+}
+
 /* The topic to write, and in TOPIC/N its partition. */
 static int
 open_topic(const char *path, struct topic *t, char *topic_path)
@@ -104,13 +118,8 @@ open_topic(const char *path, struct topic *t, char *topic_path)
 		rc = topic_open(topic_path, t, &f);
 		if (rc == 0 && n >= t->partitions)
 			rc = STATUS_NO_TOPIC;
-		if (rc == 0 && opt.w.partition >= 0 && opt.w.partition != n)
-			cli_usage("-p %d: %s is another partition",
-			    (int)opt.w.partition, path);
-		if (rc == 0 && opt.keep_partition)
-			cli_usage("--keep-partition: %s is one partition",
-			    path);
-		opt.w.partition = (int32_t)n;
+		if (rc == 0)
+			set_partition(path, (int32_t)n);
 	}
 	if (rc == STATUS_NO_TOPIC) {
 		warnx("%s: no such topic (logcreate %s, or --create)", path,

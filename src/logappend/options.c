@@ -318,6 +318,8 @@ check_options(void)
 		cli_usage("--keep-partition needs -J");
 	if (opt.keep_partition && opt.w.partition >= 0)
 		cli_usage("--keep-partition does not go with -p");
+	if (opt.keep_partition && opt.w.expect >= 0)
+		cli_usage("--keep-partition does not go with --expect-offset");
 	if (opt.batches &&
 	    (opt.key != NULL || opt.header_count > 0 || opt.key_field != NULL ||
 		opt.time_field != NULL || opt.timestamp != NULL))

@@ -81,6 +81,47 @@ lost() {
 	[[ $err == *"shorter than its synced position" ]]
 }
 
+# misnamed CODE LINES PLACE: nothing behind the line is printed.
+misnamed() {
+	run_tool "$1" logcat "$3"
+	head -n "$2" input | cmp - "$tool_out"
+	[ "$1" -eq 0 ] || [ "$(wc -l <<<"$err")" -eq 1 ]
+}
+
+@test 'a segment under another base offset: as a place, and in its topic' {
+	mkdir kafka-0
+	first=$(offset_of "${segments[1]}")
+	second=$(offset_of "${segments[2]}")
+	third=$(offset_of "${segments[3]}")
+	# By itself, and as the last of a directory without state.
+	cp "${segments[0]}" kafka-0/00000000000000000500.log
+	misnamed 3 0 kafka-0/00000000000000000500.log
+	has "$err" "00500.log: damaged at byte 0, from offset 500: "
+	misnamed 3 0 kafka-0
+	cp "${segments[0]}" "${segments[1]}" kafka-0
+	misnamed 3 "$second" kafka-0
+	rm kafka-0/*500.log
+	misnamed 0 "$second" kafka-0
+
+	# Behind the end of a topic, where nobody looks without being told to.
+	cp "${segments[0]}" t/0/00000000000000000500.log
+	misnamed 3 0 t/0/00000000000000000500.log
+	has "$err" "the segment is past the log end"
+	misnamed 0 300 t
+	rm t/0/*500.log
+
+	# In the range of the one before it: that is not left out either.
+	mv "${segments[2]}" "t/0/$(printf %020d $((first - 3))).log"
+	misnamed 3 "$first" t
+	has "$err" "offset is above the next segment's base"
+	run_tool 3 logcat -o $((first - 1)) t
+	[ -z "$out" ]
+	run_tool 3 logcat --skip-corrupt t
+	sed "$((second + 1)),${third}d" input | cmp - "$tool_out"
+	run_tool 3 logcat -r t
+	sed "1,${third}d" input | tac | cmp - "$tool_out"
+}
+
 @test 'another kind of file in the place of one' {
 	local kind name files
 	files=(00000000000000000000.log 00000000000000000000.index

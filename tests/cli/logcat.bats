@@ -89,6 +89,9 @@ make() {
 	[ "$(logcat -p 2 t | wc -l)" -eq 3 ]
 	[ "$(logcat -p 1-2 t | wc -l)" -eq 3 ]
 	[ "$(logcat t/0 | wc -l)" -eq 3 ]
+	[ "$(logcat -p 0-1 t/0 | wc -l)" -eq 3 ]
+	run_tool 2 logcat -p 1 t t/0
+	has "$err" '-p 1 does not go with t/0, which is partition 0'
 	run_tool 1 logcat -p 3 t
 	run_tool 2 logcat -p x t
 	run_tool 2 logcat -B t
