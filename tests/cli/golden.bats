@@ -91,8 +91,8 @@ same_records() {
 }
 
 @test 'times as the broker answered them' {
-	local c time offset i=0 step=1
-	! is_san || step=5
+	local c time offset i=0 step=4	# golden_test looks at all of them
+	! is_san || step=20
 	for c in $(cases); do
 		[ -s "golden/$c/expected.times" ] || continue
 		while read -r time offset; do
