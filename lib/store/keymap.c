@@ -138,7 +138,7 @@ static int
 grow(struct keymap *m)
 {
 	struct slot *old = m->slots;
-	size_t old_cap = m->cap, cap = old_cap + old_cap / 2;
+	size_t old_cap = m->cap, cap = old_cap + old_cap / 3;
 	size_t step = GIVE_BACK_BYTES / sizeof(struct slot);
 
 	if (cap > m->cap_max)

@@ -8,7 +8,7 @@
  * Kept of a key are 96 bits of a SipHash under a random key, so two keys that
  * fall together cannot be chosen by whoever writes events, and by chance they
  * do among 10^9 keys once in 10^11 maps.  A slot has 16 bytes; a map takes at
- * most 32 per key, also while it grows.
+ * most 27 per key, also while it grows.
  */
 
 #include <stddef.h>

@@ -530,9 +530,11 @@ rewrite_segment(struct repair *r, int64_t base, int64_t next,
 static void
 mark_segment(struct repair *r, int64_t base)
 {
-	for (int part = CHECK_LOG; part <= CHECK_SUM; part++)
-		if (part != CHECK_TXNINDEX && part != CHECK_MISSING)
-			mark(r, part, base);
+	static const enum check_part parts[] = {CHECK_LOG, CHECK_TAIL,
+	    CHECK_INDEX, CHECK_TIMEINDEX, CHECK_SUM};
+
+	for (size_t k = 0; k < sizeof(parts) / sizeof(parts[0]); k++)
+		mark(r, parts[k], base);
 }
 
 static int

@@ -74,7 +74,7 @@ test_random(void)
 			same = false;
 	tap(same, "each key is found at its last offset");
 	tap_int(keymap_count(m), count, "so many");
-	tap(keymap_bytes(m) <= 32 * count, "at most 32 bytes a key: %zu of %zu",
+	tap(keymap_bytes(m) <= 27 * count, "at most 27 bytes a key: %zu of %zu",
 	    keymap_bytes(m), count);
 	keymap_drop(m, key_of(7));
 	keymap_drop(m, key_of(7));
