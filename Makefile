@@ -155,7 +155,7 @@ check-slow:
 	    $(PART) $(CLANG) all units && \
 	    $(PART) $(CLANG_SAN) all units; \
 	    else echo 'skipped: the builds with clang'; fi
-	@$(PROVE) $(UNIT_SRCS:%.c=build/valgrind/%) \
+	@TEST_TIMEOUT=900 $(PROVE) $(UNIT_SRCS:%.c=build/valgrind/%) \
 	    $(if $(shell command -v clang),$(UNIT_SRCS:%.c=build/clang-san/%)) \
 	    $(SLOWS) $(SLOW_TESTS)
 

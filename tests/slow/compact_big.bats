@@ -12,6 +12,11 @@ check() {
 	logcat -F '%o %k %s\n' t 2>>errors | ./keys check "$1" "$keys"
 }
 
+# The follower has had all.
+followed() {
+	[ "$(tail -n 1 follower.out)" = $((upto - 1)) ]
+}
+
 @test 'killed at random moments of a long run' {
 	seed=${SEED:-$((SRANDOM % 32768))}
 	RANDOM=$seed

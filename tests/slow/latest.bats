@@ -40,7 +40,7 @@ peak_of() {
 	for memory in 16384 8192; do
 		most=$(peak_of --latest --memory ${memory}K)
 		echo "of $memory KiB: $most KiB"
-		[ "$most" -lt $((memory + 8192)) ]
+		[ "$most" -lt $((memory + 10240)) ]
 	done
 	tac "$dir/want" >reversed
 	most=$(want=reversed peak_of --latest -r --memory 16M)
