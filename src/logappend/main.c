@@ -144,9 +144,7 @@ set_defaults(const struct topic *t)
 
 	if (!opt.has_codec && type != PROPERTIES_COMPRESSION_PRODUCER)
 		opt.w.codec = (enum codec)(type - 1);
-	if (opt.max_record == NULL)
-		opt.w.record_bytes = bytes;
-	opt.form.record_max = (size_t)opt.w.record_bytes;
+	opt.form.record_max = (size_t)bytes;
 	if (opt.w.expect >= 0 && opt.w.partition < 0)
 		opt.w.partition = 0;
 	if (opt.w.expect >= 0)

@@ -282,8 +282,7 @@ set_option(int id)
 			cli_usage("--on-bad %s: not fail or skip", cli_arg);
 		break;
 	case OPT_MAX_RECORD:
-		opt.max_record = cli_arg;
-		opt.w.record_bytes = size_arg(id, 1, BATCH_BYTES_MAX / 2);
+		opt.max_record = size_arg(id, 1, BATCH_BYTES_MAX / 2);
 		break;
 	case OPT_LINGER:
 		if (parse_duration(cli_arg, &opt.linger_ms) != 0)
@@ -324,6 +323,8 @@ check_options(void)
 	    (opt.key != NULL || opt.header_count > 0 || opt.key_field != NULL ||
 		opt.time_field != NULL || opt.timestamp != NULL))
 		cli_usage("-B does not go with options that change records");
+	if (opt.batches && opt.max_record >= 0)
+		cli_usage("-B does not go with --max-record");
 	if (opt.batches && opt.w.expect >= 0)
 		cli_usage("-B does not go with --expect-offset");
 }
@@ -335,6 +336,7 @@ options_parse(int argc, char **argv)
 
 	form_init(&opt.form);
 	buf_init(&opt.headers, BATCH_BYTES_MAX);
+	opt.max_record = -1;
 	opt.w = (struct writer_options){
 	    .level = INT_MIN,
 	    .partition = -1,
@@ -346,4 +348,5 @@ options_parse(int argc, char **argv)
 	if (cli_operand == argc)
 		cli_usage("no topic named");
 	check_options();
+	opt.form.envelope.no_partition = !opt.keep_partition;
 }

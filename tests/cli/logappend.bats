@@ -84,6 +84,17 @@ values() {
 	run_tool 2 logappend -J --keep-partition -p 1 c <<<'{"value":"x"}'
 	run_tool 2 logappend -J --keep-partition c/1 <<<'{"value":"x"}'
 	[ "$(logcat -p 7,8 -F '%v%p ' c)" = 'y7 z8 w8 ' ]
+	# A partition that is not there is the record's fault.
+	printf '{"value":"a","partition":%s}\n' 12 3 >in
+	run_tool 1 logappend -J --keep-partition c in
+	same "$err" 'logappend: in:1: no partition 12 (the topic has 12)'
+	run_tool 1 logappend -J --keep-partition --on-bad skip c in
+	[ "$(logcat -k x --invert -p 3 -F '%v%p' c)" = a3 ]
+	# What is not used is not looked at.
+	run_tool 0 logappend -J -p 9 c <<<'{"value":"b","partition":"none"}'
+	[ "$(logcat -p 9 c)" = b ]
+	run_tool 1 logappend -J --keep-partition c <<<'{"value":"b","partition":""}'
+	has "$err" 'stdin:1: partition is no number'
 }
 
 @test '--report and -T speak when it is durable' {
@@ -109,6 +120,16 @@ values() {
 	[ -z "$(logcat p)" ]
 	run_tool 0 logappend --expect-offset 0 p/1 <<<x
 	run_tool 4 logappend --expect-offset 0 -p 1 p <<<x
+	# Nothing to append: the condition has to hold all the same.
+	run_tool 4 logappend --expect-offset 2 -p 1 p
+	same "$err" 'logappend: p: the partition does not end at offset 2'
+	run_tool 4 logappend -J --expect-offset 0 p/1 <<<''
+	run_tool 0 logappend --expect-offset 1 -p 1 p
+	run_tool 0 logappend --expect-offset 0 -p 0 p
+	seq 100001 >many
+	run_tool 2 logappend --report -z zstd --expect-offset 1 -p 1 p many
+	[ -z "$out" ]
+	same "$(logcat p)" x
 }
 
 @test 'each codec; a topic may ask for one' {
@@ -129,11 +150,18 @@ values() {
 	logcreate -X max.message.bytes=1000 t
 	{ echo a; head -c 5000 /dev/zero | tr '\0' x; echo; echo b; } >in
 	run_tool 1 logappend t in
-	[[ $err == 'logappend: in:2: record is over the limit' ]]
+	same "$err" 'logappend: in:2: record is over the limit (max.message.bytes is 1000)'
 	[ "$(logcat t)" = a ]
 	run_tool 1 logappend --on-bad skip t in
 	[ "$(logcat t)" = $'a\na\nb' ]
-	run_tool 1 logappend --max-record 2 t <<<abcdefghijklmnopqrstuvwxyz
+	run_tool 1 logappend --max-record 2 t <<<abc
+	same "$err" 'logappend: stdin:1: record of 3 bytes (--max-record 2)'
+	# Neither separator nor what it takes to store it count.
+	run_tool 1 logappend --on-bad skip --max-record 2 -K : t <<<$'d:ef\ng:h'
+	has "$err" 'stdin:1: record of 3 bytes'
+	run_tool 0 logappend --max-record 2 t <<<ij
+	[ "$(logcat -n 2 t)" = $'h\nij' ]
+	run_tool 2 logappend -B --max-record 2 t <in
 }
 
 @test 'topics that are not there, or are no topics' {
@@ -240,8 +268,13 @@ values() {
 }
 
 @test 'a closed stdout is an error' {
-	run_tool 1 bash -c 'echo a | logappend --create --report t >&-'
-	run_tool 1 bash -c 'echo a | logappend --report t >/dev/full'
+	for option in --report -T; do
+		run_tool 1 bash -c "echo a | logappend --create $option t >&-"
+		same "$err" 'logappend: stdout: Bad file descriptor'
+		run_tool 1 bash -c "echo a | logappend $option t >/dev/full"
+		same "$err" 'logappend: stdout: No space left on device'
+	done
+	same "$(logcat t)" $'a\na\na\na'
 }
 
 @test 'a limit on file sizes is an error like a full disk' {
@@ -291,7 +324,7 @@ values() {
 	same "$(logcat -o 2 -c 1 -J t | grep -o '"key":"key","value":"","headers":.*')" \
 		'"key":"key","value":"","headers":[{"key":"name","value":"x"}]}'
 	run_tool 1 logappend --whole --max-record 50K t one two three
-	[[ $err == 'logappend: two:1: record is over the limit' ]]
+	same "$err" 'logappend: two:1: record of 100000 bytes (--max-record 51200)'
 	same "$(logcat t | wc -c)" "$(($(logcat -c 4 t | wc -c) + 5))"
 	run_tool 1 logappend --whole --on-bad skip --max-record 50K t two three
 	same "$(logcat -n 1 t)" c
@@ -312,4 +345,21 @@ values() {
 	[ "$(logcat n/0)" = x ]
 	run_tool 2 logcat -p 1 n/0
 	[ "$(logcat -p 0 n/0)" = x ]
+}
+
+@test '-B: --on-bad skip passes over a bad batch' {
+	for i in 1 2 3; do
+		logappend --create t <<<"$i"
+	done
+	logcat -B t >in
+	size=$(($(wc -c <in) / 3))
+	printf x | dd of=in bs=1 seek=$((2 * size - 1)) conv=notrunc 2>/dev/null
+	run_tool 1 logappend --create -B u in
+	same "$err" 'logappend: in:2: crc does not match'
+	[ "$(logcat u)" = 1 ]
+	# Of what has no length nobody knows the end: the next file goes on.
+	head -c 100 /dev/zero >>in
+	run_tool 1 logappend -B --on-bad skip u in - < <(logcat -B -c 1 t)
+	same "$err" $'logappend: in:2: crc does not match\nlogappend: in:4: not a record batch'
+	[ "$(logcat u)" = $'1\n1\n3\n1' ]
 }
