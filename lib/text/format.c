@@ -100,18 +100,19 @@ modifier(const char *s, enum format_kind kind, enum format_modifier *out,
 
 	*out = FORMAT_PLAIN;
 	*used = 0;
-	if (*s != '{' || !(is_field(kind) || is_length(kind)))
+	if (*s != '{')
 		return 0;
 	for (size_t i = 1; i < sizeof(names) / sizeof(names[0]); i++) {
 		if (strncmp(s, names[i], strlen(names[i])) != 0)
 			continue;
-		if (is_field(kind) != (i <= FORMAT_JSON))
+		if (i <= FORMAT_JSON ? !is_field(kind) : !is_length(kind))
 			return STATUS_SYNTAX;
 		*out = (enum format_modifier)i;
 		*used = strlen(names[i]);
 		return 0;
 	}
-	return STATUS_SYNTAX;
+	/* Behind a field that takes none a brace is a brace. */
+	return is_field(kind) || is_length(kind) ? STATUS_SYNTAX : 0;
 }
 
 /* A % at s; *used bytes of the format. */

@@ -24,6 +24,7 @@ struct options {
 	bool keep_partition;
 	bool create;
 	bool delimited;			/* -D or -0 */
+	bool null_marked;		/* -Z or --null-string */
 	bool ignore_int;		/* -i */
 	int forms;			/* of -K -J -F -B --whole --delete */
 	int64_t linger_ms;

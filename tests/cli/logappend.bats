@@ -175,6 +175,8 @@ values() {
 	run_tool 2 logappend
 	run_tool 2 logappend --no-such t
 	run_tool 2 logappend -K : -J t
+	run_tool 2 logappend -J -Z t
+	run_tool 2 logappend -B -z zstd t
 	run_tool 2 logappend -0 -J t
 	run_tool 2 logappend --fsync never t
 	run_tool 1 logappend --create t nofile

@@ -67,6 +67,34 @@ lines_in() {
 	[ "$(cat c.out)" = z ]
 }
 
+@test '--idle ends the wait of --retry for a topic, too' {
+	logcreate there
+	for options in '' '-g g' '-g g --exec cat' '--cursor-file c'; do
+		# shellcheck disable=SC2086
+		run_tool 0 logtail -f --retry --idle 50ms $options there nope
+		[ -z "$out$err" ]
+	done
+	run_tool 4 logtail -f --retry --idle 50ms --fail-empty nope
+	# One that was there, and does not come back.
+	echo x | logappend --create t
+	start a logtail -f --retry --idle 1s --cursor-file c t
+	wait_for has_lines a.out 1
+	rm -r t
+	wait_exit 0 "$a_pid"
+	grep -q 'removed; waiting' a.err
+}
+
+@test 'options that would do nothing' {
+	logcreate t
+	for options in '--idle 1s' --retry '--value json' '-Z -J' \
+	    '--per-partition -c 1'; do
+		# shellcheck disable=SC2086
+		run_tool 2 logtail $options t
+		[ "$(lines "$tool_err")" -eq 1 ]
+	done
+	run_tool 0 logtail --per-partition t
+}
+
 @test 'a cursor file follows what was written' {
 	seq 5 | logappend --create t
 	start a logtail -f --cursor-file c t
