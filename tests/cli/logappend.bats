@@ -62,6 +62,18 @@ values() {
 	run_tool 1 logappend --key-field .x t <<<'{"n":7}'
 	[[ $err == *'stdin:1: '*'no such field'* ]]
 	run_tool 2 logappend --key-field x t
+	# The record's own, then the field, then --timestamp, from which it counts.
+	printf '{"timestamp":%s,"value":{"at":%s}}\n' 7 5 null 1769860800123 \
+	    null '"2026-01-31 12:00Z"' null '"-2h"' >in
+	logappend -J --time-field .at --timestamp 100000 --create u in
+	same "$(logcat -F '%T ' u)" '7 1769860800123 1769860800000 92800000 '
+	for bad in null 1.5 true '""' '"then"'; do
+		run_tool 1 logappend --time-field .at u <<<"{\"at\":$bad}"
+		has "$err" 'stdin:1: --time-field: not a time'
+	done
+	for option in -K: --key-field=.a --delete -B; do
+		run_tool 2 logappend -k x "$option" u
+	done
 }
 
 @test 'partitions: by key as Kafka does, or as told' {

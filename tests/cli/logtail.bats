@@ -84,6 +84,24 @@ lines_in() {
 	grep -q 'removed; waiting' a.err
 }
 
+@test '-f -o 0:2 waits for the second of each partition' {
+	logcreate -P 2 t
+	start a logtail -f -o 0:2 t
+	start b logtail -f -o 0:end t
+	wait_exit 0 "$b_pid"
+	seq 3 | logappend -p 0 t
+	wait_for has_lines a.out 2
+	logappend -p 1 t <<<11
+	wait_for has_lines a.out 3
+	logappend -p 1 t <<<12
+	wait_exit 0 "$a_pid"
+	same "$(sort a.out | paste -sd ' ')" '1 11 12 2'
+	[ ! -s b.out ]
+	# More than there are, as in tail(1).
+	run_tool 0 logtail -o -100 t
+	same "$(lines "$tool_out")$err" 5
+}
+
 @test 'options that would do nothing' {
 	logcreate t
 	for options in '--idle 1s' --retry '--value json' '-Z -J' \
