@@ -210,12 +210,13 @@ end(struct partition *p)
 static int
 check_batches(const struct partition *p, const struct partition_append *a)
 {
-	const uint8_t *at = a->data, *stop = a->data + a->len;
+	const uint8_t *at = a->data, *stop;
 	struct batch b;
 	int rc;
 
 	if (a->len == 0)
 		return STATUS_CORRUPT;
+	stop = at + a->len;
 	for (; at < stop; at += b.size) {
 		rc = batch_decode(at, (size_t)(stop - at), &b, NULL);
 		if (rc == STATUS_SHORT)
