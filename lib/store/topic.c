@@ -85,6 +85,9 @@ open_place(const char *path, int *parent, char name[NAME_MAX + 1])
 		rc = STATUS_SYNTAX;
 	if (rc == 0)
 		rc = what_stands_there(*parent, name);
+	if (rc == ENOENT && *parent >= 0 &&
+	    faccessat(*parent, TOPIC_FILE, F_OK, 0) == 0)
+		rc = STATUS_INSIDE;
 	return rc == ENOENT && *parent >= 0 ? 0 : rc;
 }
 

@@ -61,7 +61,8 @@ bool topic_is_name(const char *s);
  * ENOENT: no parent directory.  STATUS_REMOTE: path is not local.
  * STATUS_SYNTAX: its last part is no name for a topic.  STATUS_EXISTS: a topic
  * is there; of several that make it at once all but one get this.
- * STATUS_NOT_TOPIC: something else is there.
+ * STATUS_NOT_TOPIC: something else is there.  STATUS_INSIDE: it would be in a
+ * topic.
  * ERANGE: partitions below 1 or above PARTITIONS_MAX.
  */
 int topic_create(const char *path, const struct properties *settings,

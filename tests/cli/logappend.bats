@@ -357,6 +357,14 @@ values() {
 	run_tool 2 logappend -J --keep-partition n/0 </dev/null
 	logappend -p 0 n/0/ <<<x
 	[ "$(logcat n/0)" = x ]
+	ln -s n/1 one
+	(cd n/1 && logappend . <<<here)
+	logappend one <<<link
+	[ "$(logcat n/1)" = $'here\nlink' ]
+	run_tool 2 logappend -p 0 one <<<x
+	mkdir dir
+	run_tool 1 logappend dir <<<x
+	has "$err" 'dir: not a topic'
 	run_tool 2 logcat -p 1 n/0
 	[ "$(logcat -p 0 n/0)" = x ]
 }

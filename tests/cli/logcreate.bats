@@ -196,6 +196,13 @@ load ../helpers
 		done
 	done
 	run_tool 0 logcreate ./host-t
+	# A partition that is not there is no place for a topic.
+	for program in logcreate 'logcreate --dry-run' 'logappend --create'; do
+		# shellcheck disable=SC2086
+		run_tool 1 $program host-t/7
+		has "$err" ' host-t/7: a topic cannot be inside a topic'
+	done
+	[ ! -e host-t/7 ]
 	echo x >file
 	mkdir dir
 	for place in file dir; do
