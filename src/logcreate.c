@@ -207,13 +207,49 @@ refuse(const char *path, int rc)
 {
 	if (rc == STATUS_EXISTS && if_not_exists)
 		return compare(path);
-	if (rc == STATUS_SYNTAX)
-		warnx("%s: not a name for a topic (1 to %d of A-Z a-z 0-9 . "
-		      "_ -)",
-		    path, TOPIC_NAME_MAX);
+	if (rc == STATUS_NOT_TOPIC)
+		warnx("%s: something else stands there", path);
 	else
 		warnx("%s: %s", path, status_text(rc));
-	return rc == STATUS_SYNTAX ? CLI_USAGE : CLI_FAIL;
+	return CLI_FAIL;
+}
+
+/* What nobody can make or grow: told before anything is done. */
+static void
+check(const char *path)
+{
+	struct topic t;
+	int32_t there;
+
+	if (grow_to == 0 &&
+	    (path[0] == '\0' || topic_may_create(path) == STATUS_SYNTAX))
+		cli_usage("%s: not a name for a topic (1 to %d of A-Z a-z 0-9 "
+			  ". _ -)",
+		    path[0] == '\0' ? "''" : path, TOPIC_NAME_MAX);
+	if (grow_to == 0 || topic_open(path, &t, NULL) != 0)
+		return;
+	there = t.partitions;
+	topic_close(&t);
+	if (grow_to < there)
+		cli_usage("%s: has %d partitions already; they cannot be "
+			  "removed",
+		    path, (int)there);
+}
+
+/* --grow-to changes nothing else. */
+static void
+check_growing(void)
+{
+	if (first_offset >= 0)
+		cli_usage("--first-offset is of a new topic: not with "
+			  "--grow-to");
+	if (partitions_given || like != NULL || if_not_exists)
+		cli_usage("-P, --like and --if-not-exists do not go with "
+			  "--grow-to");
+	for (int i = 0; i < PROPERTIES_COUNT; i++)
+		if (said[i])
+			cli_usage("--grow-to changes no settings: logadmin "
+				  "topic set TOPIC PROP=VALUE does");
 }
 
 static int
@@ -248,11 +284,7 @@ grow(const char *path)
 
 	if (rc != 0)
 		return message_warn(path, rc, &fault);
-	if (grow_to < t.partitions) {
-		warnx("%s: has %d partitions already; they cannot be removed",
-		    path, (int)t.partitions);
-		rc = CLI_USAGE;
-	} else if (dry_run) {
+	if (dry_run) {
 		warnx("%s: would grow from %d to %lld partitions", path,
 		    (int)t.partitions, (long long)grow_to);
 	} else {
@@ -275,9 +307,10 @@ main(int argc, char **argv)
 		set_option(id);
 	if (cli_operand == argc)
 		cli_usage("no topic named");
-	if (first_offset >= 0 && grow_to > 0)
-		cli_usage("--first-offset is of a new topic: not with "
-			  "--grow-to");
+	if (grow_to > 0)
+		check_growing();
+	for (int i = cli_operand; i < argc; i++)
+		check(argv[i]);
 	if (like != NULL && take_like() != CLI_DONE)
 		return CLI_FAIL;
 	for (int i = cli_operand; i < argc; i++) {

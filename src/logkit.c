@@ -27,7 +27,8 @@ main(int argc, char **argv)
 	ssize_t len;
 
 	cli_start(argv);
-	if (argc < 2)
+	cli_bare = true;
+	if (argc < 2 || argv[1][0] == '\0')
 		cli_usage("no program named");
 	if (argv[1][0] == '-') {
 		(void)cli_next(&program, argc, argv);

@@ -30,6 +30,7 @@ int cli_verbose;
 int cli_usage_status = CLI_USAGE;
 int cli_fail_status = CLI_FAIL;
 bool cli_utc;
+bool cli_bare;
 char *cli_arg;
 int cli_operand;
 
@@ -72,6 +73,12 @@ cli_start(char **argv)
 	signal(SIGXFSZ, SIG_IGN);
 }
 
+static const struct cli_option bare[] = {
+    {'h', "help", NULL, "show this help and exit"},
+    {'V', "version", NULL, "show the version and exit"},
+    {0, NULL, NULL, NULL},
+};
+
 /* Table number i, the common one last; NULL after it. */
 static const struct cli_option *
 table_at(const struct cli_program *prog, size_t i)
@@ -82,7 +89,9 @@ table_at(const struct cli_program *prog, size_t i)
 		own++;
 	if (i < own)
 		return prog->tables[i];
-	return i == own ? cli_common : NULL;
+	if (i > own)
+		return NULL;
+	return cli_bare ? bare : cli_common;
 }
 
 static int

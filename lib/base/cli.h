@@ -69,6 +69,8 @@ void cli_usage(const char *fmt, ...)
     __attribute__((noreturn, format(printf, 1, 2)));
 /* CLI_USAGE; set first by a program for which another convention holds. */
 extern int cli_usage_status;
+/* Of the common options only -h and -V are there; set first, too. */
+extern bool cli_bare;
 /* CLI_FAIL; the same, when stdout cannot be written. */
 extern int cli_fail_status;
 

@@ -29,6 +29,8 @@ static const struct {
 	{STATUS_TIMEOUT, "timed out"},
 	{STATUS_REMOVED, "topic was removed"},
 	{STATUS_NOT_FILE, "not a regular file"},
+	{STATUS_REMOTE, "not a local place (./NAME if it is one)"},
+	{STATUS_INSIDE, "a topic cannot be inside a topic"},
 };
 
 const char *

@@ -33,6 +33,8 @@ enum status {
 	STATUS_TIMEOUT,		/* the time given has passed */
 	STATUS_REMOVED,		/* the topic was removed while in use */
 	STATUS_NOT_FILE,	/* a directory, device or FIFO, not a file */
+	STATUS_REMOTE,		/* a place that is not local */
+	STATUS_INSIDE,		/* the place of a new topic is in a topic */
 };
 
 /*

@@ -397,6 +397,21 @@ append_some(struct partition *p, struct partition_append *a, bool *roll,
 	return state_rc;
 }
 
+/* Nothing to append: does the log end where it should? */
+static int
+check_end(struct partition *p, const struct partition_append *a,
+    struct fault *f)
+{
+	int rc = begin(p, f);
+
+	if (rc != 0)
+		return rc;
+	if (p->st.end_offset != a->expect)
+		rc = STATUS_MISMATCH;
+	end(p);
+	return rc;
+}
+
 int
 partition_append(struct partition *p, struct partition_append *a,
     struct fault *f)
@@ -407,6 +422,8 @@ partition_append(struct partition *p, struct partition_append *a,
 	a->done = 0;
 	a->base_offset = a->end_offset = -1;
 	a->rolled = false;
+	if (a->len == 0 && a->expect >= 0)
+		return check_end(p, a, f);
 	rc = check_batches(p, a);
 	while (rc == 0 && a->done < a->len) {
 		/* A roll syncs, and the right to sync comes first. */

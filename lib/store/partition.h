@@ -152,7 +152,8 @@ int partition_offsets(struct partition *p, struct partition_offsets *out,
  * offset and leader epoch are assigned in the header, without decoding; the
  * CRC does not cover them.  If the topic says so the batch becomes one of log
  * append time.  Batches may end up in several segments.  A batch with a
- * producer id stands alone in a call (EINVAL).
+ * producer id stands alone in a call (EINVAL).  With a len of 0 only expect is
+ * looked at.
  */
 struct partition_append {
 	uint8_t *data;		/* in: whole batches */

@@ -64,6 +64,13 @@ topic_is_name(const char *s)
 	return strspn(s, name_letters) == len;
 }
 
+/* A : before the first / is of a host or a URL. */
+static bool
+is_remote(const char *path)
+{
+	return path[strcspn(path, ":/")] == ':';
+}
+
 /*
  * Making.
  */
@@ -78,6 +85,9 @@ open_place(const char *path, int *parent, char name[NAME_MAX + 1])
 		rc = STATUS_SYNTAX;
 	if (rc == 0)
 		rc = what_stands_there(*parent, name);
+	if (rc == ENOENT && *parent >= 0 &&
+	    faccessat(*parent, TOPIC_FILE, F_OK, 0) == 0)
+		rc = STATUS_INSIDE;
 	return rc == ENOENT && *parent >= 0 ? 0 : rc;
 }
 
@@ -169,6 +179,8 @@ open_parent(const char *path, int *fd, char name[NAME_MAX + 1])
 	char *dir;
 	int rc;
 
+	if (is_remote(path))
+		return STATUS_REMOTE;
 	while (end > 0 && path[end - 1] == '/')
 		end--;
 	start = end;
@@ -188,7 +200,10 @@ open_parent(const char *path, int *fd, char name[NAME_MAX + 1])
 	return rc;
 }
 
-/* STATUS_EXISTS a topic, STATUS_NOT_TOPIC something else, ENOENT nothing. */
+/*
+ * STATUS_EXISTS a topic, STATUS_NOT_TOPIC something else, ENOENT nothing,
+ * EACCES we may not know.
+ */
 static int
 what_stands_there(int parent, const char *name)
 {
@@ -199,9 +214,10 @@ what_stands_there(int parent, const char *name)
 		return errno;
 	rc = io_open(parent, name, O_PATH | O_DIRECTORY, 0, &fd);
 	if (rc != 0)
-		return STATUS_NOT_TOPIC;
-	rc = faccessat(fd, TOPIC_FILE, F_OK, 0) == 0 ? STATUS_EXISTS
-						     : STATUS_NOT_TOPIC;
+		return rc == EACCES ? rc : STATUS_NOT_TOPIC;
+	rc = STATUS_EXISTS;
+	if (faccessat(fd, TOPIC_FILE, F_OK, 0) != 0)
+		rc = errno == EACCES ? EACCES : STATUS_NOT_TOPIC;
 	(void)io_close(&fd);
 	return rc;
 }
@@ -589,6 +605,8 @@ topic_open(const char *path, struct topic *t, struct fault *fault)
 	int rc;
 
 	t->dirfd = -1;
+	if (is_remote(path))
+		return STATUS_REMOTE;
 	rc = open_error(
 	    io_open(AT_FDCWD, path, O_RDONLY | O_DIRECTORY, 0, &t->dirfd));
 	if (rc == 0)
@@ -909,12 +927,6 @@ locate_segment(struct topic_place *place, const char *path, struct fault *fault)
 	return rc == STATUS_NOT_TOPIC && place->topic.dirfd < 0 ? 0 : rc;
 }
 
-static bool
-is_remote(const char *path)
-{
-	return path[strcspn(path, ":/")] == ':';
-}
-
 int
 topic_locate(const char *path, struct topic_place *place, struct fault *fault)
 {
@@ -924,7 +936,7 @@ topic_locate(const char *path, struct topic_place *place, struct fault *fault)
 	    .dirfd = -1,
 	    .segment = -1};
 	if (is_remote(path))
-		return STATUS_UNSUPPORTED;
+		return STATUS_REMOTE;
 	rc = io_open(AT_FDCWD, path, O_RDONLY | O_DIRECTORY, 0, &place->dirfd);
 	if (rc == 0)
 		rc = locate_directory(place, path, fault);

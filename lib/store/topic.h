@@ -58,9 +58,11 @@ bool topic_is_name(const char *s);
  * Make a topic with empty partitions.  It appears whole or not at all, and is
  * on the device when 0 is returned.  mode is the directory's, before the
  * umask.
- * ENOENT: no parent directory.  STATUS_SYNTAX: the last part of path is no
- * name for a topic.  STATUS_EXISTS: a topic is there; of several that make it
- * at once all but one get this.  STATUS_NOT_TOPIC: something else is there.
+ * ENOENT: no parent directory.  STATUS_REMOTE: path is not local.
+ * STATUS_SYNTAX: its last part is no name for a topic.  STATUS_EXISTS: a topic
+ * is there; of several that make it at once all but one get this.
+ * STATUS_NOT_TOPIC: something else is there.  STATUS_INSIDE: it would be in a
+ * topic.
  * ERANGE: partitions below 1 or above PARTITIONS_MAX.
  */
 int topic_create(const char *path, const struct properties *settings,
@@ -76,11 +78,11 @@ int topic_may_create(const char *path);
 
 /*
  * Open a topic: a handful of system calls, however many partitions.
- * STATUS_NO_TOPIC: nothing there.  STATUS_NOT_TOPIC: something else, or a
- * directory whose real name is no name for a topic.  STATUS_NEWER: a later
- * format.  STATUS_SYNTAX: topic.properties does not say what it must, or says
- * what is unknown.  The last two fill *fault (or NULL), its pos being where
- * the line begins.
+ * STATUS_REMOTE: path is not local.  STATUS_NO_TOPIC: nothing there.
+ * STATUS_NOT_TOPIC: something else, or a directory whose real name is no name
+ * for a topic.  STATUS_NEWER: a later format.  STATUS_SYNTAX: topic.properties
+ * does not say what it must, or says what is unknown.  The last two fill *fault
+ * (or NULL), its pos being where the line begins.
  */
 int topic_open(const char *path, struct topic *t, struct fault *fault);
 void topic_close(struct topic *t);
@@ -135,7 +137,7 @@ struct topic_place {
 
 /*
  * Find out what path names and open it.
- * STATUS_UNSUPPORTED: a place that is not local (a : before the first /).
+ * STATUS_REMOTE: a place that is not local (a : before the first /).
  * STATUS_NO_TOPIC: nothing there, or a partition that the topic has not.
  * STATUS_NOT_TOPIC: something else.  Else as topic_open().
  */

@@ -9,6 +9,7 @@
 #include "base/parse.h"
 #include "base/status.h"
 #include "text/json.h"
+#include "text/line.h"
 
 int
 envelope_parse_value(const char *s, enum envelope_value *out)
@@ -177,6 +178,7 @@ envelope_reader_init(struct envelope_reader *r)
 	buf_init(&r->text, RECORDS_BYTES_MAX);
 	buf_init(&r->headers, RECORDS_BYTES_MAX);
 	buf_init(&r->name, RECORDS_BYTES_MAX);
+	r->no_partition = false;
 }
 
 void
@@ -524,7 +526,9 @@ read_field(struct envelope_reader *r, enum field field,
 	case FIELD_TIMESTAMP:
 		return read_timestamp(v, out, why);
 	case FIELD_PARTITION:
-		return read_partition(v, &out->partition, why);
+		return r->no_partition
+		    ? 0
+		    : read_partition(v, &out->partition, why);
 	case FIELD_HEADERS:
 		return read_headers(r, v, &out->rec, why);
 	case FIELD_COUNT:
@@ -549,7 +553,7 @@ static const char *
 reason(const struct json_cursor *c, size_t len)
 {
 	if (c->why == NULL)
-		return "record is over the limit"; /* of scratch */
+		return line_over_limit; /* of scratch */
 	if (c->pos == c->end && len > 0)
 		return "ends inside the object (one object a line: jq -c)";
 	return c->why;

@@ -50,6 +50,7 @@ struct envelope_reader {
 	struct buf text;	/* unescaped key, value, names */
 	struct buf headers;	/* encoded headers */
 	struct buf name;	/* unescaped name of a field, or base64 */
+	bool no_partition;	/* whatever the partition says: none */
 };
 
 void envelope_reader_init(struct envelope_reader *r);

@@ -9,6 +9,7 @@
 #include "base/parse.h"
 #include "base/status.h"
 #include "text/json.h"
+#include "text/line.h"
 
 enum { FORMAT_TEXT_MAX = 4096 };
 
@@ -99,18 +100,19 @@ modifier(const char *s, enum format_kind kind, enum format_modifier *out,
 
 	*out = FORMAT_PLAIN;
 	*used = 0;
-	if (*s != '{' || !(is_field(kind) || is_length(kind)))
+	if (*s != '{')
 		return 0;
 	for (size_t i = 1; i < sizeof(names) / sizeof(names[0]); i++) {
 		if (strncmp(s, names[i], strlen(names[i])) != 0)
 			continue;
-		if (is_field(kind) != (i <= FORMAT_JSON))
+		if (i <= FORMAT_JSON ? !is_field(kind) : !is_length(kind))
 			return STATUS_SYNTAX;
 		*out = (enum format_modifier)i;
 		*used = strlen(names[i]);
 		return 0;
 	}
-	return STATUS_SYNTAX;
+	/* Behind a field that takes none a brace is a brace. */
+	return is_field(kind) || is_length(kind) ? STATUS_SYNTAX : 0;
 }
 
 /* A % at s; *used bytes of the format. */
@@ -506,7 +508,7 @@ read_length(struct format *f, size_t i, struct parse *p, struct part *out)
 	if (rc == 0 && out->len < -1)
 		return refuse(p, STATUS_SYNTAX, "a negative length");
 	if (rc == 0 && out->len > (int64_t)p->max)
-		return refuse(p, STATUS_TOO_BIG, "record is over the limit");
+		return refuse(p, STATUS_TOO_BIG, line_over_limit);
 	return rc;
 }
 
@@ -679,7 +681,7 @@ read_field(struct format *f, size_t i, struct parse *p, struct part *part)
 		return read_sized(f, m, p, part);
 	rc = until_literal(f, i, p, grows[m] * p->max + 4, &data, &len);
 	if (rc == STATUS_TOO_BIG)
-		return refuse(p, rc, "record is over the limit");
+		return refuse(p, rc, line_over_limit);
 	return rc != 0 ? rc : decode(f, m, data, len, &part->slot, p);
 }
 
@@ -824,7 +826,7 @@ format_read(struct format *f, const uint8_t *in, size_t len, bool eof,
 		    refuse(&p, STATUS_SYNTAX, "ends in the middle of a record");
 	if (rc == STATUS_SYNTAX || rc == STATUS_TOO_BIG) {
 		f->skipping = true;
-		*why = p.why != NULL ? p.why : "record is over the limit";
+		*why = p.why != NULL ? p.why : line_over_limit;
 	}
 	*used = (size_t)(p.pos - in);
 	return rc;

@@ -5,6 +5,8 @@
 #include "base/parse.h"
 #include "base/status.h"
 
+const char line_over_limit[] = "record is over the limit";
+
 void
 line_init(struct line *l)
 {
@@ -156,7 +158,7 @@ line_read(struct line *l, const uint8_t *in, size_t len, bool eof, size_t max,
 		if (size <= max)
 			return split(l, in, size, out, why);
 	}
-	*why = "record is over the limit";
+	*why = line_over_limit;
 	return STATUS_TOO_BIG;
 }
 

@@ -32,6 +32,9 @@ struct line {
 	bool skipping;		/* inside a record that was too big */
 };
 
+/* *why of a record that is longer than it may be: this very pointer. */
+extern const char line_over_limit[];
+
 /* Ended by \n, no key, null is nothing. */
 void line_init(struct line *l);
 /* From the option's argument, with escapes; STATUS_SYNTAX, STATUS_TOO_BIG. */

@@ -715,9 +715,9 @@ exec_run(struct sources *s, const struct exec_options *o)
 	worsen(&x, check(&x));
 	if (x.worst == CLI_DONE)
 		worsen(&x, sources_locate(s));
-	if (x.worst == CLI_DONE)
+	if (x.worst == CLI_DONE && !s->gave_up)
 		worsen(&x, sharing_open(s, s->r->group, &x.sharing));
-	if (x.worst == CLI_DONE)
+	if (x.worst == CLI_DONE && !s->gave_up)
 		work(&x);
 	worsen(&x, sharing_close(&x.sharing));
 	for (size_t i = 0; i < s->count; i++) {

@@ -92,7 +92,8 @@ commit(struct printing *p, bool now)
 	int64_t offset;
 	int rc = 0;
 
-	if (p->s.r->cursor_file == NULL || !p->cursor_dirty)
+	if (p->s.r->cursor_file == NULL || !p->cursor_dirty ||
+	    p->s.stream == NULL)
 		return;
 	if (!now && now_mono_ms() - p->cursor_ms < CURSOR_MS)
 		return;
@@ -258,7 +259,7 @@ survive_removal(struct printing *p, size_t i)
 	p->s.range.from.kind = POSITION_START;
 	p->s.r->last = -1;
 	worsen(p, sources_open(&p->s));
-	return p->worst == CLI_DONE && sources_stop == 0;
+	return p->worst == CLI_DONE && sources_stop == 0 && !p->s.gave_up;
 }
 
 static void
@@ -363,6 +364,8 @@ run_group(struct printing *p)
 	bool any;
 
 	worsen(p, sources_locate(&p->s));
+	if (p->s.gave_up)
+		return;
 	if (p->worst == CLI_DONE)
 		worsen(p, sharing_open(&p->s, p->s.r->group, sh));
 	p->event_ms = now_mono_ms();
@@ -402,7 +405,7 @@ run_stream(struct printing *p)
 		return;
 	}
 	worsen(p, sources_open(&p->s));
-	if (p->worst != CLI_DONE)
+	if (p->worst != CLI_DONE || p->s.gave_up)
 		return;
 	(void)fcntl(STDOUT_FILENO, F_SETPIPE_SZ, PIPE_BYTES);
 	if (p->s.r->follow)

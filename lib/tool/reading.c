@@ -158,14 +158,14 @@ set_form(struct reading *r, int id)
 		r->form.line.delimiter_len = 1;
 		break;
 	case 'J':
-		r->forms++;
+		r->forms += r->form.kind != FORM_ENVELOPE;
 		r->form.kind = FORM_ENVELOPE;
 		break;
 	case 'F':
 		set_format(r);
 		break;
 	case 'B':
-		r->forms++;
+		r->forms += !r->batches;
 		r->batches = true;
 		break;
 	case 'Z':
@@ -175,6 +175,7 @@ set_form(struct reading *r, int id)
 		set_null(r, cli_arg);
 		break;
 	case OPT_VALUE:
+		r->has_value = true;
 		if (envelope_parse_value(cli_arg, &r->form.value_mode) != 0)
 			cli_usage("--value %s: not auto, string, json, "
 				  "base64 or none",
@@ -183,25 +184,34 @@ set_form(struct reading *r, int id)
 	}
 }
 
+/* A choice that is made once: of two nobody knows which is meant. */
+static void
+set_once(struct reading *r, int id, const char **what)
+{
+	if (*what != NULL)
+		cli_usage("%s is given twice", cli_option_name(r->program, id));
+	*what = cli_arg;
+}
+
 /* The options that choose by key, value and headers, and whether it is one. */
 static bool
 set_filter(struct reading *r, int id)
 {
 	switch (id) {
 	case 'k':
-		r->key = cli_arg;
+		set_once(r, id, &r->key);
 		break;
 	case OPT_KEY_PARTITION:
 		r->key_partition = true;
 		break;
 	case OPT_GREP:
-		r->grep = cli_arg;
+		set_once(r, id, &r->grep);
 		break;
 	case OPT_KEY_REGEX:
-		r->key_grep = cli_arg;
+		set_once(r, id, &r->key_grep);
 		break;
 	case OPT_MATCH_HEADER:
-		r->header = cli_arg;
+		set_once(r, id, &r->header);
 		break;
 	case OPT_INVERT:
 		r->invert = true;

@@ -54,6 +54,7 @@ struct reading {
 	bool null_marked;		/* -Z or --null-string */
 	int forms;			/* of -K -J -F -B */
 	bool delimited;			/* -D or -0 */
+	bool has_value;			/* --value */
 	struct form form;		/* how records are printed */
 };
 

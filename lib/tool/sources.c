@@ -16,6 +16,8 @@
 #include "store/segment.h"
 #include "tool/message.h"
 
+enum { RETRY_MS = 200 };	/* between two looks for a topic */
+
 volatile sig_atomic_t sources_stop;
 
 static void
@@ -99,11 +101,25 @@ check_whole(struct reading *r)
 		cli_usage("--latest does not go with --control");
 }
 
+/* What would do nothing is not what was meant. */
+static void
+check_idle(const struct reading *r)
+{
+	if (r->has_value && r->form.kind != FORM_ENVELOPE)
+		cli_usage("--value needs -J");
+	if (r->null_marked && (r->batches || r->form.kind == FORM_ENVELOPE))
+		cli_usage("-Z and --null-string do not go with -J and -B");
+	if (r->per_partition && r->last < 0)
+		cli_usage("--per-partition needs -n");
+	if (!r->follow && (r->retry || r->idle_ms >= 0))
+		cli_usage("--retry and --idle need -f");
+}
+
 static void
 check_options(struct reading *r)
 {
 	if (r->forms > 1)
-		cli_usage("-K, -J, -F and -B exclude each other");
+		cli_usage("of -K, -J, -F and -B only one may be given, once");
 	if (r->delimited && (r->batches || r->form.kind != FORM_LINE))
 		cli_usage("-D and -0 do not go with -J, -F and -B");
 	if (r->batches && has_filter(r))
@@ -120,6 +136,7 @@ check_options(struct reading *r)
 		cli_usage("-n does not go with --cursor-file");
 	if (r->key_partition && r->key == NULL)
 		cli_usage("--key-partition needs -k");
+	check_idle(r);
 	if (r->reverse || r->latest)
 		check_whole(r);
 	if (r->memory >= 0 && !r->latest)
@@ -473,16 +490,24 @@ add_place(struct sources *s, size_t i, int32_t first)
 	return status;
 }
 
-/* Wait until there may be a topic of that name. */
-static void
-wait_for_topic(struct sources *s, const char *path)
+/* Wait until there may be a topic of that name.  False: not any longer. */
+static bool
+wait_for_topic(struct sources *s, const char *path, int64_t start_ms)
 {
 	char copy[PATH_MAX];
+	int64_t wait_ms = RETRY_MS, idle_ms = s->r->idle_ms, left_ms;
 	bool changed;
 
+	if (idle_ms >= 0) {
+		left_ms = idle_ms - (now_mono_ms() - start_ms);
+		wait_ms = left_ms < wait_ms ? left_ms : wait_ms;
+	}
+	if (wait_ms <= 0 || sources_stop != 0)
+		return false;
 	strlcpy(copy, path, sizeof(copy));
 	(void)watch_add(s->watch, dirname(copy));
-	(void)watch_wait(s->watch, 200, -1, &changed);
+	(void)watch_wait(s->watch, (int)wait_ms, -1, &changed);
+	return true;
 }
 
 static int
@@ -490,18 +515,16 @@ locate(struct sources *s, size_t i)
 {
 	struct fault f = {.file = ""};
 	const char *path = s->paths[i];
+	int64_t start_ms = now_mono_ms();
 	int rc;
 
 	for (;;) {
 		rc = topic_locate(path, &s->places[i], &f);
-		if (rc != STATUS_NO_TOPIC || !s->r->retry || !s->r->follow ||
-		    sources_stop != 0)
+		if (rc != STATUS_NO_TOPIC || !s->r->retry || !s->r->follow)
 			break;
-		wait_for_topic(s, path);
-	}
-	if (rc == STATUS_UNSUPPORTED) {
-		warnx("%s: not a local place (./NAME if it is one)", path);
-		return CLI_FAIL;
+		s->gave_up = !wait_for_topic(s, path, start_ms);
+		if (s->gave_up)
+			return CLI_DONE;
 	}
 	return rc == 0 ? CLI_DONE : message_warn(path, rc, &f);
 }
@@ -511,7 +534,8 @@ sources_locate(struct sources *s)
 {
 	int status = CLI_DONE;
 
-	for (size_t i = 0; status == CLI_DONE && i < s->count; i++)
+	for (size_t i = 0; status == CLI_DONE && !s->gave_up && i < s->count;
+	     i++)
 		status = locate(s, i);
 	return status;
 }
@@ -540,7 +564,7 @@ sources_open(struct sources *s)
 	struct reading *r = s->r;
 	int status = sources_locate(s), rc;
 
-	if (status != CLI_DONE)
+	if (status != CLI_DONE || s->gave_up)
 		return status;
 	rc = stream_open(stream_flags(s), &s->filter, expected_sources(s),
 	    &s->stream);

@@ -34,6 +34,7 @@ struct sources {
 	struct cursor cursor;
 	struct stream *stream;
 	struct watch *watch;		/* NULL: not following */
+	bool gave_up;			/* no topic came: nothing is open */
 };
 
 /* Set by a signal: what waits gives up. */
@@ -46,7 +47,10 @@ extern volatile sig_atomic_t sources_stop;
 void sources_init(struct sources *s, struct reading *r, int operands,
     char **operand);
 void sources_release(struct sources *s);
-/* Open all that was named; waits for a missing topic with --retry. */
+/*
+ * Open all that was named; waits for a missing topic with --retry, until
+ * --idle has passed or a signal comes: gave_up, and CLI_DONE.
+ */
 int sources_open(struct sources *s);
 /* Close the stream and the places; sources_open() may follow. */
 void sources_close(struct sources *s);

@@ -80,10 +80,6 @@ admin_locate(const char *path, struct topic_place *place)
 	struct fault f = {.file = ""};
 	int rc = topic_locate(path, place, &f);
 
-	if (rc == STATUS_UNSUPPORTED) {
-		warnx("%s: not a local place (./NAME if it is one)", path);
-		return CLI_FAIL;
-	}
 	if (rc != 0)
 		return message_warn(path, rc, &f);
 	if (place->kind == TOPIC_PLACE_TOPIC)

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -17,6 +18,7 @@
 #include "store/batch.h"
 #include "text/form.h"
 #include "text/json.h"
+#include "text/line.h"
 #include "tool/message.h"
 
 enum {
@@ -56,7 +58,14 @@ input_fail(struct input *run, int rc, const struct fault *f)
 static bool
 bad_record(struct input *run, const char *why)
 {
-	warnx("%s:%lld: %s", run->file, (long long)run->number, why);
+	int64_t bytes =
+	    properties_int(&run->topic.settings, PROPERTIES_MAX_MESSAGE_BYTES);
+
+	if (why == line_over_limit)
+		warnx("%s:%lld: %s (max.message.bytes is %lld)", run->file,
+		    (long long)run->number, why, (long long)bytes);
+	else
+		warnx("%s:%lld: %s", run->file, (long long)run->number, why);
 	run->status = CLI_FAIL;
 	return opt.skip_bad;
 }
@@ -133,6 +142,36 @@ add_headers(struct input *run, struct record *rec)
 	return rc;
 }
 
+/* Are key and value together longer than --max-record? */
+static bool
+is_over(const struct record *rec, const char **why)
+{
+	static char text[80];
+	int64_t len = (rec->key.len > 0 ? rec->key.len : 0) +
+	    (int64_t)(rec->value.len > 0 ? rec->value.len : 0);
+
+	if (opt.max_record < 0 || len <= opt.max_record)
+		return false;
+	snprintf(text, sizeof(text), "record of %lld bytes (--max-record %lld)",
+	    (long long)len, (long long)opt.max_record);
+	*why = text;
+	return true;
+}
+
+/* The partition that an envelope names has to be there. */
+static bool
+is_astray(const struct input *run, int32_t partition, const char **why)
+{
+	static char text[80];
+
+	if (partition < run->topic.partitions)
+		return false;
+	snprintf(text, sizeof(text), "no partition %d (the topic has %d)",
+	    (int)partition, (int)run->topic.partitions);
+	*why = text;
+	return true;
+}
+
 /* What the options add to a record that was read. */
 static int
 complete(struct input *run, struct form_record *fr, const char **why)
@@ -151,8 +190,9 @@ complete(struct input *run, struct form_record *fr, const char **why)
 		rc = key_from_field(run, rec, why);
 	if (rc == 0 && opt.header_count > 0)
 		rc = add_headers(run, rec);
-	if (!opt.keep_partition)
-		fr->partition = -1;
+	if (rc == 0 &&
+	    (is_over(rec, why) || is_astray(run, fr->partition, why)))
+		rc = STATUS_SYNTAX;
 	return rc;
 }
 
@@ -169,7 +209,7 @@ take(struct input *run, struct form_record *fr)
 	if (rc == 0)
 		rc = writer_add(run->writer, &fr->rec, fr->partition, &f);
 	if (rc == STATUS_TOO_BIG)
-		return bad_record(run, "record is over the limit");
+		return bad_record(run, line_over_limit);
 	if (rc != 0)
 		input_fail(run, rc, &f);
 	return rc == 0;
@@ -197,6 +237,7 @@ take_plain(struct input *run, size_t *used)
 	const uint8_t *at = run->in.data, *stop = at + run->in.len, *end;
 	struct fault f = {.file = ""};
 	struct record rec = {.key = bytes_of(opt.key)};
+	const char *why;
 	int delimiter = opt.form.line.delimiter[0];
 	int rc = 0;
 
@@ -210,6 +251,8 @@ take_plain(struct input *run, size_t *used)
 		if ((size_t)(end - at) > opt.form.record_max)
 			break;
 		rec.value = (struct bytes){at, (int32_t)(end - at)};
+		if (is_over(&rec, &why))
+			break;
 		rc = writer_add(run->writer, &rec, -1, &f);
 		if (rc == 0) {
 			run->number++;
@@ -262,18 +305,44 @@ take_records(struct input *run, bool eof, size_t *used)
 	}
 }
 
-/* One batch of the input (-B) to its partition, as it is if it may be. */
+/* The records of a batch, all looked at before the first is taken. */
 static int
-take_batch(struct input *run, uint8_t *data, const struct batch *b,
-    struct fault *f)
+take_rebuilt(struct input *run, const uint8_t *data, const struct batch *b,
+    int32_t partition, struct fault *f)
 {
 	struct batch_records it;
 	struct record rec;
 	struct buf scratch;
+	int rc;
+
+	buf_init(&scratch, RECORDS_BYTES_MAX);
+	rc = batch_records_init(&it, data, b, &scratch);
+	while (rc == 0)
+		rc = batch_records_next(&it, &rec);
+	if (rc == STATUS_END)
+		rc = batch_records_init(&it, data, b, &scratch);
+	else if (rc == STATUS_TOO_BIG)
+		rc = STATUS_CORRUPT;
+	while (rc == 0 && (rc = batch_records_next(&it, &rec)) == 0) {
+		rc = writer_add(run->writer, &rec, partition, f);
+		if (rc == STATUS_TOO_BIG && bad_record(run, line_over_limit))
+			rc = 0;
+	}
+	buf_release(&scratch);
+	return rc == STATUS_END ? 0 : rc;
+}
+
+/*
+ * One batch of the input (-B) to its partition, as it is if it may be.
+ * STATUS_TOO_BIG: that was told, and is the end.
+ */
+static int
+take_batch(struct input *run, uint8_t *data, const struct batch *b,
+    struct fault *f)
+{
 	int32_t partition = opt.w.partition < 0 ? 0 : opt.w.partition;
 	int64_t bytes_max =
 	    properties_int(&run->topic.settings, PROPERTIES_MAX_MESSAGE_BYTES);
-	int rc;
 
 	if (b->attributes & BATCH_CONTROL)
 		return 0;
@@ -286,13 +355,35 @@ take_batch(struct input *run, uint8_t *data, const struct batch *b,
 		return writer_add_batch(run->writer, data, b->size, partition,
 		    f);
 	}
-	/* Holes, or too large: its records go into batches of our own. */
-	buf_init(&scratch, RECORDS_BYTES_MAX);
-	rc = batch_records_init(&it, data, b, &scratch);
-	while (rc == 0 && (rc = batch_records_next(&it, &rec)) == 0)
-		rc = writer_add(run->writer, &rec, partition, f);
-	buf_release(&scratch);
-	return rc == STATUS_END ? 0 : rc;
+	return take_rebuilt(run, data, b, partition, f);
+}
+
+/*
+ * What stands at data: 0 and *b, or why it is bad, and *size, where the next
+ * one is (0: nobody knows).  STATUS_SHORT: more of it is needed, or *what.
+ */
+static int
+look_at_batch(const uint8_t *data, size_t left, struct batch *b, size_t *size,
+    const char **what)
+{
+	int rc = batch_decode(data, left, b, what);
+
+	*size = 0;
+	if (rc == 0 || rc == STATUS_UNSUPPORTED)
+		*size = buf_get_32(data + BATCH_LENGTH) + BATCH_OVERHEAD;
+	if (*size > left) {
+		rc = STATUS_SHORT;
+		*size = 0;
+	}
+	if (rc == STATUS_SHORT)
+		*what = "ends inside a batch";
+	if (rc == STATUS_UNSUPPORTED)
+		*what = "message format version 0 or 1";
+	if (rc == 0 && batch_verify(data, b) != 0) {
+		*what = "crc does not match";
+		rc = STATUS_CORRUPT;
+	}
+	return rc;
 }
 
 /* The same as take_records() for -B. */
@@ -302,47 +393,40 @@ take_batches(struct input *run, bool eof, size_t *used)
 	struct fault f = {.file = ""};
 	const char *what = NULL;
 	struct batch b;
+	size_t size;
 	int rc;
 
 	*used = 0;
-	while (*used < run->in.len) {
+	while (*used < run->in.len && !run->over) {
 		uint8_t *data = run->in.data + *used;
-		size_t left = run->in.len - *used;
 
 		run->number++;
-		rc = batch_decode(data, left, &b, &what);
-		if (rc == 0 && b.size > left)
-			rc = STATUS_SHORT;
+		rc = look_at_batch(data, run->in.len - *used, &b, &size, &what);
 		if (rc == STATUS_SHORT && !eof) {
 			run->number--;
 			return true;
 		}
-		if (rc == 0 && batch_verify(data, &b) != 0) {
-			what = "crc does not match";
-			rc = STATUS_CORRUPT;
-		}
-		if (rc == STATUS_SHORT)
-			what = "ends inside a batch";
-		if (rc == STATUS_UNSUPPORTED)
-			what = "message format version 0 or 1";
-		if (rc != 0) {
-			/* What follows cannot be found: nothing to skip to. */
-			(void)bad_record(run, what);
+		if (rc == 0)
+			rc = take_batch(run, data, &b, &f);
+		else if (!bad_record(run, what))
 			return false;
-		}
-		rc = take_batch(run, data, &b, &f);
-		if (rc == STATUS_TOO_BIG) {
-			if (!bad_record(run, "record is over the limit"))
+		else
+			rc = 0;
+		if (rc == STATUS_CORRUPT && f.file[0] == '\0') {
+			if (!bad_record(run, "records do not add up"))
 				return false;
-		} else if (rc == STATUS_CORRUPT && f.file[0] == '\0') {
-			(void)bad_record(run, "records do not add up");
-			return false;
 		} else if (rc != 0) {
-			input_fail(run, rc, &f);
+			if (rc != STATUS_TOO_BIG)
+				input_fail(run, rc, &f);
 			return false;
 		}
-		*used += b.size;
+		/* What follows cannot be found: nothing to skip to. */
+		run->over = size == 0;
+		*used += size;
 	}
+	if (run->over)
+		*used = run->in.len;
+	run->over = run->over && !eof;
 	return true;
 }
 
@@ -363,7 +447,7 @@ take_whole(struct input *run, bool eof, size_t *used)
 	run->number = 1;
 	if (run->over) {
 		run->over = false;
-		return bad_record(run, "record is over the limit");
+		return bad_record(run, line_over_limit);
 	}
 	*used = run->in.len;
 	fr.rec.key = BYTES_NULL;

@@ -4,8 +4,10 @@
  */
 
 #include <err.h>
+#include <errno.h>
 #include <limits.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/bounds.h"
@@ -89,6 +91,28 @@ set_partition(const char *path, int32_t n)
 	opt.w.partition = n;
 }
 
+/* The topic of a partition by another name: "." in it, or a link to it. */
+static int
+open_owner(const char *path, struct topic *t, char *topic_path, struct fault *f)
+{
+	struct topic_place place;
+	int rc = topic_locate(path, &place, f);
+
+	if (rc != 0)
+		return rc;
+	rc = STATUS_NOT_TOPIC;
+	if (place.kind == TOPIC_PLACE_PARTITION) {
+		if (snprintf(topic_path, PATH_MAX, "%s/..", path) >= PATH_MAX)
+			rc = ENAMETOOLONG;
+		else
+			rc = topic_open(topic_path, t, f);
+		if (rc == 0)
+			set_partition(path, place.first);
+	}
+	topic_place_close(&place);
+	return rc;
+}
+
 /* The topic to write, and in TOPIC/N its partition. */
 static int
 open_topic(const char *path, struct topic *t, char *topic_path)
@@ -120,6 +144,8 @@ open_topic(const char *path, struct topic *t, char *topic_path)
 			rc = STATUS_NO_TOPIC;
 		if (rc == 0)
 			set_partition(path, (int32_t)n);
+	} else if (rc == STATUS_NOT_TOPIC) {
+		rc = open_owner(path, t, topic_path, &f);
 	}
 	if (rc == STATUS_NO_TOPIC) {
 		warnx("%s: no such topic (logcreate %s, or --create)", path,
@@ -144,9 +170,7 @@ set_defaults(const struct topic *t)
 
 	if (!opt.has_codec && type != PROPERTIES_COMPRESSION_PRODUCER)
 		opt.w.codec = (enum codec)(type - 1);
-	if (opt.max_record == NULL)
-		opt.w.record_bytes = bytes;
-	opt.form.record_max = (size_t)opt.w.record_bytes;
+	opt.form.record_max = (size_t)bytes;
 	if (opt.w.expect >= 0 && opt.w.partition < 0)
 		opt.w.partition = 0;
 	if (opt.w.expect >= 0)

@@ -130,6 +130,7 @@ set_format(void)
 static void
 set_null(const char *s)
 {
+	opt.null_marked = true;
 	opt.form.line.null_in = s;
 	opt.form.format.null_in = s;
 }
@@ -178,22 +179,22 @@ set_form(int id)
 		opt.form.line.delimiter_len = 1;
 		break;
 	case 'J':
-		opt.forms++;
+		opt.forms += opt.form.kind != FORM_ENVELOPE;
 		opt.form.kind = FORM_ENVELOPE;
 		break;
 	case 'F':
 		set_format();
 		break;
 	case 'B':
-		opt.forms++;
+		opt.forms += !opt.batches;
 		opt.batches = true;
 		break;
 	case OPT_DELETE:
-		opt.forms++;
+		opt.forms += !opt.form.line.is_delete;
 		opt.form.line.is_delete = true;
 		break;
 	case OPT_WHOLE:
-		opt.forms++;
+		opt.forms += !opt.whole;
 		opt.whole = true;
 		break;
 	case 'Z':
@@ -282,8 +283,7 @@ set_option(int id)
 			cli_usage("--on-bad %s: not fail or skip", cli_arg);
 		break;
 	case OPT_MAX_RECORD:
-		opt.max_record = cli_arg;
-		opt.w.record_bytes = size_arg(id, 1, BATCH_BYTES_MAX / 2);
+		opt.max_record = size_arg(id, 1, BATCH_BYTES_MAX / 2);
 		break;
 	case OPT_LINGER:
 		if (parse_duration(cli_arg, &opt.linger_ms) != 0)
@@ -302,8 +302,8 @@ static void
 check_options(void)
 {
 	if (opt.forms > 1)
-		cli_usage("-K, -J, -F, -B, --whole and --delete exclude each "
-			  "other");
+		cli_usage("of -K, -J, -F, -B, --whole and --delete only one "
+			  "may be given, once");
 	if (opt.delimited && opt.whole)
 		cli_usage("-D and -0 do not go with --whole");
 	if (opt.delimited && (opt.batches || opt.form.kind != FORM_LINE))
@@ -324,8 +324,12 @@ check_options(void)
 	    (opt.key != NULL || opt.header_count > 0 || opt.key_field != NULL ||
 		opt.time_field != NULL || opt.timestamp != NULL))
 		cli_usage("-B does not go with options that change records");
+	if (opt.batches && (opt.max_record >= 0 || opt.has_codec))
+		cli_usage("-B copies batches: no -z, no --max-record");
 	if (opt.batches && opt.w.expect >= 0)
 		cli_usage("-B does not go with --expect-offset");
+	if (opt.null_marked && (opt.batches || opt.form.kind == FORM_ENVELOPE))
+		cli_usage("-Z and --null-string do not go with -J and -B");
 }
 
 void
@@ -335,6 +339,7 @@ options_parse(int argc, char **argv)
 
 	form_init(&opt.form);
 	buf_init(&opt.headers, BATCH_BYTES_MAX);
+	opt.max_record = -1;
 	opt.w = (struct writer_options){
 	    .level = INT_MIN,
 	    .partition = -1,
@@ -346,4 +351,5 @@ options_parse(int argc, char **argv)
 	if (cli_operand == argc)
 		cli_usage("no topic named");
 	check_options();
+	opt.form.envelope.no_partition = !opt.keep_partition;
 }

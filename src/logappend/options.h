@@ -15,7 +15,6 @@ struct options {
 	const char *key_field;		/* paths, checked */
 	const char *time_field;
 	const char *timestamp;		/* not parsed */
-	const char *max_record;		/* said; it is in w.record_bytes */
 	struct buf headers;		/* -H, encoded */
 	int32_t header_count;
 	bool has_codec;			/* -z was said */
@@ -25,9 +24,11 @@ struct options {
 	bool keep_partition;
 	bool create;
 	bool delimited;			/* -D or -0 */
+	bool null_marked;		/* -Z or --null-string */
 	bool ignore_int;		/* -i */
 	int forms;			/* of -K -J -F -B --whole --delete */
 	int64_t linger_ms;
+	int64_t max_record;		/* bytes of key and value; -1 */
 	struct form form;		/* how the input is read */
 	struct writer_options w;	/* how it is written */
 };

@@ -48,6 +48,7 @@ struct writer {
 	struct outlet *outlets;	/* one per partition */
 	struct queue *queue;	/* NULL until batches follow each other */
 	bool failed;		/* an append has: nothing more is appended */
+	bool deaf;		/* stdout has failed */
 	bool warned;		/* that old segments could not be removed */
 	size_t batch_bytes;
 	int64_t synced_ms;	/* monotonic, of the last sync */
@@ -287,10 +288,10 @@ is_too_big(const struct writer *w, const struct record *rec)
 {
 	int64_t size = (int64_t)record_size_max(rec) + BATCH_HEADER_LEN;
 
-	if (size <= w->settings.message_bytes && size <= w->o.record_bytes)
+	if (size <= w->settings.message_bytes)
 		return false;
 	size = (int64_t)record_size(rec, 0, 0) + BATCH_HEADER_LEN;
-	return size > w->settings.message_bytes || size > w->o.record_bytes;
+	return size > w->settings.message_bytes;
 }
 
 int
@@ -324,7 +325,7 @@ writer_add(struct writer *w, const struct record *rec, int32_t partition,
 		rc = note_report(w, out, partition);
 	w->pending = true;
 	if (rc == 0 && w->o.report && w->report_count == REPORTS_MAX)
-		rc = writer_sync(w, f);
+		rc = w->o.expect >= 0 ? EMSGSIZE : writer_sync(w, f);
 	return rc;
 }
 
@@ -363,11 +364,25 @@ writer_tee(struct writer *w, const uint8_t *data, size_t len, struct fault *f)
 	int rc = 0;
 
 	if (w->tee.len > 0 && w->tee.len + len > TEE_BYTES_MAX)
-		rc = writer_sync(w, f);
+		rc = w->o.expect >= 0 ? EMSGSIZE : writer_sync(w, f);
 	if (rc == 0)
 		rc = buf_add(&w->tee, data, len);
 	w->pending = true;
 	return rc;
+}
+
+/* No record has come: the partition has to end at expect all the same. */
+static int
+check_end(struct writer *w, struct fault *f)
+{
+	struct outlet *out = &w->outlets[w->o.partition];
+	struct partition_append a = {.expect = w->o.expect};
+	int rc;
+
+	if (out->p != NULL && out->bb.count > 0)
+		return 0;
+	rc = open_outlet(w, w->o.partition, f);
+	return rc == 0 ? partition_append(out->p, &a, f) : rc;
 }
 
 int
@@ -375,6 +390,8 @@ writer_flush(struct writer *w, struct fault *f)
 {
 	int rc = drain(w, f);
 
+	if (rc == 0 && w->o.expect >= 0 && !w->failed)
+		rc = check_end(w, f);
 	for (int32_t i = 0; rc == 0 && i < w->topic->partitions; i++)
 		rc = flush_outlet(w, &w->outlets[i], f);
 	return rc;
@@ -385,21 +402,24 @@ writer_flush(struct writer *w, struct fault *f)
  * only of what has an offset is it known; input is not passed on.
  */
 static int
-let_go(struct writer *w)
+let_go(struct writer *w, struct fault *f)
 {
 	int rc = 0;
 
+	if (w->deaf)
+		return 0;
 	for (size_t i = 0; i < w->report_count; i++)
 		if (w->reports[i].offset >= 0)
 			printf("%s\t%" PRId32 "\t%" PRId64 "\n", w->topic->name,
 			    w->reports[i].partition, w->reports[i].offset);
 	w->report_count = 0;
 	if (w->o.report && fflush(stdout) != 0)
-		return EPIPE;
+		rc = errno;
 	if (w->tee.len > 0 && !w->failed)
 		rc = io_write_full(STDOUT_FILENO, w->tee.data, w->tee.len);
 	w->tee.len = 0;
-	return rc;
+	w->deaf = rc != 0;
+	return rc == 0 ? 0 : status_fault(f, rc, "stdout", -1, -1, NULL);
 }
 
 int
@@ -419,7 +439,7 @@ writer_sync(struct writer *w, struct fault *f)
 	}
 	w->synced_ms = now_mono_ms();
 	if (rc == 0)
-		rc = let_go(w);
+		rc = let_go(w, f);
 	if (rc == 0)
 		w->pending = false;
 	return rc;

@@ -31,7 +31,6 @@ struct writer_options {
 	enum codec codec;
 	int level;
 	size_t batch_bytes;
-	int64_t record_bytes;		/* a record over it is bad */
 	enum writer_fsync fsync;
 	int64_t fsync_ms;
 	enum partitioner_kind partitioner;
@@ -61,9 +60,12 @@ int writer_add_batch(struct writer *w, uint8_t *data, size_t len,
 /* Input bytes to be copied to stdout with the records taken so far. */
 int writer_tee(struct writer *w, const uint8_t *data, size_t len,
     struct fault *f);
-/* Append what was taken. */
+/* Append what was taken; if that is nothing, still check expect. */
 int writer_flush(struct writer *w, struct fault *f);
-/* Append it and, unless fsync is none, make it durable; then report. */
+/*
+ * Append it and, unless fsync is none, make it durable; then report.  An error
+ * of stdout comes back once, with that as the fault's file.
+ */
 int writer_sync(struct writer *w, struct fault *f);
 /* The same if the time for it has come. */
 int writer_sync_if_due(struct writer *w, struct fault *f);

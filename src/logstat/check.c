@@ -182,8 +182,6 @@ check_error(const char *path, int rc, const struct fault *f)
 
 	if (rc == STATUS_CORRUPT && has_file && f->what != NULL)
 		what = f->what;
-	else if (rc == STATUS_UNSUPPORTED && !has_file)
-		what = "not a local place (./NAME if it is one)";
 	problem(rc == STATUS_CORRUPT ? CHECK_CRITICAL : CHECK_UNKNOWN, "%s: %s",
 	    has_file ? f->file : path, what);
 }

@@ -141,12 +141,7 @@ fail(const char *path, int rc, const struct fault *f)
 		check_error(path, rc, f);
 		return;
 	}
-	if (rc == STATUS_UNSUPPORTED && f->file[0] == '\0') {
-		warnx("%s: not a local place (./NAME if it is one)", path);
-		status = CLI_FAIL;
-	} else {
-		status = message_warn(path, rc, f);
-	}
+	status = message_warn(path, rc, f);
 	if (worst == CLI_DONE)
 		worst = status;
 }

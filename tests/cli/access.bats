@@ -88,3 +88,12 @@ teardown() {
 	: >stop
 	wait "$writer"
 }
+
+@test 'what may not be looked at is not taken for something else' {
+	as_user 61001 61001 077 'echo x | logappend --create t'
+	for program in logcreate 'logcreate --if-not-exists' logcat logappend \
+	    logstat; do
+		run_tool 1 as_user 61002 61002 022 "$program t"
+		same "$err" "${program%% *}: t: Permission denied"
+	done
+}

@@ -62,6 +62,18 @@ values() {
 	run_tool 1 logappend --key-field .x t <<<'{"n":7}'
 	[[ $err == *'stdin:1: '*'no such field'* ]]
 	run_tool 2 logappend --key-field x t
+	# The record's own, then the field, then --timestamp, from which it counts.
+	printf '{"timestamp":%s,"value":{"at":%s}}\n' 7 5 null 1769860800123 \
+	    null '"2026-01-31 12:00Z"' null '"-2h"' >in
+	logappend -J --time-field .at --timestamp 100000 --create u in
+	same "$(logcat -F '%T ' u)" '7 1769860800123 1769860800000 92800000 '
+	for bad in null 1.5 true '""' '"then"'; do
+		run_tool 1 logappend --time-field .at u <<<"{\"at\":$bad}"
+		has "$err" 'stdin:1: --time-field: not a time'
+	done
+	for option in -K: --key-field=.a --delete -B; do
+		run_tool 2 logappend -k x "$option" u
+	done
 }
 
 @test 'partitions: by key as Kafka does, or as told' {
@@ -84,6 +96,17 @@ values() {
 	run_tool 2 logappend -J --keep-partition -p 1 c <<<'{"value":"x"}'
 	run_tool 2 logappend -J --keep-partition c/1 <<<'{"value":"x"}'
 	[ "$(logcat -p 7,8 -F '%v%p ' c)" = 'y7 z8 w8 ' ]
+	# A partition that is not there is the record's fault.
+	printf '{"value":"a","partition":%s}\n' 12 3 >in
+	run_tool 1 logappend -J --keep-partition c in
+	same "$err" 'logappend: in:1: no partition 12 (the topic has 12)'
+	run_tool 1 logappend -J --keep-partition --on-bad skip c in
+	[ "$(logcat -k x --invert -p 3 -F '%v%p' c)" = a3 ]
+	# What is not used is not looked at.
+	run_tool 0 logappend -J -p 9 c <<<'{"value":"b","partition":"none"}'
+	[ "$(logcat -p 9 c)" = b ]
+	run_tool 1 logappend -J --keep-partition c <<<'{"value":"b","partition":""}'
+	has "$err" 'stdin:1: partition is no number'
 }
 
 @test '--report and -T speak when it is durable' {
@@ -109,6 +132,16 @@ values() {
 	[ -z "$(logcat p)" ]
 	run_tool 0 logappend --expect-offset 0 p/1 <<<x
 	run_tool 4 logappend --expect-offset 0 -p 1 p <<<x
+	# Nothing to append: the condition has to hold all the same.
+	run_tool 4 logappend --expect-offset 2 -p 1 p
+	same "$err" 'logappend: p: the partition does not end at offset 2'
+	run_tool 4 logappend -J --expect-offset 0 p/1 <<<''
+	run_tool 0 logappend --expect-offset 1 -p 1 p
+	run_tool 0 logappend --expect-offset 0 -p 0 p
+	seq 100001 >many
+	run_tool 2 logappend --report -z zstd --expect-offset 1 -p 1 p many
+	[ -z "$out" ]
+	same "$(logcat p)" x
 }
 
 @test 'each codec; a topic may ask for one' {
@@ -129,11 +162,18 @@ values() {
 	logcreate -X max.message.bytes=1000 t
 	{ echo a; head -c 5000 /dev/zero | tr '\0' x; echo; echo b; } >in
 	run_tool 1 logappend t in
-	[[ $err == 'logappend: in:2: record is over the limit' ]]
+	same "$err" 'logappend: in:2: record is over the limit (max.message.bytes is 1000)'
 	[ "$(logcat t)" = a ]
 	run_tool 1 logappend --on-bad skip t in
 	[ "$(logcat t)" = $'a\na\nb' ]
-	run_tool 1 logappend --max-record 2 t <<<abcdefghijklmnopqrstuvwxyz
+	run_tool 1 logappend --max-record 2 t <<<abc
+	same "$err" 'logappend: stdin:1: record of 3 bytes (--max-record 2)'
+	# Neither separator nor what it takes to store it count.
+	run_tool 1 logappend --on-bad skip --max-record 2 -K : t <<<$'d:ef\ng:h'
+	has "$err" 'stdin:1: record of 3 bytes'
+	run_tool 0 logappend --max-record 2 t <<<ij
+	[ "$(logcat -n 2 t)" = $'h\nij' ]
+	run_tool 2 logappend -B --max-record 2 t <in
 }
 
 @test 'topics that are not there, or are no topics' {
@@ -147,6 +187,8 @@ values() {
 	run_tool 2 logappend
 	run_tool 2 logappend --no-such t
 	run_tool 2 logappend -K : -J t
+	run_tool 2 logappend -J -Z t
+	run_tool 2 logappend -B -z zstd t
 	run_tool 2 logappend -0 -J t
 	run_tool 2 logappend --fsync never t
 	run_tool 1 logappend --create t nofile
@@ -240,8 +282,13 @@ values() {
 }
 
 @test 'a closed stdout is an error' {
-	run_tool 1 bash -c 'echo a | logappend --create --report t >&-'
-	run_tool 1 bash -c 'echo a | logappend --report t >/dev/full'
+	for option in --report -T; do
+		run_tool 1 bash -c "echo a | logappend --create $option t >&-"
+		same "$err" 'logappend: stdout: Bad file descriptor'
+		run_tool 1 bash -c "echo a | logappend $option t >/dev/full"
+		same "$err" 'logappend: stdout: No space left on device'
+	done
+	same "$(logcat t)" $'a\na\na\na'
 }
 
 @test 'a limit on file sizes is an error like a full disk' {
@@ -291,7 +338,7 @@ values() {
 	same "$(logcat -o 2 -c 1 -J t | grep -o '"key":"key","value":"","headers":.*')" \
 		'"key":"key","value":"","headers":[{"key":"name","value":"x"}]}'
 	run_tool 1 logappend --whole --max-record 50K t one two three
-	[[ $err == 'logappend: two:1: record is over the limit' ]]
+	same "$err" 'logappend: two:1: record of 100000 bytes (--max-record 51200)'
 	same "$(logcat t | wc -c)" "$(($(logcat -c 4 t | wc -c) + 5))"
 	run_tool 1 logappend --whole --on-bad skip --max-record 50K t two three
 	same "$(logcat -n 1 t)" c
@@ -310,6 +357,31 @@ values() {
 	run_tool 2 logappend -J --keep-partition n/0 </dev/null
 	logappend -p 0 n/0/ <<<x
 	[ "$(logcat n/0)" = x ]
+	ln -s n/1 one
+	(cd n/1 && logappend . <<<here)
+	logappend one <<<link
+	[ "$(logcat n/1)" = $'here\nlink' ]
+	run_tool 2 logappend -p 0 one <<<x
+	mkdir dir
+	run_tool 1 logappend dir <<<x
+	has "$err" 'dir: not a topic'
 	run_tool 2 logcat -p 1 n/0
 	[ "$(logcat -p 0 n/0)" = x ]
+}
+
+@test '-B: --on-bad skip passes over a bad batch' {
+	for i in 1 2 3; do
+		logappend --create t <<<"$i"
+	done
+	logcat -B t >in
+	size=$(($(wc -c <in) / 3))
+	printf x | dd of=in bs=1 seek=$((2 * size - 1)) conv=notrunc 2>/dev/null
+	run_tool 1 logappend --create -B u in
+	same "$err" 'logappend: in:2: crc does not match'
+	[ "$(logcat u)" = 1 ]
+	# Of what has no length nobody knows the end: the next file goes on.
+	head -c 100 /dev/zero >>in
+	run_tool 1 logappend -B --on-bad skip u in - < <(logcat -B -c 1 t)
+	same "$err" $'logappend: in:2: crc does not match\nlogappend: in:4: not a record batch'
+	[ "$(logcat u)" = $'1\n1\n3\n1' ]
 }

@@ -295,3 +295,24 @@ make() {
 	[ -z "$out" ]
 	[[ $err == *nowhere/c* ]]
 }
+
+@test 'said twice, or where it means nothing' {
+	echo '{"a":1}' | logappend --create -k x t
+	for option in -k --grep --key-regex --match-header; do
+		run_tool 2 logcat "$option" a "$option" b t
+		has "$err" "logcat: $option is given twice"
+	done
+	for options in '--value string' '-B --value none' --per-partition \
+	    '-J -Z' '-B --null-string x' '-K a -K b' '-J -B'; do
+		# shellcheck disable=SC2086
+		run_tool 2 logcat $options t
+		[ -z "$out" ]
+	done
+	same "$(logcat -J -J t)" "$(logcat -J t)"
+	for format in '%T{big32}' '%o{hex}' '%v{big32}' '%V{json}' '%k{x}'; do
+		run_tool 2 logcat -F "$format" t
+		has "$err" 'a modifier that this field does not take'
+	done
+	# Elsewhere a brace is a brace.
+	same "$(logcat -F '%o{%p}' t)" '0{0}'
+}

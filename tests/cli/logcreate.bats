@@ -157,3 +157,56 @@ load ../helpers
 	grep -q '^retention.ms=432000000' t/topic.properties
 	logcreate --retention -1 u
 }
+
+@test 'usage is checked before anything is done' {
+	run_tool 2 logcreate a 'b c'
+	[ ! -e a ]
+	run_tool 2 logcreate a ''
+	has "$err" "logcreate: '': not a name for a topic"
+	[ ! -e a ]
+	logcreate -P 3 three
+	logcreate one
+	run_tool 2 logcreate --grow-to 2 one three
+	has "$err" 'logcreate: three: has 3 partitions already'
+	[ ! -e one/1 ]
+}
+
+@test '--grow-to does nothing else' {
+	logcreate t
+	logcreate -P 2 u
+	for also in '-P 2' --compact '-X retention.ms=5' '--retention 1d' \
+	    '--like u' --if-not-exists '--first-offset 3'; do
+		# shellcheck disable=SC2086
+		run_tool 2 logcreate --grow-to 2 $also t
+		has "$err" --grow-to
+	done
+	[ ! -e t/1 ]
+	run_tool 0 logcreate --grow-to 2 --replicas 1 t
+	[ -d t/1 ]
+}
+
+@test 'places that are not local, and what is no topic' {
+	for place in kafka://host/t host:t; do
+		for program in logcreate 'logcreate --grow-to 2' \
+		    'logcreate --dry-run' logappend 'logappend --create' \
+		    logcat logtail logcompact; do
+			# shellcheck disable=SC2086
+			run_tool 1 $program "$place"
+			same "$err" "${program%% *}: $place: not a local place (./NAME if it is one)"
+		done
+	done
+	run_tool 0 logcreate ./host-t
+	# A partition that is not there is no place for a topic.
+	for program in logcreate 'logcreate --dry-run' 'logappend --create'; do
+		# shellcheck disable=SC2086
+		run_tool 1 $program host-t/7
+		has "$err" ' host-t/7: a topic cannot be inside a topic'
+	done
+	[ ! -e host-t/7 ]
+	echo x >file
+	mkdir dir
+	for place in file dir; do
+		run_tool 1 logcreate --if-not-exists "$place"
+		same "$err" "logcreate: $place: something else stands there"
+	done
+}

@@ -12,7 +12,12 @@ load ../helpers
 	run_tool 2 logkit
 	run_tool 2 logkit nosuchthing
 	run_tool 2 logkit ../cat
+	for name in '' -q; do
+		run_tool 2 logkit "$name" cat t
+		[[ $err == 'logkit: '*' (try logkit --help)' ]]
+	done
 	run_tool 0 logkit --help
+	same "$(grep -c -e '^ *-' <<<"$out")" 2
 	run_tool 0 logkit --version
 	[[ $out == 'logkit '* ]]
 }

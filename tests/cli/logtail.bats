@@ -67,6 +67,52 @@ lines_in() {
 	[ "$(cat c.out)" = z ]
 }
 
+@test '--idle ends the wait of --retry for a topic, too' {
+	logcreate there
+	for options in '' '-g g' '-g g --exec cat' '--cursor-file c'; do
+		# shellcheck disable=SC2086
+		run_tool 0 logtail -f --retry --idle 50ms $options there nope
+		[ -z "$out$err" ]
+	done
+	run_tool 4 logtail -f --retry --idle 50ms --fail-empty nope
+	# One that was there, and does not come back.
+	echo x | logappend --create t
+	start a logtail -f --retry --idle 1s --cursor-file c t
+	wait_for has_lines a.out 1
+	rm -r t
+	wait_exit 0 "$a_pid"
+	grep -q 'removed; waiting' a.err
+}
+
+@test '-f -o 0:2 waits for the second of each partition' {
+	logcreate -P 2 t
+	start a logtail -f -o 0:2 t
+	start b logtail -f -o 0:end t
+	wait_exit 0 "$b_pid"
+	seq 3 | logappend -p 0 t
+	wait_for has_lines a.out 2
+	logappend -p 1 t <<<11
+	wait_for has_lines a.out 3
+	logappend -p 1 t <<<12
+	wait_exit 0 "$a_pid"
+	same "$(sort a.out | paste -sd ' ')" '1 11 12 2'
+	[ ! -s b.out ]
+	# More than there are, as in tail(1).
+	run_tool 0 logtail -o -100 t
+	same "$(lines "$tool_out")$err" 5
+}
+
+@test 'options that would do nothing' {
+	logcreate t
+	for options in '--idle 1s' --retry '--value json' '-Z -J' \
+	    '--per-partition -c 1'; do
+		# shellcheck disable=SC2086
+		run_tool 2 logtail $options t
+		[ "$(lines "$tool_err")" -eq 1 ]
+	done
+	run_tool 0 logtail --per-partition t
+}
+
 @test 'a cursor file follows what was written' {
 	seq 5 | logappend --create t
 	start a logtail -f --cursor-file c t

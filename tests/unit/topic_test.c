@@ -524,10 +524,10 @@ test_locate(void)
 	if (chdir("../..") != 0)
 		abort();
 
-	check_no_place("a:b", STATUS_UNSUPPORTED);
-	check_no_place("kafka://h:9092/t", STATUS_UNSUPPORTED);
-	check_no_place("kafka+tls://h/t", STATUS_UNSUPPORTED);
-	check_no_place("ssh://h/t", STATUS_UNSUPPORTED);
+	check_no_place("a:b", STATUS_REMOTE);
+	check_no_place("kafka://h:9092/t", STATUS_REMOTE);
+	check_no_place("kafka+tls://h/t", STATUS_REMOTE);
+	check_no_place("ssh://h/t", STATUS_REMOTE);
 	check_no_place("no", STATUS_NO_TOPIC);
 	check_no_place("", STATUS_NO_TOPIC);
 	check_no_place("t/3", STATUS_NO_TOPIC);
