@@ -359,6 +359,34 @@ find_sum(struct checker *c, int64_t base, struct sum *sum, bool *is_cleaned)
 	return rc == 0 ? 0 : sum_read(c->p->dirfd, base, sum);
 }
 
+/*
+ * What a crash may leave of files that were to go is no damage.  True: the
+ * .sum is not to be judged.
+ */
+static bool
+excuse(struct checker *c, const struct inspect *in, bool is_cleaned,
+    size_t before)
+{
+	struct check *out = c->out;
+	size_t kept = before;
+
+	/* Deleted: any may have gone. */
+	if (in->sealed && c->has_state && in->end <= c->st.log_start) {
+		out->count = before;
+		return true;
+	}
+	if (!is_cleaned)
+		return false;
+	/* Between the renames of a compaction some indexes are old. */
+	for (size_t i = before; i < out->count; i++)
+		if (out->findings[i].part != CHECK_INDEX &&
+		    out->findings[i].part != CHECK_TIMEINDEX)
+			out->findings[kept++] = out->findings[i];
+	out->count = kept;
+	/* And just before them the old .sum has gone. */
+	return !in->crc_good;
+}
+
 /* The log is as its .sum says; is the .sum right? */
 static int
 judge_sum(struct checker *c, const struct inspect *in, int sum_rc)
@@ -555,7 +583,7 @@ check_segment(struct checker *c, size_t i, struct fault *f)
 	int sum_rc = ENOENT, rc;
 	char name[SEGMENT_NAME_LEN];
 	size_t before = c->out->count;
-	bool is_cleaned = false;
+	bool is_cleaned = false, excused;
 	struct stat st;
 	int32_t aborted_count;
 
@@ -577,8 +605,7 @@ check_segment(struct checker *c, size_t i, struct fault *f)
 	if (is_cleaned && !c->last_try &&
 	    (!in.crc_good || c->out->count > before))
 		return EAGAIN;
-	if (is_cleaned && !in.crc_good)
-		sum_rc = ENOENT;
+	excused = excuse(c, &in, is_cleaned, before);
 	if (c->epoch_descends && !in.crc_good)
 		in.crc_bad = true;
 	c->identities[i] = in.identity;
@@ -588,7 +615,7 @@ check_segment(struct checker *c, size_t i, struct fault *f)
 	if (in.damaged || in.crc_bad)
 		c->sure = false;
 	rc = judge_epochs(c, &in);
-	if (rc == 0 && sealed && c->own)
+	if (rc == 0 && sealed && c->own && !excused)
 		rc = judge_sum(c, &in, sum_rc);
 	if (rc == 0 && !sealed)
 		rc = check_active(c, &in);

@@ -79,6 +79,27 @@ put_in_place(struct partition *p, int64_t base, int which)
 	return io_rename(p->dirfd, from, to);
 }
 
+/*
+ * Remove files of the segments that went into the one at base: those from
+ * first to last, durably.
+ */
+static int
+remove_merged(struct partition *p, const struct segment_list *l, int64_t base,
+    int64_t end, int first, int last)
+{
+	bool removed = false;
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < l->count; i++) {
+		if (l->bases[i] <= base || l->bases[i] >= end)
+			continue;
+		removed = true;
+		for (int k = first; rc == 0 && k <= last; k++)
+			rc = remove_file(p, l->bases[i], k, false);
+	}
+	return rc == 0 && removed ? io_sync_dir(p->dirfd) : rc;
+}
+
 /* Steps 3 to 5; those that were done before are passed over. */
 static int
 finish(struct partition *p, int64_t base, const struct sum *sum)
@@ -100,12 +121,11 @@ finish(struct partition *p, int64_t base, const struct sum *sum)
 		rc = segment_list_read(p->dirfd, ".log", &l);
 	if (rc != 0)
 		return rc;
-	for (size_t i = 0; rc == 0 && i < l.count; i++) {
-		if (l.bases[i] <= base || l.bases[i] >= sum->next_offset)
-			continue;
-		for (int k = 0; rc == 0 && k < SUFFIXES; k++)
-			rc = remove_file(p, l.bases[i], k, false);
-	}
+	/* First what says that others follow: then any of these may go. */
+	rc = remove_merged(p, &l, base, sum->next_offset, SUM, SUM);
+	if (rc == 0)
+		rc =
+		    remove_merged(p, &l, base, sum->next_offset, LOG, TXNINDEX);
 	segment_list_release(&l);
 	if (rc == 0)
 		rc = put_in_place(p, base, SUM);
@@ -405,14 +425,15 @@ write_files(struct cleaned *c)
 	if (rc == 0 && c->sum.aborted_count > 0)
 		rc =
 		    write_small(c, TXNINDEX, c->txnindex.data, c->txnindex.len);
-	if (rc == 0)
-		rc = io_sync_dir(c->p->dirfd);
 	c->sum.flags |= SUM_INDEXED;
 	c->sum.index_crc = crc32c(c->index.data, c->index.len);
 	c->sum.timeindex_crc = crc32c(c->timeindex.data, c->timeindex.len);
 	sum_encode(&c->sum, sum);
 	if (rc == 0)
 		rc = write_small(c, SUM, sum, sizeof(sum));
+	/* Whoever finds no .sum finds the .sum.cleaned. */
+	if (rc == 0)
+		rc = io_sync_dir(c->p->dirfd);
 	if (rc == 0)
 		rc = remove_file(c->p, c->base, SUM, false);
 	return rc == 0 ? io_sync_dir(c->p->dirfd) : rc;

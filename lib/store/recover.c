@@ -147,76 +147,122 @@ restart_at_base(struct partition *p)
 	s->inode = inode;
 }
 
+/* What of the indexes the log confirms. */
+struct confirmed {
+	int32_t count;		/* of the offset index */
+	struct offindex_entry last, before; /* pos 0: there is none */
+	int64_t synced_offset;	/* entries up to here were synced */
+	int32_t times;
+	struct timeindex_entry last_time; /* offset -1: there is none */
+};
+
+/* Does a batch stand where the entry says, with its last offset? */
+static bool
+is_confirmed(struct partition *p, const struct offindex_entry *e)
+{
+	struct batch b;
+
+	return segment_header_at(p->log_fd, e->pos, &b) == 0 &&
+	    b.base_offset >= p->st.active_base && b.last_offset == e->offset;
+}
+
 /*
- * Begin again at the last index entry below pos that the log confirms.
- * False: there is none.
+ * Entries of the offset index, below position pos, up to the first that cannot
+ * be.  Those below the last checkpoint were synced with it; of the others any
+ * may be gone.
+ */
+static void
+confirm_entries(struct partition *p, int64_t pos, struct confirmed *c)
+{
+	const struct state *s = &p->st;
+	struct offindex_entry e;
+
+	while (p->index_fd >= 0 && c->count < s->index_count &&
+	    offindex_get(p->index_fd, s->active_base, c->count, &e) == 0) {
+		if (e.pos <= c->last.pos || e.pos >= pos ||
+		    (c->count > 0 && e.offset <= c->last.offset) ||
+		    (e.pos >= s->persisted_pos && !is_confirmed(p, &e)))
+			break;
+		if (e.pos < s->persisted_pos)
+			c->synced_offset = e.offset;
+		c->before = c->last;
+		c->last = e;
+		c->count++;
+	}
+}
+
+/* Is the entry's timestamp that of the batch that it leads to? */
+static bool
+is_time_confirmed(struct partition *p, const struct timeindex_entry *e)
+{
+	struct batch b;
+	int64_t pos;
+
+	return seek_offset(p->dirfd, p->st.active_base, p->log_fd, e->offset,
+		   -1, &pos) == 0 &&
+	    segment_header_at(p->log_fd, pos, &b) == 0 &&
+	    b.last_offset == e->offset && b.max_timestamp == e->timestamp;
+}
+
+/* The same of the time index, below an offset. */
+static void
+confirm_times(struct partition *p, int64_t offset, struct confirmed *c)
+{
+	const struct state *s = &p->st;
+	struct timeindex_entry t;
+
+	c->last_time = (struct timeindex_entry){-1, -1};
+	while (p->timeindex_fd >= 0 && c->times < s->timeindex_count &&
+	    timeindex_get(p->timeindex_fd, s->active_base, c->times, &t) == 0) {
+		if (t.timestamp <= c->last_time.timestamp ||
+		    t.offset <= c->last_time.offset || t.offset >= offset ||
+		    (t.offset > c->synced_offset && !is_time_confirmed(p, &t)))
+			break;
+		c->last_time = t;
+		c->times++;
+	}
+}
+
+/*
+ * Begin again at the last entry of the offset index below pos that the log
+ * confirms.  False: there is none.
  */
 static bool
 restart_at_index(struct partition *p, int64_t pos)
 {
+	struct confirmed c = {.synced_offset = -1};
 	struct state *s = &p->st;
-	struct offindex_entry e;
-	struct timeindex_entry t = {-1, -1};
 	struct batch b;
-	struct stat st;
-	int32_t i;
 
-	if (p->index_fd < 0 || p->timeindex_fd < 0 ||
-	    fstat(p->index_fd, &st) != 0)
+	confirm_entries(p, pos, &c);
+	if (c.count == 0 || p->timeindex_fd < 0 || !is_confirmed(p, &c.last) ||
+	    segment_header_at(p->log_fd, c.last.pos, &b) != 0)
 		return false;
-	i = (int32_t)(st.st_size / OFFINDEX_ENTRY_LEN) - 1;
-	if (i >= s->index_count)
-		i = s->index_count - 1;
-	while (i >= 0 &&
-	    (offindex_get(p->index_fd, s->active_base, i, &e) != 0 ||
-		e.pos >= pos))
-		i--;
-	if (i < 0 || e.pos <= 0 ||
-	    segment_header_at(p->log_fd, e.pos, &b) != 0 ||
-	    b.base_offset < s->active_base || b.last_offset != e.offset)
-		return false;
-	s->end_pos = e.pos;
+	s->end_pos = c.last.pos;
 	s->end_offset = b.base_offset;
-	s->index_count = i;
-	s->index_pos = 0;
-	if (i > 0 && offindex_get(p->index_fd, s->active_base, i - 1, &e) == 0)
-		s->index_pos = e.pos;
-	while (s->timeindex_count > 0 &&
-	    (timeindex_get(p->timeindex_fd, s->active_base,
-		 s->timeindex_count - 1, &t) != 0 ||
-		t.offset >= b.base_offset || t.timestamp <= 0)) {
-		s->timeindex_count--;
-		t = (struct timeindex_entry){-1, -1};
-	}
-	s->timeindex_last = t.timestamp;
-	s->max_timestamp = t.timestamp;
-	s->max_timestamp_offset = t.offset;
+	s->index_count = c.count - 1;
+	s->index_pos = c.before.pos;
+	confirm_times(p, b.base_offset, &c);
+	s->timeindex_count = c.times;
+	s->timeindex_last = c.last_time.timestamp;
+	s->max_timestamp = c.last_time.timestamp;
+	s->max_timestamp_offset = c.last_time.offset;
 	s->flags &= ~(uint32_t)STATE_SUMS;
 	return true;
 }
 
-/* Did both indexes survive up to the entries that the state counts? */
+/* Did all survive that the state counts? */
 static bool
 has_indexes(struct partition *p)
 {
-	struct state *s = &p->st;
-	struct offindex_entry e;
-	struct timeindex_entry t;
-	struct batch b;
+	const struct state *s = &p->st;
+	struct confirmed c = {.synced_offset = -1};
 
-	if (s->index_count > 0 &&
-	    (p->index_fd < 0 ||
-		offindex_get(p->index_fd, s->active_base, s->index_count - 1,
-		    &e) != 0 ||
-		e.pos != s->index_pos ||
-		segment_header_at(p->log_fd, e.pos, &b) != 0 ||
-		b.last_offset != e.offset))
-		return false;
-	return s->timeindex_count == 0 ||
-	    (p->timeindex_fd >= 0 &&
-		timeindex_get(p->timeindex_fd, s->active_base,
-		    s->timeindex_count - 1, &t) == 0 &&
-		t.timestamp == s->timeindex_last);
+	confirm_entries(p, s->end_pos, &c);
+	confirm_times(p, s->end_offset, &c);
+	return c.count == s->index_count && c.times == s->timeindex_count &&
+	    c.last.pos == s->index_pos &&
+	    c.last_time.timestamp == s->timeindex_last;
 }
 
 /* Drop the noted aborts at or behind the end of the log. */
@@ -472,7 +518,7 @@ choose_start(struct partition *p, enum cause cause, int64_t size,
 	} else if (size < s->synced_pos) {
 		return fault_at(p, f, size, "shorter than its synced position");
 	} else if (s->end_pos != s->synced_pos || !has_indexes(p)) {
-		/* Indexes are not synced: their tail may be gone. */
+		/* Since the last checkpoint indexes were not synced. */
 		if (!restart_at_index(p, s->synced_pos))
 			restart_at_base(p);
 	}

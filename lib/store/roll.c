@@ -63,11 +63,33 @@ roll_close_files(struct partition *p)
 	p->started_pos = 0;
 }
 
+/* Entries since the last checkpoint, whoever has written them. */
+static int
+sync_indexes(struct partition *p)
+{
+	const struct state *s = &p->st;
+	int rc = 0;
+
+	if (s->index_pos < s->persisted_pos || s->active_base != p->log_base)
+		return 0;
+	if (s->index_count > 0 && p->index_fd < 0)
+		rc = open_file(p, ".index", 0, &p->index_fd);
+	if (rc == 0 && s->index_count > 0)
+		rc = io_sync(p->index_fd);
+	if (rc == 0 && s->timeindex_count > 0 && p->timeindex_fd < 0)
+		rc = open_file(p, ".timeindex", 0, &p->timeindex_fd);
+	if (rc == 0 && s->timeindex_count > 0)
+		rc = io_sync(p->timeindex_fd);
+	return rc;
+}
+
 int
 roll_checkpoint(struct partition *p)
 {
-	int rc;
+	int rc = sync_indexes(p);
 
+	if (rc != 0)
+		return rc;
 	p->st.persisted_pos = p->st.synced_pos;
 	rc = state_write(p->state_fd, &p->st);
 	if (rc == 0)

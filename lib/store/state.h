@@ -41,7 +41,7 @@
  *	184    4  entries in the offset index
  *	188    4  entries in the time index
  *	192    8  timestamp of the last time index entry, -1 none
- *	200    8  synced position when this file was last synced
+ *	200    8  synced position when this file was last synced, and indexes
  *	208    8  batches in the active segment
  *	216    8  records in its data batches
  *	224    8  bytes of its data batches

@@ -58,10 +58,11 @@ skip_old_message(struct partition *p, int fd, struct segment_scan *scan)
 
 /*
  * Scan on from where the last scan of this segment ended.  What is invalid
- * ends the log there.
+ * ends the log there.  A directory with a state of ours has no old messages:
+ * what looks like one has not been written whole.
  */
 static int
-scan_segment(struct partition *p, int64_t base)
+scan_segment(struct partition *p, int64_t base, bool foreign)
 {
 	struct segment_scan scan;
 	char name[SEGMENT_NAME_LEN];
@@ -85,7 +86,8 @@ scan_segment(struct partition *p, int64_t base)
 	segment_scan_start(&scan, fd, p->tail_pos, -1);
 	for (;;) {
 		rc = segment_scan_next(&scan, &b, &data);
-		if (rc == STATUS_UNSUPPORTED && skip_old_message(p, fd, &scan))
+		if (rc == STATUS_UNSUPPORTED && foreign &&
+		    skip_old_message(p, fd, &scan))
 			continue;
 		if (rc == 0 && b.base_offset < p->tail_offset)
 			rc = STATUS_OFFSET;
@@ -130,7 +132,7 @@ load_producers(struct partition *p, int64_t last_base)
  * the last one) to the end; later calls go on from there.
  */
 static int
-scan_tail(struct partition *p, int64_t *first_base)
+scan_tail(struct partition *p, bool foreign, int64_t *first_base)
 {
 	struct segment_list l;
 	int64_t from;
@@ -153,7 +155,7 @@ scan_tail(struct partition *p, int64_t *first_base)
 	}
 	for (size_t i = 0; rc == 0 && i < l.count; i++)
 		if (l.bases[i] >= from)
-			rc = scan_segment(p, l.bases[i]);
+			rc = scan_segment(p, l.bases[i], foreign);
 out:
 	segment_list_release(&l);
 	return rc;
@@ -199,7 +201,7 @@ look_without_state(struct partition *p, const struct state *copied,
     struct partition_offsets *out, struct tail_hint *hint)
 {
 	int64_t first_base, unstable = -1;
-	int rc = scan_tail(p, &first_base);
+	int rc = scan_tail(p, copied == NULL, &first_base);
 
 	if (rc != 0)
 		return rc;
@@ -262,7 +264,7 @@ look_after_crash(struct partition *p, const struct state *s,
 		p->tail_pos = s->synced_pos;
 		p->tail_offset = s->synced_offset;
 	}
-	rc = scan_segment(p, s->active_base);
+	rc = scan_segment(p, s->active_base, false);
 	if (rc != 0)
 		return rc;
 	out->log_start = s->log_start;
