@@ -4,9 +4,13 @@
  *	FAULT=CLASS:N:HOW	what happens to the N-th call of a class
  *	FAULT_LOG=FILE		gets a line "CLASS CALL PATH" when it happens
  *	FAULT_COUNT=FILE	gets a line "CLASS CALLS" for each class at exit
+ *	FAULT_STATE=FILE	becomes what partition.state is on the device:
+ *				as of its last sync
+ *	FAULT_BOOT=FILE		is read in place of the kernel's boot id
  *
  * CLASS: open read write sync truncate rename unlink mkdir mmap alloc; change
- * is every call that changes a file, file every call but mmap and alloc.
+ * is every call that changes a file, file every call but mmap and alloc.  Only
+ * counted: drop, cached pages given up.
  * HOW:	EIO ENOSPC ENOMEM EMFILE EINTR	it fails so
  *	half		it does half of what it was asked to
  *	half-ENOSPC...	the same, and the next call of the class fails so
@@ -45,11 +49,12 @@ enum class {
 	C_MKDIR,
 	C_MMAP,
 	C_ALLOC,
+	C_DROP,
 	C_COUNT,
 };
 
 static const char *const class_names[C_COUNT] = {"open", "read", "write",
-    "sync", "truncate", "rename", "unlink", "mkdir", "mmap", "alloc"};
+    "sync", "truncate", "rename", "unlink", "mkdir", "mmap", "alloc", "drop"};
 
 static const struct {
 	const char *name;
@@ -75,7 +80,7 @@ static int fault_class;
 static int fault_at;
 static int fault_errno;
 static bool fault_half, fault_stays, kill_before, kill_after;
-static const char *log_path, *count_path;
+static const char *log_path, *count_path, *state_path, *boot_path;
 
 /* What is to become of a call. */
 enum fate { FATE_LIVE, FATE_FAIL, FATE_HALF, FATE_KILL_AFTER };
@@ -103,6 +108,8 @@ begin(void)
 
 	log_path = getenv("FAULT_LOG");
 	count_path = getenv("FAULT_COUNT");
+	state_path = getenv("FAULT_STATE");
+	boot_path = getenv("FAULT_BOOT");
 	fault_class = -1;
 	if (fault != NULL && (at = strchr(fault, ':')) != NULL &&
 	    (how = strchr(at + 1, ':')) != NULL) {
@@ -160,17 +167,47 @@ die(void)
 		pause();
 }
 
+/* The path of a descriptor. */
+static void
+path_of(int fd, char *path, size_t max)
+{
+	char link[40];
+	long len;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	len = syscall(SYS_readlinkat, AT_FDCWD, link, path, max - 1);
+	path[len > 0 ? len : 0] = '\0';
+}
+
+/* The state that was synced just now. */
+static void
+note_state(int fd)
+{
+	char path[400], page[4096];
+	size_t len;
+	long got, to;
+
+	if (state_path == NULL)
+		return;
+	path_of(fd, path, sizeof(path));
+	len = strlen(path);
+	if (len < 16 || strcmp(path + len - 16, "/partition.state") != 0)
+		return;
+	got = syscall(SYS_pread64, fd, page, sizeof(page), 0);
+	to = syscall(SYS_openat, AT_FDCWD, state_path,
+	    O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	if (got > 0 && to >= 0)
+		(void)syscall(SYS_write, to, page, got);
+	(void)syscall(SYS_close, to);
+}
+
 static void
 tell(enum class c, const char *call, int fd, const char *name)
 {
-	char line[600], link[40], path[400];
-	long len;
+	char line[600], path[400];
 
 	if (name == NULL && fd >= 0) {
-		snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-		len = syscall(SYS_readlinkat, AT_FDCWD, link, path,
-		    sizeof(path) - 1);
-		path[len > 0 ? len : 0] = '\0';
+		path_of(fd, path, sizeof(path));
 		name = path;
 	}
 	snprintf(line, sizeof(line), "%s %s %s\n", class_names[c], call,
@@ -196,7 +233,7 @@ meet(enum class c, bool change, const char *call, int fd, const char *name)
 			n = k;
 		}
 	}
-	if (c != C_MMAP && c != C_ALLOC) {
+	if (c != C_MMAP && c != C_ALLOC && c != C_DROP) {
 		int k = __atomic_add_fetch(&files, 1, __ATOMIC_SEQ_CST);
 
 		if (fault_on == ON_FILE) {
@@ -233,13 +270,15 @@ over(enum fate fate, long rc)
 static int
 open_at(int dirfd, const char *name, int flags, mode_t mode)
 {
-	enum fate fate = meet(C_OPEN, (flags & (O_CREAT | O_TRUNC)) != 0,
-	    "open", -1, name);
+	enum fate fate =
+	    meet(C_OPEN, (flags & (O_CREAT | O_TRUNC)) != 0, "open", -1, name);
 
+	if (boot_path != NULL &&
+	    strcmp(name, "/proc/sys/kernel/random/boot_id") == 0)
+		name = boot_path;
 	if (fate == FATE_FAIL)
 		return -1;
-	return (int)over(fate,
-	    syscall(SYS_openat, dirfd, name, flags, mode));
+	return (int)over(fate, syscall(SYS_openat, dirfd, name, flags, mode));
 }
 
 #define WITH_MODE(flags, mode)                                                 \
@@ -397,7 +436,18 @@ fdatasync(int fd)
 
 	if (fate == FATE_FAIL)
 		return -1;
-	return (int)over(fate, syscall(SYS_fdatasync, fd));
+	if (syscall(SYS_fdatasync, fd) != 0)
+		return -1;
+	note_state(fd);
+	return (int)over(fate, 0);
+}
+
+int
+posix_fadvise(int fd, off_t pos, off_t len, int advice)
+{
+	if (advice == POSIX_FADV_DONTNEED)
+		(void)meet(C_DROP, false, "posix_fadvise", fd, NULL);
+	return syscall(SYS_fadvise64, fd, pos, len, advice) == 0 ? 0 : errno;
 }
 
 int
