@@ -15,6 +15,7 @@
  *	half		it does half of what it was asked to
  *	half-ENOSPC...	the same, and the next call of the class fails so
  *	kill-before kill-after		the process is killed there
+ *	stop				the process is stopped before it
  * A plus sign behind an error: all calls of the class fail from then on.
  *
  * Calls are counted from main on.  Standard error is never touched.
@@ -79,7 +80,7 @@ static enum { ON_CLASS, ON_CHANGE, ON_FILE } fault_on;
 static int fault_class;
 static int fault_at;
 static int fault_errno;
-static bool fault_half, fault_stays, kill_before, kill_after;
+static bool fault_half, fault_stays, kill_before, kill_after, stop;
 static const char *log_path, *count_path, *state_path, *boot_path;
 
 /* What is to become of a call. */
@@ -92,6 +93,7 @@ parse_how(const char *how)
 
 	kill_before = strcmp(how, "kill-before") == 0;
 	kill_after = strcmp(how, "kill-after") == 0;
+	stop = strcmp(how, "stop") == 0;
 	fault_half = strncmp(how, "half", 4) == 0;
 	if (fault_half)
 		how += how[4] == '-' ? 5 : 4;
@@ -248,6 +250,8 @@ meet(enum class c, bool change, const char *call, int fd, const char *name)
 	errno = kept;
 	if (n == fault_at && kill_before)
 		die();
+	if (n == fault_at && stop)
+		(void)syscall(SYS_kill, getpid(), SIGSTOP);
 	if (n == fault_at && kill_after)
 		return FATE_KILL_AFTER;
 	if (n == fault_at && fault_half)
