@@ -33,6 +33,7 @@ check	fish		cmd	fish
 slow	clang		cmd	clang
 slow	libclang-rt-14-dev	clang	libclang_rt.asan-x86_64.a
 slow	valgrind	cmd	valgrind
+slow	faketime	cmd	faketime
 slow	default-jre-headless	cmd	java
 slow	maven		cmd	mvn
 END

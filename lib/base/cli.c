@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/now.h"
+#include "base/patience.h"
 
 enum {
 	OPTIONS_MAX = 120,
@@ -55,6 +56,12 @@ static enum {
 	PROGRESS_NEVER,
 } progress_when;
 
+static void
+tell_wait(const char *what)
+{
+	cli_warn("%s: waiting for another process's lock", what);
+}
+
 void
 cli_start(char **argv)
 {
@@ -71,6 +78,7 @@ cli_start(char **argv)
 	setprogname(argv[0] == NULL ? "logkit" : argv[0]);
 	/* A limit on file sizes is an error of write(2), which is told. */
 	signal(SIGXFSZ, SIG_IGN);
+	patience_hook = tell_wait;
 }
 
 static const struct cli_option bare[] = {

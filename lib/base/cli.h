@@ -86,7 +86,8 @@ const char *cli_option_name(const struct cli_program *prog, int id);
 /*
  * At the start of main: the name for messages (also when run as
  * "logkit NAME"), and stdin, stdout, stderr made sure to be open: one that is
- * closed is opened so that every use of it fails.  SIGXFSZ is ignored.
+ * closed is opened so that every use of it fails.  SIGXFSZ is ignored.  A wait
+ * for a lock that lasts is told (patience.h).
  */
 void cli_start(char **argv);
 

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 
 #include "base/io.h"
+#include "base/patience.h"
 
 enum lock_byte {
 	BYTE_GATE = 0,
@@ -40,19 +41,33 @@ lock_close(struct lock *l)
 	lock_init(l);
 }
 
+/* Take the lock on a byte.  If that blocks, a wait begins, or goes on. */
+static int
+take(struct lock *l, enum lock_byte byte, struct patience *wait)
+{
+	int rc = io_lock(l->fd, byte, IO_LOCK_EXCLUSIVE, false);
+
+	if (rc != EAGAIN)
+		return rc;
+	if (wait->since_ms == 0)
+		patience_begin(wait, l->path);
+	return io_lock(l->fd, byte, IO_LOCK_EXCLUSIVE, true);
+}
+
 int
 lock_log(struct lock *l)
 {
-	int rc, gate_rc;
+	struct patience wait = {0};
+	int rc, gate_rc = 0;
 
 	assert(!l->log);
-	rc = io_lock(l->fd, BYTE_GATE, IO_LOCK_EXCLUSIVE, true);
-	if (rc != 0)
-		return rc;
-	rc = io_lock(l->fd, BYTE_LOG, IO_LOCK_EXCLUSIVE, true);
-	if (rc == 0)
-		l->log = true;
-	gate_rc = io_lock(l->fd, BYTE_GATE, IO_UNLOCK, false);
+	rc = take(l, BYTE_GATE, &wait);
+	if (rc == 0) {
+		rc = take(l, BYTE_LOG, &wait);
+		l->log = rc == 0;
+		gate_rc = io_lock(l->fd, BYTE_GATE, IO_UNLOCK, false);
+	}
+	patience_end(&wait);
 	return rc != 0 ? rc : gate_rc;
 }
 
@@ -67,13 +82,14 @@ lock_unlock_log(struct lock *l)
 int
 lock_sync(struct lock *l)
 {
+	struct patience wait = {0};
 	int rc;
 
 	assert(!l->sync);
 	assert(!l->log);
-	rc = io_lock(l->fd, BYTE_SYNC, IO_LOCK_EXCLUSIVE, true);
-	if (rc == 0)
-		l->sync = true;
+	rc = take(l, BYTE_SYNC, &wait);
+	patience_end(&wait);
+	l->sync = rc == 0;
 	return rc;
 }
 

@@ -27,6 +27,7 @@
 
 struct lock {
 	int fd;
+	const char *path;	/* to tell that a wait lasts (patience.h) */
 	bool log;		/* held by us */
 	bool sync;
 	bool clean;

@@ -50,6 +50,7 @@ open_writable(struct partition *p)
 {
 	int rc = lock_open(&p->lock, p->dirfd, p->lock_mode, p->gid);
 
+	p->lock.path = p->path;
 	rc = roll_blame(p, rc, LOCK_FILE);
 	if (rc == 0)
 		rc = roll_blame(p,

@@ -46,7 +46,8 @@
  *     (STATUS_CORRUPT).  At or above it the first invalid batch ends the log;
  *     everything from there goes to lost+found/ and the append goes on.
  *  8. A roll syncs the old segment before the new one is named in the state,
- *     and the directory before anything is written to the new one.
+ *     and the directory and the state before anything is written to the new
+ *     one.
  *  9. All batches of one segment carry leader epochs that do not descend.  The
  *     first writer after a crash in which visible may have been past synced
  *     begins a new epoch, so that records that are gone and their successors

@@ -539,8 +539,11 @@ recover(struct partition *p, enum cause cause, bool have_state, struct fault *f)
 
 	if (fstat(p->log_fd, &st) != 0)
 		return errno;
-	if (s->flags & STATE_FAILED) {
-		/* Pages in memory may never have reached the device. */
+	if (cause != CAUSE_TAIL) {
+		/*
+		 * Pages in memory may never have reached the device: of a
+		 * failed write, of a copy, and when this failed before.
+		 */
 		rc = io_sync(p->log_fd);
 		if (rc != 0)
 			return rc;
@@ -570,11 +573,15 @@ recover(struct partition *p, enum cause cause, bool have_state, struct fault *f)
 	    cause == CAUSE_COPY || relaxed || s->end_offset < visible);
 }
 
-/* A roll that a crash cut short has left an empty next segment. */
+/*
+ * A roll that a crash cut short has left an empty next segment.  If something
+ * is in it the state is older than it should be: never written over.
+ */
 static int
 finish_roll(struct partition *p, struct fault *f)
 {
 	struct segment_list l;
+	struct stat st;
 	int64_t last;
 	int rc = segment_list_read(p->dirfd, ".log", &l);
 
@@ -591,7 +598,12 @@ finish_roll(struct partition *p, struct fault *f)
 	roll_close_files(p);
 	state_begin_segment(&p->st, last, now_wall_ms());
 	rc = roll_open_active(p);
-	return rc != 0 ? rc : recover_sign(p);
+	if (rc != 0)
+		return rc;
+	if (fstat(p->log_fd, &st) != 0)
+		return errno;
+	return st.st_size > 0 ? recover(p, CAUSE_CRASH, true, f)
+			      : recover_sign(p);
 }
 
 /* The state is not usable, or belongs to other files. */

@@ -23,6 +23,7 @@ struct repair {
 	struct check *c;
 	struct segment_list segments;
 	struct epoch_list epochs;	/* of the checkpoint; or empty */
+	int64_t active;		/* segment that the state stands for */
 	int64_t old_active;	/* had no .sum when it was closed; -1 */
 	bool has_old;		/* but the state knew what was in it */
 	struct sum old;
@@ -188,7 +189,7 @@ force_end(struct repair *r)
 	end = s.end_offset > r->c->end ? s.end_offset : r->c->end;
 	first = r->segments.count > 0 ? r->segments.bases[0] : end;
 	if (r->segments.count > 0)
-		r->old_active = r->segments.bases[r->segments.count - 1];
+		r->old_active = r->active;
 	r->has_old = s.active_base == r->old_active &&
 	    (s.flags & STATE_SUMS) != 0 && s.end_offset == end;
 	r->old = (struct sum){.crc = s.segment_crc,
@@ -216,11 +217,12 @@ force_end(struct repair *r)
 	producer_free(p->producers);
 	p->producers = NULL;
 	p->st = s;
-	rc = roll_open_active(p);
+	/* First: a state that names the segment has the new epoch, too. */
+	rc = begin_epoch(r);
+	if (rc == 0)
+		rc = roll_open_active(p);
 	if (rc == 0)
 		rc = recover_sign(p);
-	if (rc == 0)
-		rc = begin_epoch(r);
 	return rc == 0 ? roll_checkpoint(p) : rc;
 }
 
@@ -261,17 +263,37 @@ recover_end(struct repair *r, struct fault *f)
 	return rc;
 }
 
+/*
+ * The active segment is the last one, or one before: of a roll, or of a repair,
+ * that was cut short.
+ */
+static void
+find_active(struct repair *r)
+{
+	struct state s;
+	struct stat st;
+	bool doubt;
+
+	r->active = 0;
+	if (r->segments.count == 0)
+		return;
+	r->active = r->segments.bases[r->segments.count - 1];
+	if (fstat(r->p->state_fd, &st) != 0 ||
+	    state_look(r->p->state_fd, &s, &doubt) != 0 || doubt ||
+	    (int64_t)st.st_ino != s.state_inode)
+		return;
+	for (size_t i = 0; i < r->segments.count; i++)
+		if (r->segments.bases[i] == s.active_base)
+			r->active = s.active_base;
+}
+
 static bool
 is_end_damaged(const struct repair *r)
 {
-	int64_t last = r->segments.count == 0
-	    ? 0
-	    : r->segments.bases[r->segments.count - 1];
-
 	for (size_t i = 0; i < r->c->count; i++) {
 		const struct check_finding *x = &r->c->findings[i];
 
-		if (x->base >= last &&
+		if (x->base >= r->active &&
 		    (x->part == CHECK_LOG || x->part == CHECK_MISSING))
 			return true;
 	}
@@ -798,13 +820,9 @@ finish(struct repair *r, struct fault *f)
 static bool
 is_end_concerned(const struct repair *r)
 {
-	int64_t last = r->segments.count == 0
-	    ? 0
-	    : r->segments.bases[r->segments.count - 1];
-
 	for (size_t i = 0; i < r->c->count; i++)
 		if (r->c->findings[i].part == CHECK_STATE ||
-		    (r->c->findings[i].base >= last &&
+		    (r->c->findings[i].base >= r->active &&
 			r->c->findings[i].part != CHECK_SNAPSHOT))
 			return true;
 	return false;
@@ -823,6 +841,7 @@ repair_all(struct repair *r, struct fault *f)
 	}
 	if (rc == 0 && has(r, CHECK_EPOCHS, -1))
 		epoch_list_release(&r->epochs);
+	find_active(r);
 	if (rc == 0 && is_end_concerned(r))
 		rc = repair_end(r, f);
 	for (size_t i = 0; rc == 0 && i + 1 < r->segments.count; i++)

@@ -6,9 +6,10 @@
  *	2. last time index entry; sync both indexes
  *	3. .sum; producer snapshot
  *	4. state: the new segment is active, inode 0, nothing in it
- *	5. make the new log file; sync the directory
- *	6. state with its inode, synced
- * A writer that finds a state of step 4 does 5 and 6.
+ *	5. make the new log file; sync the directory; sync the state
+ *	6. state with its inode
+ * A writer that finds a state of step 4 does 5 and 6.  So nothing is written
+ * to a segment that the state on the device does not know.
  */
 
 #include <assert.h>
@@ -92,8 +93,14 @@ roll_checkpoint(struct partition *p)
 		return rc;
 	p->st.persisted_pos = p->st.synced_pos;
 	rc = state_write(p->state_fd, &p->st);
-	if (rc == 0)
-		rc = io_sync(p->state_fd);
+	if (rc != 0)
+		return rc;
+	rc = io_sync(p->state_fd);
+	if (rc != 0) {
+		/* What others read now is not on the device: not to be used. */
+		p->st.flags |= STATE_FAILED;
+		(void)state_write(p->state_fd, &p->st);
+	}
 	return rc;
 }
 
@@ -114,13 +121,15 @@ make_active(struct partition *p)
 		rc = errno;
 	if (rc == 0)
 		rc = io_sync_dir(p->dirfd);
+	if (rc == 0)
+		rc = roll_checkpoint(p);
 	if (rc != 0) {
 		roll_close_files(p);
 		return rc;
 	}
 	p->st.inode = st.st_ino;
 	p->log_base = p->st.active_base;
-	return roll_checkpoint(p);
+	return state_write(p->state_fd, &p->st);
 }
 
 int
@@ -453,13 +462,19 @@ int
 roll_segment(struct partition *p, struct fault *f)
 {
 	struct state *s = &p->st;
+	bool orphaned = (s->flags & STATE_SYNCING) != 0;
 	int64_t visible;
 	int rc;
 
 	assert(p->lock.log);
 	assert(p->lock.sync);
+	/* If we cannot say that the sync failed this note does. */
+	s->flags |= STATE_SYNCING;
+	rc = state_write(p->state_fd, s);
+	if (rc != 0)
+		return rc;
 	rc = io_sync(p->log_fd);
-	if (rc == 0 && (s->flags & STATE_SYNCING) != 0)
+	if (rc == 0 && orphaned)
 		rc = roll_verify(p, s->synced_pos, s->end_pos);
 	s->flags &= ~(uint32_t)STATE_SYNCING;
 	if (rc != 0) {

@@ -137,6 +137,25 @@ get_over(struct printing *p, int rc, const struct fault *f)
 	return true;
 }
 
+/*
+ * A record was taken from the stream and cannot be printed: what is before it
+ * is, and it stays to be read.
+ */
+static void
+refuse(struct printing *p, const struct stream_record *rec, size_t before,
+    int rc)
+{
+	p->out.len = before;
+	if (before > 0)
+		flush_out(p);
+	if (p->s.r->group != NULL)
+		(void)sharing_commit(&p->sharing, true);
+	errx(CLI_FAIL, "%s/%d: offset %lld: %s", rec->topic,
+	    (int)rec->partition, (long long)rec->rec.offset,
+	    rc == STATUS_SYNTAX ? "its bytes cannot be printed in this form"
+				: status_text(rc));
+}
+
 /* One record or batch into the output buffer; a status of the stream. */
 static int
 print_next(struct printing *p, struct fault *f)
@@ -152,20 +171,19 @@ print_next(struct printing *p, struct fault *f)
 		rc = stream_next_batch(p->s.stream,
 		    r->count < 0 ? INT64_MAX : r->count - p->printed, &data,
 		    &len, &count, f);
-		if (rc == 0)
-			rc = buf_add(&p->out, data, len);
+		if (rc == 0 && buf_add(&p->out, data, len) != 0)
+			errx(CLI_FAIL, "a batch of %zu bytes: %s", len,
+			    status_text(ENOMEM));
 	} else {
+		size_t before = p->out.len;
+
 		rc = stream_next(p->s.stream, &rec, f);
 		if (rc != 0)
 			return rc;
 		rc = form_write(&r->form, rec.topic, rec.partition, &rec.rec,
 		    &p->out);
-		if (rc == STATUS_SYNTAX)
-			errx(CLI_FAIL,
-			    "%s/%d: offset %lld: its bytes cannot "
-			    "be printed in this form",
-			    rec.topic, (int)rec.partition,
-			    (long long)rec.rec.offset);
+		if (rc != 0)
+			refuse(p, &rec, before, rc);
 	}
 	if (rc == 0)
 		p->printed += count;

@@ -32,6 +32,7 @@ struct outlet {
 	size_t report_cap;
 	int64_t unstarted;	/* bytes since partition_sync_start() */
 	bool dirty;		/* appended, not synced */
+	bool failed;		/* a sync has: nothing more is acknowledged */
 };
 
 struct report {
@@ -167,6 +168,19 @@ retain(struct writer *w, struct outlet *out)
 	}
 }
 
+/*
+ * A sync that failed is not tried again: what it was to make durable may be
+ * gone although the next one succeeds.
+ */
+static int
+sync_outlet(struct outlet *out, struct fault *f)
+{
+	int rc = partition_sync(out->p, f);
+
+	out->failed = rc != 0;
+	return rc;
+}
+
 static int
 append(struct writer *w, struct outlet *out, uint8_t *data, size_t len,
     struct fault *f)
@@ -185,7 +199,7 @@ append(struct writer *w, struct outlet *out, uint8_t *data, size_t len,
 	out->dirty = true;
 	out->unstarted += (int64_t)len;
 	if (w->o.fsync == WRITER_FSYNC_ALWAYS)
-		return partition_sync(out->p, f);
+		return sync_outlet(out, f);
 	if (out->unstarted >= START_SYNC_BYTES) {
 		partition_sync_start(out->p);
 		out->unstarted = 0;
@@ -399,7 +413,8 @@ writer_flush(struct writer *w, struct fault *f)
 
 /*
  * Everything reported is as durable as was asked for: say so.  After a failure
- * only of what has an offset is it known; input is not passed on.
+ * that is known only of what has an offset, in a partition whose syncs did not
+ * fail; input is not passed on.
  */
 static int
 let_go(struct writer *w, struct fault *f)
@@ -409,7 +424,8 @@ let_go(struct writer *w, struct fault *f)
 	if (w->deaf)
 		return 0;
 	for (size_t i = 0; i < w->report_count; i++)
-		if (w->reports[i].offset >= 0)
+		if (w->reports[i].offset >= 0 &&
+		    !w->outlets[w->reports[i].partition].failed)
 			printf("%s\t%" PRId32 "\t%" PRId64 "\n", w->topic->name,
 			    w->reports[i].partition, w->reports[i].offset);
 	w->report_count = 0;
@@ -430,13 +446,14 @@ writer_sync(struct writer *w, struct fault *f)
 	for (int32_t i = 0; rc == 0 && i < w->topic->partitions; i++) {
 		struct outlet *out = &w->outlets[i];
 
-		if (!out->dirty)
+		if (!out->dirty || out->failed)
 			continue;
 		if (w->o.fsync != WRITER_FSYNC_NONE)
-			rc = partition_sync(out->p, f);
+			rc = sync_outlet(out, f);
 		out->dirty = rc != 0;
 		out->unstarted = 0;
 	}
+	w->failed = w->failed || rc != 0;
 	w->synced_ms = now_mono_ms();
 	if (rc == 0)
 		rc = let_go(w, f);
