@@ -108,17 +108,21 @@ roll_checkpoint(struct partition *p)
 static int
 make_active(struct partition *p)
 {
-	struct stat st;
-	int rc;
+	struct stat st = {.st_size = 0};
+	int rc, flags;
 
-	/* A stale index of that name would be taken for this segment's. */
-	rc = open_file(p, ".index", O_TRUNC, &p->index_fd);
-	if (rc == 0)
-		rc = open_file(p, ".timeindex", O_TRUNC, &p->timeindex_fd);
-	if (rc == 0)
-		rc = open_file(p, ".log", 0, &p->log_fd);
+	rc = open_file(p, ".log", 0, &p->log_fd);
 	if (rc == 0 && fstat(p->log_fd, &st) != 0)
 		rc = errno;
+	/*
+	 * A stale index of that name would be taken for this segment's.  After
+	 * a crash it may have been in use for long, and closed, too.
+	 */
+	flags = st.st_size == 0 ? O_TRUNC : 0;
+	if (rc == 0)
+		rc = open_file(p, ".index", flags, &p->index_fd);
+	if (rc == 0)
+		rc = open_file(p, ".timeindex", flags, &p->timeindex_fd);
 	if (rc == 0)
 		rc = io_sync_dir(p->dirfd);
 	if (rc == 0)
