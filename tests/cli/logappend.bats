@@ -313,3 +313,17 @@ values() {
 	run_tool 2 logcat -p 1 n/0
 	[ "$(logcat -p 0 n/0)" = x ]
 }
+
+@test '--fsync DUR syncs while the input is idle, too' {
+	logcreate i
+	mkfifo idle
+	exec {fd}<>idle
+	feed() { exec logappend --fsync 300ms --report i <idle; }
+	start fed feed {fd}>&-
+	for n in 1 2 3; do
+		echo "$n" >&"$fd"
+		wait_for has_lines fed.out "$n"
+	done
+	exec {fd}>&-
+	wait_exit 0 "$fed_pid"
+}
