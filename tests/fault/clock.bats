@@ -42,9 +42,9 @@ under() {
 
 # fed FIFO PROGRAM [ARG]...: the same, for start, which takes the input away.
 fed() {
-	local from=$1
+	local fifo=$1
 	shift
-	under "$@" <"$from"
+	under "$@" <"$fifo"
 }
 
 # Offsets without gap, these values in this order, nothing damaged.
@@ -61,10 +61,10 @@ whole() {
 	echo later | (under logappend t)
 	clock -10y
 	echo earlier | (under logappend t)
-	logcat -F '%T\n' t >times
+	logcat -F '%T\n' t >stamps
 	now=$(date +%s)
-	[ "$(sed -n 1p times)" -gt $(((now + 9 * 31536000) * 1000)) ]
-	[ "$(sed -n 2p times)" -lt $(((now - 9 * 31536000) * 1000)) ]
+	[ "$(sed -n 1p stamps)" -gt $(((now + 9 * 31536000) * 1000)) ]
+	[ "$(sed -n 2p stamps)" -lt $(((now - 9 * 31536000) * 1000)) ]
 }
 
 @test 'runs at any time: order, offsets and rolls' {
