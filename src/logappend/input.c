@@ -498,7 +498,7 @@ would_block(int fd, int64_t ms)
 
 /* Input pauses: what was taken becomes visible now.  False: stop. */
 static bool
-pause_input(struct input *run)
+pause_input(struct input *run, int fd)
 {
 	struct fault f = {.file = ""};
 	int rc = 0;
@@ -510,6 +510,10 @@ pause_input(struct input *run)
 		rc = opt.w.fsync == WRITER_FSYNC_INTERVAL
 		    ? writer_flush(run->writer, &f)
 		    : writer_sync(run->writer, &f);
+	/* With --fsync DUR until the next sync, if nothing comes before. */
+	if (rc == 0 && opt.w.fsync == WRITER_FSYNC_INTERVAL &&
+	    would_block(fd, writer_due_ms(run->writer)))
+		rc = writer_sync(run->writer, &f);
 	if (rc != 0)
 		input_fail(run, rc, &f);
 	return rc == 0;
@@ -522,7 +526,7 @@ read_more(struct input *run, int fd, bool *eof)
 	ssize_t n;
 
 	if (writer_is_pending(run->writer) && would_block(fd, opt.linger_ms) &&
-	    !pause_input(run))
+	    !pause_input(run, fd))
 		return false;
 	if (buf_reserve(&run->in, READ_BYTES) != 0) {
 		input_fail(run, ENOMEM, NULL);

@@ -462,16 +462,20 @@ writer_sync(struct writer *w, struct fault *f)
 	return rc;
 }
 
+int64_t
+writer_due_ms(const struct writer *w)
+{
+	int64_t due_ms =
+	    w->o.fsync == WRITER_FSYNC_INTERVAL ? w->o.fsync_ms : DUE_MS;
+	int64_t left_ms = w->synced_ms + due_ms - now_mono_ms();
+
+	return left_ms > 0 ? left_ms : 0;
+}
+
 int
 writer_sync_if_due(struct writer *w, struct fault *f)
 {
-	int64_t due_ms = DUE_MS;
-
-	if (!w->pending || w->o.expect >= 0)
-		return 0;
-	if (w->o.fsync == WRITER_FSYNC_INTERVAL)
-		due_ms = w->o.fsync_ms;
-	if (now_mono_ms() - w->synced_ms < due_ms)
+	if (!w->pending || w->o.expect >= 0 || writer_due_ms(w) > 0)
 		return 0;
 	return writer_sync(w, f);
 }

@@ -69,6 +69,8 @@ int writer_flush(struct writer *w, struct fault *f);
 int writer_sync(struct writer *w, struct fault *f);
 /* The same if the time for it has come. */
 int writer_sync_if_due(struct writer *w, struct fault *f);
+/* How long until then. */
+int64_t writer_due_ms(const struct writer *w);
 /* Is anything taken and not yet synced? */
 bool writer_is_pending(const struct writer *w);
 /* Warn of tails that recovery had to cut off. */

@@ -156,3 +156,46 @@ misnamed() {
 		done
 	done
 }
+
+# flip FILE POS: change a bit there.
+flip() {
+	local byte
+	byte=$(od -An -tu1 -j "$2" -N 1 "$1")
+	printf "\\x$(printf %x $((byte ^ 4)))" |
+		dd of="$1" bs=1 seek="$2" conv=notrunc status=none
+}
+
+@test 'a bit in a batch: told by readers, and no torn tail to writers' {
+	logcreate big
+	logappend -q --batch-bytes 200 big input
+	log=big/0/00000000000000000000.log
+	size=$(stat -c %s "$log")
+	for at in 80 $((size / 2)) $((size - 3)); do
+		# A copy is scanned by who writes to it first.
+		cp -r big copy
+		flip "copy/0/${log##*/}" "$at"
+		cp "copy/0/${log##*/}" damaged
+		run_tool 3 logcat copy
+		has "$err" 'crc does not match'
+		run_tool 3 logappend copy <<<x
+		has "$err" 'crc does not match'
+		cmp "copy/0/${log##*/}" damaged
+		[ ! -e copy/0/lost+found ]
+		rm -r copy
+	done
+}
+
+@test 'indexes of other segments, and junk: offsets are found all the same' {
+	logcreate --set index.interval.bytes=100 big
+	logappend -q --batch-bytes 200 big input
+	logcreate --set index.interval.bytes=100 other
+	tac input | logappend -q --batch-bytes 500 other
+	[ "$(stat -c %s big/0/*.index)" -ge 64 ]
+	for index in other/0/*.index junk; do
+		head -c 160 /dev/urandom >junk
+		cp "$index" "big/0/00000000000000000000.index"
+		for offset in 0 1 50 99 150 222 299; do
+			same "$(logcat -o "$offset" -c 1 big)" $((offset + 1))
+		done
+	done
+}

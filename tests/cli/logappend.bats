@@ -385,3 +385,17 @@ values() {
 	same "$err" $'logappend: in:2: crc does not match\nlogappend: in:4: not a record batch'
 	[ "$(logcat u)" = $'1\n1\n3\n1' ]
 }
+
+@test '--fsync DUR syncs while the input is idle, too' {
+	logcreate i
+	mkfifo idle
+	exec {fd}<>idle
+	feed() { exec logappend --fsync 300ms --report i <idle; }
+	start fed feed {fd}>&-
+	for n in 1 2 3; do
+		echo "$n" >&"$fd"
+		wait_for has_lines fed.out "$n"
+	done
+	exec {fd}>&-
+	wait_exit 0 "$fed_pid"
+}
