@@ -161,7 +161,7 @@ misnamed() {
 flip() {
 	local byte
 	byte=$(od -An -tu1 -j "$2" -N 1 "$1")
-	printf "\\x$(printf %x $((byte ^ 4)))" |
+	printf '%b' "\\x$(printf %x $((byte ^ 4)))" |
 		dd of="$1" bs=1 seek="$2" conv=notrunc status=none
 }
 
