@@ -32,6 +32,7 @@ check	zsh		cmd	zsh
 check	fish		cmd	fish
 slow	clang		cmd	clang
 slow	libclang-rt-14-dev	clang	libclang_rt.asan-x86_64.a
+slow	patch		cmd	patch
 slow	valgrind	cmd	valgrind
 slow	faketime	cmd	faketime
 slow	default-jre-headless	cmd	java
