@@ -33,6 +33,8 @@ check	fish		cmd	fish
 slow	clang		cmd	clang
 slow	libclang-rt-14-dev	clang	libclang_rt.asan-x86_64.a
 slow	patch		cmd	patch
+slow	e2fsprogs	cmd	mkfs.ext4
+slow	xfsprogs	cmd	mkfs.xfs
 slow	valgrind	cmd	valgrind
 slow	faketime	cmd	faketime
 slow	default-jre-headless	cmd	java

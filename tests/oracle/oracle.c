@@ -280,6 +280,9 @@ hear(struct copy *c)
 		else if (c->line_len < sizeof(c->line) - 1)
 			c->line[c->line_len++] = buf[i];
 	}
+	/* Who is killed next may be this process. */
+	if (n > 0 && fflush(journal) != 0)
+		err(2, "journal");
 	return n > 0;
 }
 
