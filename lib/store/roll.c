@@ -104,25 +104,45 @@ roll_checkpoint(struct partition *p)
 	return rc;
 }
 
-/* Step 5 and 6: the file that the state announces. */
+/* Of the log file that the state announces; 0 if it is not there yet. */
+static int
+announced_size(const struct partition *p, int64_t *size)
+{
+	char name[SEGMENT_NAME_LEN];
+	struct stat st = {.st_size = 0};
+
+	segment_name(name, p->st.active_base, ".log");
+	if (fstatat(p->dirfd, name, &st, 0) != 0 && errno != ENOENT)
+		return errno;
+	*size = st.st_size;
+	return 0;
+}
+
+/*
+ * Step 5 and 6.  The log file comes last, so that one without its indexes is
+ * always damage.
+ */
 static int
 make_active(struct partition *p)
 {
 	struct stat st = {.st_size = 0};
+	int64_t size = 0;
 	int rc, flags;
 
-	rc = open_file(p, ".log", 0, &p->log_fd);
-	if (rc == 0 && fstat(p->log_fd, &st) != 0)
-		rc = errno;
+	rc = announced_size(p, &size);
 	/*
 	 * A stale index of that name would be taken for this segment's.  After
 	 * a crash it may have been in use for long, and closed, too.
 	 */
-	flags = st.st_size == 0 ? O_TRUNC : 0;
+	flags = size == 0 ? O_TRUNC : 0;
 	if (rc == 0)
 		rc = open_file(p, ".index", flags, &p->index_fd);
 	if (rc == 0)
 		rc = open_file(p, ".timeindex", flags, &p->timeindex_fd);
+	if (rc == 0)
+		rc = open_file(p, ".log", 0, &p->log_fd);
+	if (rc == 0 && fstat(p->log_fd, &st) != 0)
+		rc = errno;
 	if (rc == 0)
 		rc = io_sync_dir(p->dirfd);
 	if (rc == 0)
