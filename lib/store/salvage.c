@@ -28,8 +28,9 @@ struct run {
 	ptrdiff_t before;	/* the run before in that chain, -1 none */
 	const char *what;	/* not valid, and why; NULL valid */
 	bool chosen;
-	bool mended;
-	uint8_t header[SALVAGE_HEADER_LEN]; /* if mended */
+	bool mended;		/* it is to have another base offset: */
+	int64_t old_base;	/* as in the file */
+	uint8_t header[SALVAGE_HEADER_LEN];
 };
 
 struct finder {
@@ -71,10 +72,19 @@ add_run(struct finder *f)
 	return &f->runs[f->count++];
 }
 
-static int
-add_batch(struct finder *f, const struct batch *b, int64_t pos,
-    const char *what)
+/* Is it in the range?  NULL, or what is wrong. */
+static const char *
+judge_offsets(const struct finder *f, int64_t base, int64_t last)
 {
+	return base < f->range->first || last >= f->range->end
+	    ? "offsets are not of this segment"
+	    : NULL;
+}
+
+static int
+add_batch(struct finder *f, const struct batch *b, int64_t pos)
+{
+	const char *what = judge_offsets(f, b->base_offset, b->last_offset);
 	struct run *r = f->count > 0 ? &f->runs[f->count - 1] : NULL;
 
 	if (r == NULL || r->what != what || what != NULL ||
@@ -147,7 +157,6 @@ pass_over(struct finder *f, struct segment_scan *scan)
 static int
 find_runs(struct finder *f, struct segment_scan *scan)
 {
-	const struct salvage_range *range = f->range;
 	const uint8_t *data;
 	const char *what;
 	struct batch b;
@@ -174,11 +183,7 @@ find_runs(struct finder *f, struct segment_scan *scan)
 		if (rc == STATUS_CORRUPT)
 			rc = add_junk(f, pos, scan->pos, what);
 		else if (rc == 0)
-			rc = add_batch(f, &b, pos,
-			    b.base_offset < range->first ||
-				    b.last_offset >= range->end
-				? "offsets are not of this segment"
-				: NULL);
+			rc = add_batch(f, &b, pos);
 		if (rc != 0)
 			return rc;
 	}
@@ -314,6 +319,7 @@ mend_base(struct finder *f, size_t i)
 		to = r[1].base;
 	if (from < 0 || to < 0 || to - from != span + 1)
 		return;
+	r->old_base = r->base;
 	r->base = from;
 	r->last = to - 1;
 	r->chosen = r->mended = true;
@@ -405,6 +411,15 @@ compute_crc(const struct finder *f, int fd, uint32_t *crc)
 	return rc;
 }
 
+static void
+give_up(const struct finder *f, struct run *r)
+{
+	r->last += r->old_base - r->base;
+	r->base = r->old_base;
+	r->what = judge_offsets(f, r->base, r->last);
+	r->chosen = r->mended = false;
+}
+
 /* Base offsets, guessed, and given up again if the CRC says no. */
 static int
 mend_bases(struct finder *f, int fd)
@@ -426,7 +441,7 @@ mend_bases(struct finder *f, int fd)
 		return rc;
 	for (size_t i = 0; i < f->count; i++)
 		if (f->runs[i].mended)
-			f->runs[i].chosen = f->runs[i].mended = false;
+			give_up(f, &f->runs[i]);
 	return 0;
 }
 
@@ -560,7 +575,49 @@ add_piece(struct salvage *out, const struct run *r)
 }
 
 static void
-tell(struct finder *f, struct salvage *out)
+collect_pieces(const struct finder *f, struct salvage *out)
+{
+	for (size_t i = 0; i < f->count; i++)
+		if (f->runs[i].chosen && f->runs[i].len > 0)
+			add_piece(out, &f->runs[i]);
+	qsort(out->pieces, out->piece_count, sizeof(*out->pieces),
+	    compare_piece);
+}
+
+/*
+ * The flaw's bytes are whole batches that stand where they do not belong.
+ * What is missing by their offsets, between the pieces below and above, is
+ * missing as well, and they may have had torn neighbours.
+ */
+static void
+widen(const struct finder *f, const struct salvage *out, const struct run *r,
+    struct salvage_flaw *flaw)
+{
+	int64_t from = f->range->first, to = f->range->end;
+	size_t low = 0, high = out->piece_count;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+
+		if (out->pieces[mid].base <= r->base)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	if (low > 0)
+		from = out->pieces[low - 1].last + 1;
+	if (low < out->piece_count)
+		to = out->pieces[low].base;
+	if (from >= to)
+		return;
+	if (from < flaw->offset || flaw->offset == flaw->offset_end)
+		flaw->offset = from;
+	if (to > flaw->offset_end)
+		flaw->offset_end = to;
+}
+
+static void
+tell(const struct finder *f, struct salvage *out)
 {
 	int64_t done = f->range->first;
 
@@ -571,8 +628,6 @@ tell(struct finder *f, struct salvage *out)
 
 		if (r->len == 0)
 			continue;
-		if (r->chosen)
-			add_piece(out, r);
 		if (r->chosen && r->what == NULL) {
 			done = r->last + 1;
 			continue;
@@ -591,9 +646,9 @@ tell(struct finder *f, struct salvage *out)
 		}
 		if (flaw->offset_end < flaw->offset)
 			flaw->offset_end = flaw->offset;
+		if (!r->chosen && r->what == NULL)
+			widen(f, out, r, flaw);
 	}
-	qsort(out->pieces, out->piece_count, sizeof(*out->pieces),
-	    compare_piece);
 }
 
 int
@@ -624,8 +679,10 @@ salvage_segment(int fd, const struct salvage_range *range, struct salvage *out)
 		if (out->pieces == NULL || out->flaws == NULL)
 			rc = ENOMEM;
 	}
-	if (rc == 0)
+	if (rc == 0) {
+		collect_pieces(&f, out);
 		tell(&f, out);
+	}
 	free(f.runs);
 	return rc;
 }
