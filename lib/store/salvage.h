@@ -48,8 +48,8 @@ struct salvage_piece {
 struct salvage_flaw {
 	int64_t pos;
 	int64_t len;
-	int64_t offset;		/* first one concerned */
-	int64_t offset_end;	/* after the last */
+	int64_t offset;		/* first one concerned: of the bytes, or */
+	int64_t offset_end;	/* missing where they belong; after the last */
 	const char *what;
 	bool lost;		/* these bytes are in no piece */
 };

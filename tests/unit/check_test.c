@@ -521,6 +521,19 @@ enum damage {
 static const char *const damage_names[] = {"flip", "truncate", "zero", "swap",
     "junk", "remove", "foreign"};
 
+static void
+swap_pages(int file, size_t a, size_t b, char *text)
+{
+	uint8_t *data = copy_of(file, 0);
+
+	snprintf(text, 200, "swap of %.30s at %zu, %zu", saved[file].name, a,
+	    b);
+	memcpy(data + a, saved[file].data + b, PAGE);
+	memcpy(data + b, saved[file].data + a, PAGE);
+	write_file(saved[file].name, data, saved[file].len);
+	free(data);
+}
+
 /*
  * Damage one file.  False: nothing has changed.
  */
@@ -593,6 +606,15 @@ is_harmless(const char *suffix, int file, enum damage damage, bool compacted)
 }
 
 static void
+make_well(void)
+{
+	restore_files();
+	settle();
+	must(read_all(original, &original_end) == 0);
+	save_files();
+}
+
+static void
 rounds(const char *name, int count, bool compacted)
 {
 	static const char *const suffixes[] = {".log", ".log", ".log", ".log",
@@ -613,12 +635,46 @@ rounds(const char *name, int count, bool compacted)
 			!is_harmless(suffix, file, damage, compacted),
 			strcmp(suffix, ".log") == 0 ? RECORDS_MAX : 0))
 			failed++;
-		restore_files();
-		settle();
-		must(read_all(original, &original_end) == 0);
-		save_files();
+		make_well();
 	}
 	tap(failed == 0 && done > count / 4, "%s: %d kinds of damage", name,
+	    done);
+}
+
+/* Every two pages of a segment, swapped; what `rounds' may not meet. */
+static int
+swap_in(const char *name, int step, int phase, int *done)
+{
+	size_t len = saved[find_saved(name)].len;
+	int failed = 0, n = 0;
+	char text[200];
+
+	for (size_t a = 0; a + PAGE <= len; a += PAGE) {
+		for (size_t b = a + PAGE; b + PAGE <= len; b += PAGE) {
+			if (n++ % step != phase)
+				continue;
+			swap_pages(find_saved(name), a, b, text);
+			++*done;
+			if (!round_ok(text, true, RECORDS_MAX))
+				failed++;
+			make_well();
+		}
+	}
+	return failed;
+}
+
+static void
+swap_all(const char *name, int step, int phase)
+{
+	char names[FILES_MAX][sizeof(saved[0].name)];
+	int failed = 0, done = 0, count = 0;
+
+	for (int i = 0; i < saved_count; i++)
+		if (ends_with(saved[i].name, ".log"))
+			memcpy(names[count++], saved[i].name, sizeof(names[0]));
+	for (int i = 0; i < count; i++)
+		failed += swap_in(names[i], step, phase, &done);
+	tap(failed == 0 && done > 0, "%s: %d times two pages swapped", name,
 	    done);
 }
 
@@ -689,6 +745,7 @@ main(void)
 {
 	const char *env = getenv("CHECK_ROUNDS"), *part = getenv("CHECK_FLIPS");
 	int count = env == NULL ? 20 : atoi(env);
+	int step = count < 100 ? 20 : 1;
 
 	if (part != NULL)
 		flip_all(64 << 10, 2, atoi(part));
@@ -697,6 +754,7 @@ main(void)
 	for (int i = 0; i < 3 && count > 0; i++) {
 		begin_rounds(12 << 10, false, false);
 		rounds("plain", count, false);
+		swap_all("plain", step, random_below(step));
 		begin_rounds(12 << 10, true, false);
 		rounds("with transactions", count, false);
 		begin_rounds(12 << 10, true, true);
