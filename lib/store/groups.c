@@ -14,9 +14,9 @@
 #include "base/io.h"
 #include "base/now.h"
 #include "base/status.h"
-#include "base/view.h"
 #include "store/access.h"
 #include "store/batch.h"
+#include "store/commit.h"
 #include "store/compact.h"
 #include "store/partition.h"
 #include "store/properties.h"
@@ -24,8 +24,6 @@
 #include "store/topic.h"
 
 enum {
-	KEY_VERSION = 1,
-	VALUE_VERSION = 3,
 	SEGMENT_BYTES = 1 << 20,
 	BATCH_BYTES = 16 << 20,
 	/* Compaction is thought of so often. */
@@ -149,61 +147,23 @@ groups_at(struct groups *g, size_t i)
 
 /* --- records ------------------------------------------------------------- */
 
-static int
-take_string(struct view *v, char *out, size_t size)
-{
-	struct view s;
-	uint16_t len;
-	int rc = view_get_16(v, &len);
-
-	if (rc == 0 && len >= size)
-		rc = STATUS_TOO_BIG;
-	if (rc == 0)
-		rc = view_get(v, len, &s);
-	if (rc == 0 && memchr(s.data, 0, len) != NULL)
-		rc = STATUS_SYNTAX;
-	if (rc != 0)
-		return rc;
-	memcpy(out, s.data, len);
-	out[len] = '\0';
-	return 0;
-}
-
 /* Other kinds of records, and what makes no sense, are passed over. */
 static int
 take_record(struct groups *g, const struct record *rec)
 {
-	char group[GROUPS_NAME_MAX + 1], topic[TOPIC_NAME_MAX + 1];
-	struct groups_entry e = {.group = group,
-	    .offset = -1,
-	    .leader_epoch = -1};
-	uint64_t offset, when;
-	uint32_t partition, epoch = UINT32_MAX;
-	uint16_t version;
-	struct view v;
-	char metadata[4096];
+	char group[GROUPS_NAME_MAX + 1];
+	struct groups_entry e = {.group = group};
+	struct commit c;
 
-	if (bytes_is_null(rec->key))
+	if (commit_decode(rec, &c) != 0 || c.group.len == 0 ||
+	    c.group.len > GROUPS_NAME_MAX)
 		return 0;
-	v = (struct view){rec->key.data, (size_t)rec->key.len};
-	if (view_get_16(&v, &version) != 0 || version > KEY_VERSION ||
-	    take_string(&v, group, sizeof(group)) != 0 ||
-	    take_string(&v, topic, sizeof(topic)) != 0 ||
-	    view_get_32(&v, &partition) != 0 || strlen(group) == 0)
-		return 0;
-	e.partition = (int32_t)partition;
-	if (bytes_is_null(rec->value))
-		return put_entry(g, &e);
-	v = (struct view){rec->value.data, (size_t)rec->value.len};
-	if (view_get_16(&v, &version) != 0 || version > VALUE_VERSION ||
-	    view_get_64(&v, &offset) != 0 ||
-	    (version == VALUE_VERSION && view_get_32(&v, &epoch) != 0) ||
-	    take_string(&v, metadata, sizeof(metadata)) != 0 ||
-	    view_get_64(&v, &when) != 0 || offset > INT64_MAX)
-		return 0;
-	e.offset = (int64_t)offset;
-	e.leader_epoch = (int32_t)epoch;
-	e.commit_ms = (int64_t)when;
+	memcpy(group, c.group.data, (size_t)c.group.len);
+	group[c.group.len] = '\0';
+	e.partition = c.partition;
+	e.offset = c.offset;
+	e.leader_epoch = c.leader_epoch;
+	e.commit_ms = c.commit_ms;
 	return put_entry(g, &e);
 }
 
@@ -350,40 +310,28 @@ groups_dirfd(const struct groups *g)
 /* --- committing ---------------------------------------------------------- */
 
 static int
-add_string(struct buf *b, const char *s)
-{
-	int rc = buf_add_16(b, (uint16_t)strlen(s));
-
-	return rc == 0 ? buf_add_str(b, s) : rc;
-}
-
-static int
 add_entry(struct groups *g, const char *group, const struct groups_entry *e)
 {
-	uint8_t value[2 + 8 + 4 + 2 + 8];
-	struct record rec = {.timestamp = e->commit_ms, .value = {NULL, -1}};
-	struct buf key;
+	struct commit c = {.group = bytes_of(group),
+	    .topic = bytes_of(g->topic),
+	    .partition = e->partition,
+	    .offset = e->offset,
+	    .leader_epoch = e->leader_epoch,
+	    .commit_ms = e->commit_ms};
+	struct record rec = {.timestamp = e->commit_ms, .value = BYTES_NULL};
+	struct buf key, value;
 	int rc;
 
 	buf_init(&key, 1024);
-	rc = buf_add_16(&key, KEY_VERSION);
-	if (rc == 0)
-		rc = add_string(&key, group);
-	if (rc == 0)
-		rc = add_string(&key, g->topic);
-	if (rc == 0)
-		rc = buf_add_32(&key, (uint32_t)e->partition);
+	buf_init(&value, 64);
+	rc = commit_encode(&c, &key, &value);
 	rec.key = (struct bytes){key.data, (int32_t)key.len};
-	buf_put_16(value, VALUE_VERSION);
-	buf_put_64(value + 2, (uint64_t)e->offset);
-	buf_put_32(value + 10, (uint32_t)e->leader_epoch);
-	buf_put_16(value + 14, 0);
-	buf_put_64(value + 16, (uint64_t)e->commit_ms);
 	if (e->offset >= 0)
-		rec.value = (struct bytes){value, sizeof(value)};
+		rec.value = (struct bytes){value.data, (int32_t)value.len};
 	if (rc == 0)
 		rc = batch_builder_add(&g->builder, &rec);
 	buf_release(&key);
+	buf_release(&value);
 	return rc;
 }
 

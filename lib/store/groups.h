@@ -3,14 +3,8 @@
 
 /*
  * How far each consumer group has come in a topic: TOPIC/groups, a partition
- * like any other, in the records of Kafka's __consumer_offsets (KIP-211;
- * OffsetCommitKey version 1, OffsetCommitValue version 3):
- *
- *	key	int16 1; string group; string topic; int32 partition
- *	value	int16 3; int64 offset; int32 leader epoch; string metadata;
- *		int64 commit timestamp; or null: forgotten
- *
- * A string is an int16 length and UTF-8.  The last record of a key counts.
+ * like any other, in the records of Kafka's __consumer_offsets (see commit.h).
+ * The last record of a key counts.
  * Since the directory is the topic's, the topic in the key is not looked at: a
  * topic that was renamed keeps its groups.  Records of other kinds (what a
  * server keeps of a group's members) are passed over.
