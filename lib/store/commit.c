@@ -73,16 +73,16 @@ decode_value(struct view v, struct commit *out)
 int
 commit_decode(const struct record *rec, struct commit *out)
 {
-	const struct bytes *key = &rec->key, *value = &rec->value;
+	struct view key = {rec->key.data, (size_t)rec->key.len};
+	struct view value = {rec->value.data, (size_t)rec->value.len};
 	int rc;
 
 	*out = (struct commit){.offset = -1, .leader_epoch = -1};
-	if (bytes_is_null(*key))
+	if (bytes_is_null(rec->key))
 		return STATUS_SYNTAX;
-	rc = decode_key((struct view){key->data, (size_t)key->len}, out);
-	if (rc == 0 && !bytes_is_null(*value))
-		rc = decode_value(
-		    (struct view){value->data, (size_t)value->len}, out);
+	rc = decode_key(key, out);
+	if (rc == 0 && !bytes_is_null(rec->value))
+		rc = decode_value(value, out);
 	return rc;
 }
 
