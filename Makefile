@@ -54,10 +54,14 @@ UNIT_SRCS := $(wildcard tests/unit/*_test.c)
 SLOW_SRCS := $(wildcard $(SLOW_SETS:%=tests/%/*_test.c))
 UNITS := $(UNIT_SRCS:%.c=$(BUILD)/%)
 SLOWS := $(SLOW_SRCS:%.c=$(BUILD)/%)
+# A fuzz target is linked with replay.o, and by make fuzz with libFuzzer.
+FUZZ_SRCS := $(wildcard tests/fuzz/*_fuzz.c)
+REPLAYS := $(FUZZ_SRCS:%_fuzz.c=$(BUILD)/%_replay)
+FUZZERS := $(FUZZ_SRCS:%.c=$(BUILD)/%)
 # Libraries that a test loads into a program: tests/SET/NAME_preload.c
 PRELOADS := $(patsubst %.c,$(BUILD)/%.so,$(wildcard tests/*/*_preload.c))
 DEPS := $(LIB_OBJS:.o=.d) $(PROG_SRCS:%.c=$(BUILD)/%.d) $(UNITS:=.d) \
-    $(SLOWS:=.d) $(PRELOADS:.so=.d)
+    $(SLOWS:=.d) $(PRELOADS:.so=.d) $(FUZZERS:=.d)
 
 all: $(PROGS:%=$(BIN)/%) $(LIB)
 
@@ -112,7 +116,17 @@ $(PRELOADS): $(BUILD)/%.so: %.c $(BUILD)/flags
 	@echo 'LD $@'
 	$(Q)$(CC) $(ALL_CFLAGS) -fPIC -shared -MMD -MP -o $@ $< -ldl
 
-units: $(UNITS)
+$(REPLAYS): %_replay: %_fuzz.o $(BUILD)/tests/fuzz/fuzz.o \
+    $(BUILD)/tests/fuzz/replay.o $(LIB)
+	@echo 'LD $@'
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
+$(FUZZERS): %: %.o $(BUILD)/tests/fuzz/fuzz.o $(LIB)
+	@echo 'LD $@'
+	$(Q)$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS)
+
+units: $(UNITS) $(REPLAYS)
+fuzzers: $(FUZZERS)
 slows: $(SLOWS) $(PRELOADS)
 
 # --- testing --------------------------------------------------------------
@@ -141,7 +155,7 @@ check:
 	@$(PART) all units $(PRELOADS)
 	@$(PART) SAN=1 WERROR=1 all units
 	@$(PROVE) tests/lint/run $(UNITS) $(UNIT_SRCS:%.c=build/san/%) \
-	    $(CLI_TESTS) $(SAN_TESTS:%=build/san/%)
+	    $(REPLAYS) $(REPLAYS:build/%=build/san/%) $(CLI_TESTS) $(SAN_TESTS:%=build/san/%)
 
 CLANG = CC=clang WERROR=1 BUILD=build/clang BIN=build/clang/bin
 CLANG_SAN = CC=clang WERROR=1 SAN=1 BUILD=build/clang-san \
@@ -158,6 +172,14 @@ check-slow:
 	@TEST_TIMEOUT=900 $(PROVE) $(UNIT_SRCS:%.c=build/valgrind/%) \
 	    $(if $(shell command -v clang),$(UNIT_SRCS:%.c=build/clang-san/%)) \
 	    $(SLOWS) $(SLOW_TESTS)
+
+# Inputs without end: FUZZ='NAME...' of tests/fuzz, FUZZ_SECONDS of each, or
+# FUZZ_RUNS.
+FUZZ_BUILD = CC=clang BUILD=build/fuzz CFLAGS='-O1 -g -fsanitize=fuzzer-no-link'
+fuzz:
+	@tests/deps.sh ensure build slow
+	@$(PART) SAN=1 $(FUZZ_BUILD) fuzzers
+	@tests/fuzz/run $(FUZZ)
 
 # README's list of tools is that of logkit(7).
 readme:
@@ -218,7 +240,7 @@ clean:
 -include $(DEPS)
 
 FORCE:
-.PHONY: all help units slows check-deps demo check check-slow bench lint \
+.PHONY: all help units slows fuzz fuzzers check-deps demo check check-slow bench lint \
     format install uninstall clean FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:

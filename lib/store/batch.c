@@ -26,7 +26,8 @@ header_flaw(const struct batch *b, int32_t length, int32_t delta)
 		return "batch length is out of range";
 	if (b->base_offset < 0)
 		return "base offset is negative";
-	if (delta < 0 || b->base_offset > INT64_MAX - delta)
+	/* There is to be an offset behind it. */
+	if (delta < 0 || b->base_offset >= INT64_MAX - delta)
 		return "last offset delta is out of range";
 	if (b->record_count < 0 || b->record_count > delta + (int64_t)1)
 		return "record count is out of range";

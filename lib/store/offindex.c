@@ -16,7 +16,9 @@ offindex_get(int fd, int64_t base, int32_t i, struct offindex_entry *out)
 
 	if (rc != 0)
 		return rc == STATUS_SHORT ? STATUS_END : rc;
-	out->offset = base + (int32_t)buf_get_32(p);
+	/* What is beyond all offsets becomes one below the base: void. */
+	out->offset = (int64_t)((uint64_t)base +
+	    (uint64_t)(int64_t)(int32_t)buf_get_32(p));
 	out->pos = (int32_t)buf_get_32(p + 4);
 	return 0;
 }
@@ -78,7 +80,7 @@ offindex_append(int fd, int64_t base, int32_t count, int64_t offset,
 {
 	uint8_t p[OFFINDEX_ENTRY_LEN];
 
-	if (offset - base > INT32_MAX || pos > INT32_MAX)
+	if (offset < base || offset - base > INT32_MAX || pos > INT32_MAX)
 		return ERANGE;
 	buf_put_32(p, (uint32_t)(offset - base));
 	buf_put_32(p + 4, (uint32_t)pos);

@@ -17,7 +17,9 @@ timeindex_get(int fd, int64_t base, int32_t i, struct timeindex_entry *out)
 	if (rc != 0)
 		return rc == STATUS_SHORT ? STATUS_END : rc;
 	out->timestamp = (int64_t)buf_get_64(p);
-	out->offset = base + (int32_t)buf_get_32(p + 8);
+	/* As offindex_get(). */
+	out->offset = (int64_t)((uint64_t)base +
+	    (uint64_t)(int64_t)(int32_t)buf_get_32(p + 8));
 	return 0;
 }
 
@@ -62,7 +64,7 @@ timeindex_append(int fd, int64_t base, int32_t count, int64_t timestamp,
 {
 	uint8_t p[TIMEINDEX_ENTRY_LEN];
 
-	if (offset - base > INT32_MAX)
+	if (offset < base || offset - base > INT32_MAX)
 		return ERANGE;
 	buf_put_64(p, (uint64_t)timestamp);
 	buf_put_32(p + 8, (uint32_t)(offset - base));
