@@ -151,6 +151,8 @@ escaped(const uint8_t *p, const uint8_t *end, const uint8_t **next)
 	if (p[1] != 'u')
 		return meant[p[1]] == 0 ? -1 : meant[p[1]];
 	c = hex4(p + 2, end);
+	if (c < 0)
+		return -1;
 	*next = p + 6;
 	if (c < 0xd800 || c > 0xdfff)
 		return c;
@@ -365,7 +367,8 @@ int
 json_check(const uint8_t *text, size_t len, struct json_value *out,
     const char **why)
 {
-	struct json_cursor c = {text, text + len, NULL};
+	/* text may be NULL if there is none */
+	struct json_cursor c = {text, len > 0 ? text + len : text, NULL};
 	int rc = json_next(&c, out);
 
 	if (rc == 0 && !json_at_end(&c))

@@ -8,7 +8,7 @@
  * Stricter than the grammar where the RFC leaves room: text is valid UTF-8
  * without byte order mark, a \u escape of a surrogate must be half of a pair,
  * nesting ends at JSON_DEPTH_MAX, counted from the value that a call reads.
- * Numbers stay text.
+ * Numbers stay text, of any size; names may be given twice.
  */
 
 #include <stdbool.h>
