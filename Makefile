@@ -71,6 +71,7 @@ help:
 	@echo 'check        install what is missing, build, lint, test (quick)'
 	@echo 'check-slow   clang, valgrind, crash, fault and fuzz tests'
 	@echo 'check-deps   the Debian packages that are missing, by purpose'
+	@echo 'fuzz         each of tests/fuzz for FUZZ_SECONDS (60)'
 	@echo 'lint format  style checks alone; rewrite what clang-format would'
 	@echo 'readme       its list of tools from logkit(7)'
 	@echo 'bench        measure, side by side with the reference'
@@ -160,6 +161,8 @@ check:
 CLANG = CC=clang WERROR=1 BUILD=build/clang BIN=build/clang/bin
 CLANG_SAN = CC=clang WERROR=1 SAN=1 BUILD=build/clang-san \
     BIN=build/clang-san/bin
+# Fuzz targets are built with libFuzzer, ASan and UBSan.
+FUZZ_BUILD = CC=clang BUILD=build/fuzz CFLAGS='-O1 -g -fsanitize=fuzzer-no-link'
 check-slow:
 	@tests/deps.sh ensure build check slow
 	@$(PART) all units slows
@@ -167,15 +170,15 @@ check-slow:
 	    BIN=build/gcc/bin all units
 	@if command -v clang >/dev/null; then \
 	    $(PART) $(CLANG) all units && \
-	    $(PART) $(CLANG_SAN) all units; \
+	    $(PART) $(CLANG_SAN) all units && \
+	    $(PART) SAN=1 $(FUZZ_BUILD) fuzzers; \
 	    else echo 'skipped: the builds with clang'; fi
-	@TEST_TIMEOUT=900 $(PROVE) $(UNIT_SRCS:%.c=build/valgrind/%) \
+	@FUZZ_SECONDS=$${FUZZ_SECONDS:-10} FUZZ_JOBS=$${FUZZ_JOBS:-1} \
+	    TEST_TIMEOUT=900 $(PROVE) tests/fuzz/run $(UNIT_SRCS:%.c=build/valgrind/%) \
 	    $(if $(shell command -v clang),$(UNIT_SRCS:%.c=build/clang-san/%)) \
 	    $(SLOWS) $(SLOW_TESTS)
 
-# Inputs without end: FUZZ='NAME...' of tests/fuzz, FUZZ_SECONDS of each, or
-# FUZZ_RUNS.
-FUZZ_BUILD = CC=clang BUILD=build/fuzz CFLAGS='-O1 -g -fsanitize=fuzzer-no-link'
+# FUZZ='NAME...': some of the targets; tests/fuzz/run has more variables.
 fuzz:
 	@tests/deps.sh ensure build slow
 	@$(PART) SAN=1 $(FUZZ_BUILD) fuzzers

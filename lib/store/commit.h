@@ -26,7 +26,7 @@ struct commit {
 	struct bytes group;	/* not null; no NUL in it */
 	struct bytes topic;	/* so */
 	int32_t partition;
-	int64_t offset;		/* of the next record to be read; -1 forgotten */
+	int64_t offset;		/* of the next record to read; -1 forgotten */
 	int32_t leader_epoch;	/* -1: not known */
 	int64_t commit_ms;	/* when; wall clock */
 };

@@ -93,8 +93,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	copy.len = 0;
 	fuzz_must(buf_add(&copy, data, b.size) == 0);
 	buf_put_32(copy.data + BATCH_CRC,
-	    crc32c(copy.data + BATCH_ATTRIBUTES,
-		b.size - BATCH_ATTRIBUTES));
+	    crc32c(copy.data + BATCH_ATTRIBUTES, b.size - BATCH_ATTRIBUTES));
 	fuzz_must(batch_decode(copy.data, b.size, &b, &what) == 0);
 	read_batch(copy.data, &b);
 	batch_assign(copy.data, 1234, 5);

@@ -40,12 +40,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		e.rec.offset = 5;
 		if (!e.has_timestamp)
 			e.rec.timestamp = -1;
-		fuzz_must(envelope_write(&text, modes[i], "topic", 3, &e.rec) ==
-		    0);
+		fuzz_must(
+		    envelope_write(&text, modes[i], "topic", 3, &e.rec) == 0);
 		fuzz_must(memchr(text.data, '\n', text.len) ==
 		    text.data + text.len - 1);
-		fuzz_must(envelope_read(&again, text.data, text.len, &f,
-			      &why) == 0);
+		fuzz_must(
+		    envelope_read(&again, text.data, text.len, &f, &why) == 0);
 		fuzz_must(bytes_equal(e.rec.key, f.rec.key));
 		fuzz_must(bytes_equal(e.rec.value, f.rec.value));
 		fuzz_must(same_headers(&e.rec, &f.rec));

@@ -18,11 +18,11 @@ ask(struct epoch_list *l, uint8_t a, uint8_t b)
 	epoch_end_offset(l, a, 1000, &epoch, &end);
 	fuzz_must(epoch_at(l, b) <= epoch_latest(l));
 	for (size_t i = 0; i < l->count; i++) {
-		fuzz_must(epoch_at(l, l->entries[i].start) ==
-		    l->entries[i].epoch);
+		fuzz_must(
+		    epoch_at(l, l->entries[i].start) == l->entries[i].epoch);
 		if (i > 0)
-			fuzz_must(l->entries[i].epoch >
-				l->entries[i - 1].epoch &&
+			fuzz_must(
+			    l->entries[i].epoch > l->entries[i - 1].epoch &&
 			    l->entries[i].start > l->entries[i - 1].start);
 	}
 	(void)epoch_truncate_from(l, b);
@@ -45,8 +45,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	fuzz_must(rc == 0 || rc == STATUS_CORRUPT || rc == STATUS_NEWER);
 	fuzz_must(rc == 0 || l.count == 0);
 	if (rc == 0 && size % 8 == 0) {
-		fuzz_must(
-		    epoch_write(fuzz_dirfd(), &l, 0666, getgid()) == 0);
+		fuzz_must(epoch_write(fuzz_dirfd(), &l, 0666, getgid()) == 0);
 		fuzz_must(epoch_read(fuzz_dirfd(), &m, NULL) == 0);
 		fuzz_must(l.count == m.count);
 		for (size_t i = 0; i < l.count; i++)

@@ -53,14 +53,14 @@ note(struct buf *log, int rc, const struct form_record *r)
 		      (int)r->rec.value.len, r->rec.header_count,
 		      (int)r->partition, r->has_timestamp) == 0);
 	if (r->rec.key.len > 0)
-		fuzz_must(buf_add(log, r->rec.key.data,
-			      (size_t)r->rec.key.len) == 0);
+		fuzz_must(
+		    buf_add(log, r->rec.key.data, (size_t)r->rec.key.len) == 0);
 	if (r->rec.value.len > 0)
 		fuzz_must(buf_add(log, r->rec.value.data,
 			      (size_t)r->rec.value.len) == 0);
 	if (r->has_timestamp)
-		fuzz_must(buf_addf(log, "@%lld",
-			      (long long)r->rec.timestamp) == 0);
+		fuzz_must(
+		    buf_addf(log, "@%lld", (long long)r->rec.timestamp) == 0);
 }
 
 /* Read all of it, in pieces of so many bytes. */

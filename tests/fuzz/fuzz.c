@@ -9,6 +9,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/buf.h"
+#include "base/crc32c.h"
+#include "store/batch.h"
+
 static char dir[] = "/dev/shm/fuzz.XXXXXX";
 static int dirfd_ = -1;
 
@@ -60,8 +64,8 @@ fuzz_part(struct fuzz_input *in)
 
 	if (in->len >= 2) {
 		in->len -= 2;
-		part.len = (size_t)(in->data[in->len] << 8) |
-		    in->data[in->len + 1];
+		part.len =
+		    (size_t)(in->data[in->len] << 8) | in->data[in->len + 1];
 	}
 	if (part.len > in->len)
 		part.len = in->len;
@@ -154,4 +158,22 @@ fuzz_write(const char *name, const void *data, size_t len)
 	fuzz_must(fd >= 0);
 	put(fd, data, len);
 	close(fd);
+}
+
+void
+fuzz_sign(uint8_t *p, size_t len)
+{
+	struct batch b;
+
+	for (size_t at = 0; at + BATCH_HEADER_LEN <= len;) {
+		if (batch_decode(p + at, len - at, &b, NULL) != 0 ||
+		    b.size > len - at) {
+			at++;
+			continue;
+		}
+		buf_put_32(p + at + BATCH_CRC,
+		    crc32c(p + at + BATCH_ATTRIBUTES,
+			b.size - BATCH_ATTRIBUTES));
+		at += b.size;
+	}
 }

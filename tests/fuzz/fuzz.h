@@ -43,4 +43,7 @@ int fuzz_dirfd(void);
 void fuzz_empty(void);
 void fuzz_write(const char *name, const void *data, size_t len);
 
+/* Give what looks like batches, and is whole, the CRC that it should have. */
+void fuzz_sign(uint8_t *p, size_t len);
+
 #endif

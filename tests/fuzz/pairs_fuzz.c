@@ -26,8 +26,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		fuzz_must(pairs_next(&q, &key_again, &value_again) == 0);
 		fuzz_must(strcmp(key, key_again) == 0 &&
 		    strcmp(value, value_again) == 0);
-		fuzz_must(pairs_next(&q, &key_again, &value_again) ==
-		    STATUS_END);
+		fuzz_must(
+		    pairs_next(&q, &key_again, &value_again) == STATUS_END);
 		pairs_release(&q);
 	}
 	fuzz_must(rc == STATUS_END || rc == STATUS_SYNTAX);

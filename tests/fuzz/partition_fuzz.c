@@ -55,24 +55,6 @@ nanosleep(const struct timespec *time, struct timespec *left)
 	return 0;
 }
 
-static void
-sign_batches(uint8_t *p, size_t len)
-{
-	struct batch b;
-
-	for (size_t at = 0; at + BATCH_HEADER_LEN <= len;) {
-		if (batch_decode(p + at, len - at, &b, NULL) != 0 ||
-		    b.size > len - at) {
-			at++;
-			continue;
-		}
-		buf_put_32(p + at + BATCH_CRC,
-		    crc32c(p + at + BATCH_ATTRIBUTES,
-			b.size - BATCH_ATTRIBUTES));
-		at += b.size;
-	}
-}
-
 /* The first slot, at least. */
 static void
 sign_state(uint8_t *p, size_t len)
@@ -119,7 +101,7 @@ write_files(uint8_t how, struct fuzz_input in)
 		copy.len = 0;
 		fuzz_must(buf_add(&copy, part.data, part.len) == 0);
 		if (how & SIGN_BATCHES && strstr(names[i], ".log") != NULL)
-			sign_batches(copy.data, copy.len);
+			fuzz_sign(copy.data, copy.len);
 		if (how & SIGN_STATE && strcmp(names[i], STATE_FILE) == 0)
 			sign_state(copy.data, copy.len);
 		if (how & SIGN_SUM && strstr(names[i], ".sum") != NULL &&
@@ -236,8 +218,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		check(p, false);
 		partition_close(p);
 	}
-	p = open_partition(how & RELAXED ? PARTITION_WRITE_RELAXED
-					 : PARTITION_WRITE);
+	p = open_partition(
+	    how & RELAXED ? PARTITION_WRITE_RELAXED : PARTITION_WRITE);
 	if (p != NULL) {
 		if (how & REPAIR)
 			check(p, true);

@@ -49,8 +49,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		fuzz_must(len <= (size_t)(next - p));
 		fuzz_must(len <= record_size_max(&r));
 		again = malloc(len);
-		fuzz_must(record_encode(again, &r, delta, distance) ==
-		    again + len);
+		fuzz_must(
+		    record_encode(again, &r, delta, distance) == again + len);
 		fuzz_must(record_decode(again, again + len, TIME, BASE, &s,
 			      &after) == 0 &&
 		    after == again + len);

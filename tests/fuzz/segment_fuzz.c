@@ -5,7 +5,6 @@
 
 #include "store/segment.h"
 
-#include "base/crc32c.h"
 #include "base/status.h"
 #include "fuzz.h"
 #include "store/salvage.h"
@@ -13,25 +12,6 @@
 enum { BASE = 0, END = 1 << 20 };
 
 static struct buf copy;
-
-/* Batches that fit get the CRC that they should have. */
-static void
-sign(uint8_t *p, size_t len)
-{
-	struct batch b;
-
-	for (size_t at = 0; at + BATCH_HEADER_LEN <= len;) {
-		if (batch_decode(p + at, len - at, &b, NULL) != 0 ||
-		    b.size > len - at) {
-			at++;
-			continue;
-		}
-		buf_put_32(p + at + BATCH_CRC,
-		    crc32c(p + at + BATCH_ATTRIBUTES,
-			b.size - BATCH_ATTRIBUTES));
-		at += b.size;
-	}
-}
 
 static void
 walk(int fd, size_t block, int64_t size)
@@ -107,7 +87,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	copy.len = 0;
 	fuzz_must(buf_add(&copy, in.data, in.len) == 0);
 	if (how & 1)
-		sign(copy.data, copy.len);
+		fuzz_sign(copy.data, copy.len);
 	fd = fuzz_file(copy.data, copy.len);
 	walk(fd, how & 2 ? 64 : 65536, (int64_t)copy.len);
 	salvage(fd, (int64_t)copy.len, (how & 4) != 0);

@@ -40,11 +40,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		/* What we write of it says the same. */
 		fuzz_must(producer_write_snapshot(t, fuzz_dirfd(), 0666,
 			      getgid()) == 0);
-		fuzz_must(producer_read_snapshot(u, fuzz_dirfd(), OFFSET,
-			      NULL) == 0);
+		fuzz_must(
+		    producer_read_snapshot(u, fuzz_dirfd(), OFFSET, NULL) == 0);
 		fuzz_must(producer_count(t) == producer_count(u));
-		fuzz_must(producer_unstable_offset(t) ==
-		    producer_unstable_offset(u));
+		fuzz_must(
+		    producer_unstable_offset(t) == producer_unstable_offset(u));
 		fuzz_must(producer_agrees(t, u, 0, true, 0));
 		producer_expire(t, INT64_MAX);
 	}

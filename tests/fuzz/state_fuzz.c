@@ -20,7 +20,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct fuzz_input in = {data, size};
 	uint8_t page[STATE_PAGE_LEN] = {0}, one[STATE_SLOT_LEN],
-	    two[STATE_SLOT_LEN];
+		two[STATE_SLOT_LEN];
 	uint8_t how = fuzz_byte(&in);
 	struct state s, t;
 	size_t half = in.len / 2 < STATE_SLOT_B ? in.len / 2 : STATE_SLOT_B;
