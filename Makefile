@@ -72,6 +72,7 @@ help:
 	@echo 'check-slow   clang, valgrind, crash, fault and fuzz tests'
 	@echo 'check-deps   the Debian packages that are missing, by purpose'
 	@echo 'fuzz         each of tests/fuzz for FUZZ_SECONDS (60)'
+	@echo 'coverage     how much of lib/ the quick tests run'
 	@echo 'lint format  style checks alone; rewrite what clang-format would'
 	@echo 'readme       its list of tools from logkit(7)'
 	@echo 'bench        measure, side by side with the reference'
@@ -184,6 +185,20 @@ fuzz:
 	@$(PART) SAN=1 $(FUZZ_BUILD) fuzzers
 	@tests/fuzz/run $(FUZZ)
 
+# How many of the library's lines the quick tests run.
+COVERAGE = CC=clang BUILD=build/coverage BIN=bin/coverage \
+    CFLAGS='-O1 -g -fprofile-instr-generate -fcoverage-mapping' \
+    LDFLAGS=-fprofile-instr-generate
+coverage:
+	@tests/deps.sh ensure build check slow coverage
+	@$(PART) $(COVERAGE) all units
+	@rm -rf build/coverage/profile
+	@LLVM_PROFILE_FILE=$(CURDIR)/build/coverage/profile/%4m.profraw \
+	    $(PROVE) $(UNITS:build/%=build/coverage/%) \
+	    $(REPLAYS:build/%=build/coverage/%) \
+	    $(CLI_TESTS:%=build/coverage/%)
+	@tests/coverage
+
 # README's list of tools is that of logkit(7).
 readme:
 	@awk -f tests/lint/tools.awk man/logkit.7 >$(BUILD)/tools
@@ -238,12 +253,12 @@ uninstall:
 	done
 
 clean:
-	rm -rf build bin/san $(PROGS:%=bin/%)
+	rm -rf build bin/san bin/coverage $(PROGS:%=bin/%)
 
 -include $(DEPS)
 
 FORCE:
-.PHONY: all help units slows fuzz fuzzers check-deps demo check check-slow bench lint \
+.PHONY: all help units slows fuzz fuzzers coverage check-deps demo check check-slow bench lint \
     format install uninstall clean FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:

@@ -39,6 +39,7 @@ slow	valgrind	cmd	valgrind
 slow	faketime	cmd	faketime
 slow	default-jre-headless	cmd	java
 slow	maven		cmd	mvn
+coverage	llvm		cmd	llvm-cov
 END
 }
 

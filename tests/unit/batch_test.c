@@ -654,7 +654,9 @@ test_headers(void)
 	check_header(BATCH_BASE_OFFSET, 8, -1, STATUS_CORRUPT, "offset -1");
 	check_header(BATCH_BASE_OFFSET, 8, INT64_MAX, STATUS_CORRUPT,
 	    "a last offset over the top");
-	check_header(BATCH_BASE_OFFSET, 8, INT64_MAX - 1, 0, "at the top");
+	check_header(BATCH_BASE_OFFSET, 8, INT64_MAX - 1, STATUS_CORRUPT,
+	    "no offset left behind it");
+	check_header(BATCH_BASE_OFFSET, 8, INT64_MAX - 2, 0, "at the top");
 	check_header(BATCH_LAST_OFFSET_DELTA, 4, -1, STATUS_CORRUPT,
 	    "an end before the start");
 	check_header(BATCH_LAST_OFFSET_DELTA, 4, 0, STATUS_CORRUPT,
