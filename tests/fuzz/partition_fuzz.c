@@ -1,6 +1,7 @@
 /*
  * A partition whose files have any content: it is read, appended to, read
- * again, checked and repaired.  An append that succeeds can be read.
+ * again, checked and repaired.  An append that succeeds can be read, if there
+ * is no damage.
  *
  * The input: a byte that says what is put right; the files' contents; their
  * lengths, two bytes each, the first file's at the end.
@@ -127,7 +128,10 @@ open_partition(enum partition_mode mode)
 	    : NULL;
 }
 
-/* Read all that can be read.  Is the record at that offset there? */
+/*
+ * Read all that can be read.  Is the record at that offset there, or was
+ * damage told?
+ */
 static bool
 read_all(struct partition *p, int flags, int64_t offset)
 {
@@ -147,6 +151,7 @@ read_all(struct partition *p, int flags, int64_t offset)
 	for (int steps = 0; rc == 0 && steps < 10000; steps++) {
 		rc = reader_next(r, &b, &data, &f);
 		if (rc == STATUS_CORRUPT || rc == STATUS_UNSUPPORTED) {
+			found = true;
 			rc = reader_skip(r, &from, &to);
 			fuzz_must(rc != 0 || from <= to || to < 0);
 			continue;
