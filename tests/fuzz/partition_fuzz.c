@@ -162,7 +162,7 @@ read_all(struct partition *p, int flags, int64_t offset)
 		}
 		if (rc != 0)
 			break;
-		fuzz_must(b.base_offset > last);
+		fuzz_must(b.last_offset > last);
 		last = b.last_offset;
 		if (batch_records_init(&it, data, &b, &scratch) != 0)
 			continue;
