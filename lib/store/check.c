@@ -180,7 +180,7 @@ read_state(struct checker *c)
 	c->has_state = true;
 	c->is_ours = (int64_t)st.st_ino == c->st.state_inode && !doubt;
 	c->live = c->is_ours && (c->st.flags & STATE_FAILED) == 0 &&
-	    memcmp(c->st.boot_id, p->boot_id, sizeof(p->boot_id)) == 0;
+	    partition_is_same_life(p, &c->st);
 	return doubt
 	    ? add(c, CHECK_STATE, -1, "one of its two slots is damaged", -1, -1)
 	    : 0;
@@ -190,9 +190,7 @@ read_state(struct checker *c)
 static bool
 is_writer_at_work(struct checker *c)
 {
-	struct lock lock;
 	struct state s;
-	bool held = false;
 
 	for (int i = 0; i < WRITER_WAIT_MS; i++) {
 		if (state_read(c->p->state_fd, &s) != 0 ||
@@ -200,11 +198,7 @@ is_writer_at_work(struct checker *c)
 			return true;
 		sleep_ms();
 	}
-	lock_init(&lock);
-	if (io_open(c->p->dirfd, LOCK_FILE, O_RDWR, 0, &lock.fd) == 0)
-		(void)io_locked(lock.fd, 1, &held);
-	lock_close(&lock);
-	return held;
+	return lock_is_held(c->p->dirfd);
 }
 
 static int

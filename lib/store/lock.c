@@ -79,6 +79,18 @@ lock_unlock_log(struct lock *l)
 	return io_lock(l->fd, BYTE_LOG, IO_UNLOCK, false);
 }
 
+bool
+lock_is_held(int dirfd)
+{
+	bool held = false;
+	int fd = -1;
+
+	if (io_open(dirfd, LOCK_FILE, O_RDWR, 0, &fd) == 0)
+		(void)io_locked(fd, BYTE_LOG, &held);
+	(void)io_close(&fd);
+	return held;
+}
+
 int
 lock_sync(struct lock *l)
 {

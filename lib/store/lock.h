@@ -46,6 +46,11 @@ int lock_unlock_log(struct lock *l);
 /* Wait for the right to sync; the log must not be held. */
 int lock_sync(struct lock *l);
 int lock_unlock_sync(struct lock *l);
+/*
+ * Is the log locked by somebody?  False also if the file cannot be opened,
+ * which takes the permission to write.
+ */
+bool lock_is_held(int dirfd);
 /* The right to clean; EAGAIN at once if another has it. */
 int lock_clean(struct lock *l);
 int lock_unlock_clean(struct lock *l);

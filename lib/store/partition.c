@@ -59,8 +59,14 @@ open_writable(struct partition *p)
 		    STATE_FILE);
 	if (rc == 0)
 		rc = state_boot_id(p->boot_id);
-	p->mount_id = state_mount_id(p->dirfd);
 	return rc;
+}
+
+bool
+partition_is_same_life(const struct partition *p, const struct state *s)
+{
+	return memcmp(s->boot_id, p->boot_id, sizeof(p->boot_id)) == 0 &&
+	    s->mount_id == p->mount_id;
 }
 
 static int
@@ -76,6 +82,7 @@ open_files(struct partition *p, const char *path)
 	p->file_mode = access_file_mode(st.st_mode);
 	p->lock_mode = access_lock_mode(st.st_mode);
 	p->gid = st.st_gid;
+	p->mount_id = state_mount_id(p->dirfd);
 	if (p->mode != PARTITION_READ)
 		return open_writable(p);
 	rc = state_boot_id(p->boot_id);

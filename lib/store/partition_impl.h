@@ -63,6 +63,12 @@ enum {
 	PARTITION_PRODUCER_EXPIRATION_MS = 24 * 3600 * 1000,
 };
 
+/*
+ * partition.c: nothing that was written since s can be lost: neither the
+ * kernel nor the file system has gone down.
+ */
+bool partition_is_same_life(const struct partition *p, const struct state *s);
+
 /* recover.c: with the log lock held, make st and the files agree. */
 int recover_check(struct partition *p, struct fault *f);
 /* Load the producers up to the log end, if any occur. */

@@ -39,13 +39,6 @@
 
 enum cause { CAUSE_TAIL, CAUSE_CRASH, CAUSE_COPY };
 
-static bool
-is_same_life(const struct partition *p)
-{
-	return memcmp(p->st.boot_id, p->boot_id, sizeof(p->boot_id)) == 0 &&
-	    p->st.mount_id == p->mount_id;
-}
-
 static int
 fault_at(struct partition *p, struct fault *f, int64_t pos, const char *what)
 {
@@ -62,8 +55,9 @@ fault_at(struct partition *p, struct fault *f, int64_t pos, const char *what)
 static bool
 is_current(struct partition *p, const struct stat *st)
 {
-	return is_same_life(p) && (p->st.flags & STATE_FAILED) == 0 &&
-	    st->st_ino == p->st.inode && st->st_size == p->st.end_pos;
+	return partition_is_same_life(p, &p->st) &&
+	    (p->st.flags & STATE_FAILED) == 0 && st->st_ino == p->st.inode &&
+	    st->st_size == p->st.end_pos;
 }
 
 /* The directory's state file is not the one that wrote what is in it. */
@@ -656,8 +650,8 @@ recover_check(struct partition *p, struct fault *f)
 			    "shorter than its synced position");
 		return recover(p, CAUSE_COPY, true, f);
 	}
-	if (is_same_life(p) && (p->st.flags & STATE_FAILED) == 0 &&
-	    st.st_size > p->st.end_pos)
+	if (partition_is_same_life(p, &p->st) &&
+	    (p->st.flags & STATE_FAILED) == 0 && st.st_size > p->st.end_pos)
 		return recover(p, CAUSE_TAIL, true, f);
 	rc = recover(p, CAUSE_CRASH, true, f);
 	return rc != 0 ? rc : finish_roll(p, f);

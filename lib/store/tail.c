@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/bounds.h"
@@ -279,12 +280,52 @@ look_after_crash(struct partition *p, const struct state *s,
 	return 0;
 }
 
+/*
+ * The state is of another boot, or another mount.  That is how a reader in a
+ * container sees what is being written outside; or the file system has been
+ * mounted again since, without the last states if it went down.  Then the log
+ * goes on behind the end that the state tells, though nobody is appending.
+ * EAGAIN: somebody is.
+ */
+static int
+is_left_behind(struct partition *p, const struct state *s, bool *left)
+{
+	const struct timespec pause = {.tv_nsec = 1000000};
+	const struct segment_list *segments;
+	char name[SEGMENT_NAME_LEN];
+	struct state again;
+	struct stat st;
+	bool more;
+	int rc;
+
+	*left = memcmp(s->boot_id, p->boot_id, sizeof(s->boot_id)) != 0;
+	if (*left)
+		return 0;
+	segment_name(name, s->active_base, ".log");
+	more = fstatat(p->dirfd, name, &st, 0) == 0 && st.st_size > s->end_pos;
+	rc = tail_segments(p, true, &segments);
+	if (rc != 0)
+		return rc;
+	if (segments->count > 0 &&
+	    segments->bases[segments->count - 1] > s->active_base)
+		more = true;
+	if (!more || lock_is_held(p->dirfd))
+		return 0;
+	/* Who may not ask for the lock sees that nothing comes. */
+	(void)nanosleep(&pause, NULL);
+	rc = state_read(p->state_fd, &again);
+	if (rc == 0 && again.sequence != s->sequence)
+		return EAGAIN;
+	*left = true;
+	return 0;
+}
+
 static int
 look(struct partition *p, struct partition_offsets *out, struct tail_hint *hint,
     struct fault *f)
 {
 	struct state s;
-	bool doubt = false;
+	bool doubt = false, left = false;
 	int rc = STATUS_CORRUPT;
 
 	if (p->state_fd < 0)
@@ -306,7 +347,12 @@ look(struct partition *p, struct partition_offsets *out, struct tail_hint *hint,
 			return EAGAIN;
 		return rc != 0 ? rc : look_without_state(p, &s, out, hint);
 	}
-	if (memcmp(s.boot_id, p->boot_id, sizeof(s.boot_id)) != 0) {
+	if (!partition_is_same_life(p, &s)) {
+		rc = is_left_behind(p, &s, &left);
+		if (rc != 0)
+			return rc;
+	}
+	if (left) {
 		if (s.flags & STATE_PRODUCERS)
 			return look_without_state(p, &s, out, hint);
 		return look_after_crash(p, &s, out, hint, f);

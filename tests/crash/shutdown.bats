@@ -1,7 +1,7 @@
 # Power cuts of real file systems: ext4 and xfs on a loop device are shut down
 # without a flush of their journals while writers append (the ioctl that
 # FS_IOC_SHUTDOWN and XFS_IOC_GOINGDOWN share), mounted again, and judged.
-#	POWER_CUTS=40	cuts of each file system
+#	POWER_CUTS=100	cuts of each file system
 #	SEED=N		repeats the choices of a run
 
 load ../helpers
@@ -35,14 +35,16 @@ cuts() {
 	"$@" image >/dev/null
 	mount -o loop image disk 2>/dev/null || skip 'no loop device'
 	syncs=(batch always always)
-	for ((n = 0; n < ${POWER_CUTS:-40}; n++)); do
+	for ((n = 0; n < ${POWER_CUTS:-100}; n++)); do
 		# Another topic now and then: of small segments, or large.
 		if ((n % 10 == 0)); then
 			rm -rf disk/t journals
 			mkdir journals
 			logcreate --segment-bytes $((RANDOM % 60 + 4))K disk/t
 		fi
+		# In every other one with pauses: acknowledged at once.
 		./oracle write -f -w $((RANDOM % 3 + 1)) -b 3000 -s "$RANDOM" \
+		    -p $((n % 2 ? 1500 : 20000)) \
 		    -t "cut$n" "journals/$n" logappend --report \
 		    --fsync "${syncs[RANDOM % 3]}" \
 		    --batch-bytes $((RANDOM % 3000 + 200)) disk/t \
@@ -65,7 +67,8 @@ cuts() {
 		run_tool 0 logappend disk/t </dev/null
 	done
 	umount disk
-	echo "$n cuts"
+	echo "# $n cuts, $(cat journals/* | grep -c ^k) of the last" \
+		"$(wc -l <there) events acknowledged" >&3
 }
 
 @test 'ext4' {

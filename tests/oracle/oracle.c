@@ -17,6 +17,7 @@
  *	-m US	the longest life, in microseconds (20000)
  *	-n N	events per copy (no end), after which its input ends
  *	-b N	bytes of the largest event (300)
+ *	-p US	the longest pause before the next events (1500)
  *	-f	a copy that fails is the end, and no error: the fault is here
  *	-s SEED	of all random choices (0)
  *	-t TAG	names this journal's events; needed where there are several
@@ -90,6 +91,7 @@ struct options {
 	int copies;
 	long kills;
 	long life_us;
+	long pause_us;
 	long events;
 	int bytes;
 	bool fault;
@@ -114,6 +116,7 @@ struct copy {
 static struct options opt = {.copies = 1,
     .life_us = 20000,
     .bytes = 300,
+    .pause_us = 1500,
     .tag = "t"};
 static struct copy copies[COPIES_MAX];
 static char **command;
@@ -247,8 +250,9 @@ feed(struct copy *c)
 		close_end(&c->in);
 	if (n > 0)
 		c->chunk_done += (size_t)n;
-	if (c->chunk_done == c->chunk_len && below(3) == 0)
-		c->feeds = now_us() + below(1500);
+	if (c->chunk_done == c->chunk_len &&
+	    (opt.pause_us > 1500 || below(3) == 0))
+		c->feeds = now_us() + below(opt.pause_us);
 }
 
 static void
@@ -370,7 +374,7 @@ write_options(int argc, char **argv)
 {
 	int c;
 
-	while ((c = getopt(argc, argv, "+w:k:m:n:b:fs:t:")) != -1)
+	while ((c = getopt(argc, argv, "+w:k:m:n:b:p:fs:t:")) != -1)
 		switch (c) {
 		case 'w':
 			opt.copies = atoi(optarg);
@@ -386,6 +390,9 @@ write_options(int argc, char **argv)
 			break;
 		case 'b':
 			opt.bytes = atoi(optarg);
+			break;
+		case 'p':
+			opt.pause_us = atol(optarg);
 			break;
 		case 'f':
 			opt.fault = true;
