@@ -19,6 +19,7 @@
 #include "store/lookup.h"
 #include "store/partition.h"
 #include "store/reader.h"
+#include "store/state.h"
 #include "store/segment.h"
 #include "store/sum.h"
 #include "tap.h"
@@ -221,6 +222,49 @@ test_torn_tail(void)
 	partition_sync(p, NULL);
 	tap_int(count_from(0, &next, &rc), 5, "all records are there");
 	partition_close(p);
+}
+
+/*
+ * A file system that went down and was mounted again in the life of the kernel:
+ * the log is there, the state that knew of it is not.
+ */
+static void
+test_remounted(void)
+{
+	uint8_t page[STATE_PAGE_LEN];
+	char path[400];
+	struct state s;
+	struct partition *p;
+	int64_t next;
+	int fd, rc;
+
+	fresh();
+	p = open_with(PARTITION_WRITE, 0);
+	append(p, "one", 10, 1000);
+	tap_int(partition_sync(p, NULL), 0, "synced");
+	snprintf(path, sizeof(path), "%s/" STATE_FILE, dir);
+	fd = open(path, O_RDWR);
+	tap(pread(fd, page, sizeof(page), 0) == sizeof(page), "a state");
+	append(p, "two", 10, 2000);
+	tap_int(partition_sync(p, NULL), 0, "synced again");
+	partition_close(p);
+	if (pwrite(fd, page, sizeof(page), 0) != sizeof(page))
+		abort();
+	tap_int(count_from(0, &next, &rc), 10,
+	    "what a dead writer left is not seen");
+	if (state_read(fd, &s) != 0)
+		abort();
+	s.mount_id++;
+	if (state_write(fd, &s) != 0)
+		abort();
+	close(fd);
+	tap_int(count_from(0, &next, &rc), 20,
+	    "what was there before the mount is seen");
+	p = open_with(PARTITION_WRITE, 0);
+	append(p, "three", 10, 3000);
+	tap_int(partition_sync(p, NULL), 0, "a writer goes on behind it");
+	partition_close(p);
+	tap_int(count_from(0, &next, &rc), 30, "all of it is seen");
 }
 
 static void
@@ -458,6 +502,7 @@ main(void)
 	test_append_and_read();
 	test_roll();
 	test_torn_tail();
+	test_remounted();
 	test_copy();
 	test_damage();
 	test_lookup();
