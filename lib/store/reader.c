@@ -452,10 +452,27 @@ is_wanted(struct reader *r, const struct batch *b, bool *wanted,
 	return rc;
 }
 
+/* Does the next segment really begin at or below that offset? */
+static bool
+next_begins_by(struct reader *r, int64_t offset)
+{
+	char name[SEGMENT_NAME_LEN];
+	struct batch first;
+	int fd = -1, rc;
+
+	segment_name(name, r->next, ".log");
+	rc = io_open(partition_dirfd(r->p), name, O_RDONLY, 0, &fd);
+	if (rc == 0)
+		rc = segment_header_at(fd, 0, &first);
+	(void)io_close(&fd);
+	return rc != 0 || first.base_offset <= offset;
+}
+
 /*
- * A batch is at or above the next segment's base.  Compaction puts several
- * segments into the place of the first, and removes the others then: until it
- * is done there is a .sum.cleaned.
+ * A batch reaches into the next segment's range.  If it only does so because
+ * that segment has a wrong name, it is that one's fault.  Compaction puts
+ * several segments into the place of the first, and removes the others then:
+ * until it is done there is a .sum.cleaned.
  */
 static bool
 is_in_next(struct reader *r, const struct batch *b)
@@ -468,7 +485,8 @@ is_in_next(struct reader *r, const struct batch *b)
 	if (list_segments(r, true) != 0)
 		return false;
 	r->next = listed_next(r);
-	return r->next >= 0 && b->base_offset >= r->next;
+	return r->next >= 0 && b->last_offset >= r->next &&
+	    (b->base_offset >= r->next || next_begins_by(r, b->last_offset));
 }
 
 /*
@@ -478,7 +496,7 @@ is_in_next(struct reader *r, const struct batch *b)
 static const char *
 misplaced(struct reader *r, const struct batch *b)
 {
-	if (r->next >= 0 && b->base_offset >= r->next && is_in_next(r, b))
+	if (r->next >= 0 && b->last_offset >= r->next && is_in_next(r, b))
 		return "offset is above the next segment's base";
 	if (b->base_offset < r->base)
 		return "offset is below the segment's base";

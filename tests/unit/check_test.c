@@ -701,11 +701,12 @@ begin_rounds(int64_t bytes, bool producers, bool compacted)
 static void
 flip_all(int64_t bytes, int step_bits, int phase)
 {
-	int64_t missed = 0, flips = 0;
+	int64_t missed = 0, silent = 0, flips = 0, end;
 	struct partition *p;
 	struct check c;
 
 	make_log(bytes, bytes / 3, false);
+	must(read_all(original, &original_end) == 0);
 	save_files();
 	check_init(&c);
 	p = open_partition(PARTITION_READ, 4000);
@@ -729,12 +730,20 @@ flip_all(int64_t bytes, int step_bits, int phase)
 				fprintf(stderr, "# missed: %s bit %zu\n",
 				    saved[i].name, bit);
 			}
+			/* A reader gets what there was, or is told. */
+			if (read_all(current, &end) == 0 &&
+			    memcmp(current, original, sizeof(current)) != 0) {
+				silent++;
+				fprintf(stderr, "# not told: %s bit %zu\n",
+				    saved[i].name, bit);
+			}
 			must(pwrite(fd, &old, 1, (off_t)(bit / 8)) == 1);
 		}
 		close(fd);
 	}
 	tap(flips > 0 && missed == 0, "%lld single bits flipped are found",
 	    (long long)flips);
+	tap(silent == 0, "and readers tell them");
 	if (!tap(check_run(p, true, &c, NULL) == 0 && c.count == 0,
 		"and none is when all are back"))
 		show("flips undone", &c);
