@@ -48,7 +48,7 @@ api_versions_refusal(struct buf *b, int32_t correlation)
 	int rc;
 
 	wire_defaults(&messages_api_versions_response, &r);
-	r.error_code = ERROR_UNSUPPORTED_VERSION;
+	r.error_code = KAFKA_UNSUPPORTED_VERSION;
 	r.api_keys = &key;
 	r.api_keys_count = 1;
 	rc = wire_response_encode(b, false, correlation);
