@@ -30,13 +30,17 @@ BSD_ARCHIVE := $(shell pkg-config --variable=libdir libbsd 2>/dev/null)/libbsd.a
 ifneq ($(wildcard $(BSD_ARCHIVE)),)
 BSD_LIBS := -Wl,-Bstatic $(BSD_LIBS) -lmd -Wl,-Bdynamic
 endif
+# For lib/net.  --as-needed below keeps it out of programs without sockets.
+EVENT_CFLAGS := $(shell pkg-config --cflags libevent_core 2>/dev/null)
+EVENT_LIBS := $(shell pkg-config --libs libevent_core 2>/dev/null)
 
 WARNINGS = -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes \
     -Wmissing-prototypes -Wpointer-arith -Wwrite-strings -Wformat=2
-ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -Ilib -I$(BUILD)/gen $(BSD_CFLAGS) $(CPPFLAGS) \
+ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -Ilib -I$(BUILD)/gen $(BSD_CFLAGS) \
+    $(EVENT_CFLAGS) $(CPPFLAGS) \
     $(CFLAGS) $(WARNINGS) -fvisibility=hidden -pthread
 ALL_LDFLAGS = $(LDFLAGS) -pthread -Wl,--as-needed -Wl,-z,relro
-LIBS = $(BSD_LIBS) -ldl
+LIBS = $(BSD_LIBS) $(EVENT_LIBS) -ldl
 ifdef SAN
 ALL_CFLAGS += -O1 -fno-omit-frame-pointer -fsanitize=address,undefined \
     -fno-sanitize-recover=all
