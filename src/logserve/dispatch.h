@@ -1,0 +1,24 @@
+#ifndef LOGSERVE_DISPATCH_H
+#define LOGSERVE_DISPATCH_H
+
+/*
+ * From a request to what acts on it: one row per API that is served.
+ */
+
+struct request;
+
+/* On the loop.  The request is answered by what it calls. */
+void dispatch_run(struct request *r);
+
+/* What acts: on the loop, so it waits for nothing ... */
+void on_versions(struct request *r);
+void on_find_coordinator(struct request *r);
+void on_describe_cluster(struct request *r);
+void on_init_producer(struct request *r);
+/* ... on the pool, after what this client sent before ... */
+void on_produce(struct request *r);
+/* ... on the pool. */
+void on_fetch(struct request *r);
+void on_metadata(struct request *r);
+
+#endif
