@@ -2,15 +2,18 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 
 #include "base/bounds.h"
 #include "base/io.h"
 #include "base/status.h"
+#include "store/batch.h"
 #include "store/epoch.h"
 #include "store/seek.h"
 #include "store/segment.h"
 #include "store/sum.h"
 #include "store/tail.h"
+#include "store/txnindex.h"
 
 static int
 open_log(struct partition *p, int64_t base, int *fd)
@@ -172,26 +175,106 @@ lookup_epoch(struct partition *p, int32_t epoch, int32_t *found, int64_t *end,
 	return rc;
 }
 
+enum { BLOCK = 1 << 16, SMALL = BLOCK / 8 };
+
+/*
+ * Headers of a file, one behind the other: of small batches many at a time.
+ */
+struct headers {
+	int fd;
+	int64_t pos;		/* of what is in the block */
+	size_t len;
+	uint8_t *block;		/* BLOCK bytes, or NULL: not needed yet */
+};
+
+static int
+next_header(struct headers *h, int64_t pos, bool small, struct batch *b)
+{
+	size_t at = (size_t)(pos - h->pos);
+	int rc;
+
+	if (h->block == NULL && small) {
+		h->block = malloc(BLOCK);
+		h->len = 0;
+	}
+	if (h->block == NULL)
+		return segment_header_at(h->fd, pos, b);
+	if (pos < h->pos || at + BATCH_HEADER_LEN > h->len) {
+		rc = io_pread(h->fd, h->block, BLOCK, pos, &h->len);
+		if (rc != 0)
+			return rc;
+		h->pos = pos;
+		at = 0;
+	}
+	if (h->len == at)
+		return STATUS_END;
+	return batch_decode(h->block + at, h->len - at, b, NULL);
+}
+
 /* Count whole batches from out->pos on. */
 static int
 measure(struct lookup_range *out, int64_t end, int64_t max)
 {
-	struct batch b;
+	struct headers h = {.fd = out->fd};
+	struct batch b = {.size = BLOCK};
 	int rc;
 
 	for (;;) {
-		rc = segment_header_at(out->fd, out->pos + out->len, &b);
-		if (rc == STATUS_END || (rc == 0 && b.base_offset >= end))
-			return 0;
-		if (rc != 0)
-			return out->len > 0 ? 0 : STATUS_CORRUPT;
-		if (out->len > 0 && out->len + (int64_t)b.size > max)
-			return 0;
+		rc = next_header(&h, out->pos + out->len, b.size < SMALL, &b);
+		if (rc != 0 || b.base_offset >= end ||
+		    (out->len > 0 && out->len + (int64_t)b.size > max))
+			break;
 		if (out->len == 0)
 			out->base_offset = b.base_offset;
 		out->len += (int64_t)b.size;
 		out->next_offset = b.last_offset + 1;
 	}
+	free(h.block);
+	if (rc != 0 && rc != STATUS_END && out->len == 0)
+		return rc > 0 ? rc : STATUS_CORRUPT;
+	return out->len > 0 ? 0 : STATUS_END;
+}
+
+/* Look in one segment. */
+static int
+range_in(struct partition *p, int64_t base, int64_t offset, int64_t end,
+    int64_t max, struct lookup_range *out, struct fault *f)
+{
+	int rc;
+
+	*out = (struct lookup_range){.fd = -1};
+	rc = open_log(p, base, &out->fd);
+	if (rc == 0)
+		rc = seek_offset(partition_dirfd(p), base, out->fd, offset, -1,
+		    &out->pos);
+	if (rc == 0)
+		rc = measure(out, end, max);
+	if (rc == STATUS_CORRUPT)
+		status_fault(f, rc, partition_path(p), out->pos, offset,
+		    "batch headers do not add up");
+	if (rc != 0)
+		(void)io_close(&out->fd);
+	return rc;
+}
+
+/*
+ * The segment that would hold offset, and those behind it while they hold
+ * nothing there.  ENOENT: what was listed is gone.
+ */
+static int
+range_listed(struct partition *p, bool again, int64_t offset, int64_t end,
+    int64_t max, struct lookup_range *out, struct fault *f)
+{
+	const struct segment_list *l;
+	int rc = tail_segments(p, again, &l);
+
+	if (rc != 0)
+		return rc;
+	rc = STATUS_END;
+	for (size_t i = l->count == 0 ? 0 : segment_list_find(l, offset);
+	     rc == STATUS_END && i < l->count; i++)
+		rc = range_in(p, l->bases[i], offset, end, max, out, f);
+	return rc;
 }
 
 int
@@ -199,8 +282,8 @@ lookup_range(struct partition *p, int64_t offset, int64_t end, int64_t max,
     struct lookup_range *out, struct fault *f)
 {
 	struct partition_offsets offsets;
-	struct segment_list l;
-	int rc = partition_offsets(p, &offsets, f);
+	struct tail_hint hint;
+	int rc = tail_look(p, &offsets, &hint, f);
 
 	if (rc != 0)
 		return rc;
@@ -208,30 +291,50 @@ lookup_range(struct partition *p, int64_t offset, int64_t end, int64_t max,
 		return STATUS_OFFSET;
 	if (offset >= end)
 		return STATUS_END;
-	*out = (struct lookup_range){.fd = -1};
-	rc = segment_list_read(partition_dirfd(p), ".log", &l);
-	if (rc != 0)
-		return rc;
-	/* A segment may hold nothing at or behind offset: then the next. */
-	rc = STATUS_END;
-	for (size_t i = l.count == 0 ? 0 : segment_list_find(&l, offset);
-	     rc == STATUS_END && i < l.count; i++) {
-		(void)io_close(&out->fd);
-		out->len = 0;
-		rc = open_log(p, l.bases[i], &out->fd);
-		if (rc == 0)
-			rc = seek_offset(partition_dirfd(p), l.bases[i],
-			    out->fd, offset, -1, &out->pos);
-		if (rc == 0)
-			rc = measure(out, end, max);
-		if (rc == STATUS_CORRUPT)
-			status_fault(f, rc, partition_path(p), out->pos, offset,
-			    "batch headers do not add up");
-		if (rc == 0 && out->len == 0)
-			rc = STATUS_END;
+	/* Nearly always it is the active segment, and nothing is listed. */
+	if (hint.active_base >= 0 && offset >= hint.active_base)
+		return range_in(p, hint.active_base, offset, end, max, out, f);
+	rc = range_listed(p, false, offset, end, max, out, f);
+	if (rc == ENOENT || rc == STATUS_END)
+		rc = range_listed(p, true, offset, end, max, out, f);
+	return rc;
+}
+
+/* Those of one segment; *done: no later one concerns what is below upto. */
+static int
+aborted_in(struct partition *p, int64_t base, int64_t from, int64_t upto,
+    struct aborted_list *l, bool *done)
+{
+	size_t kept = l->count;
+	int rc = txnindex_read(partition_dirfd(p), base, from, l, NULL);
+
+	for (size_t i = kept; rc == 0 && i < l->count; i++) {
+		*done = *done || l->items[i].last_stable >= upto;
+		if (l->items[i].first_offset < upto)
+			l->items[kept++] = l->items[i];
 	}
-	if (rc != 0)
-		(void)io_close(&out->fd);
-	segment_list_release(&l);
+	if (rc == 0)
+		l->count = kept;
+	return rc;
+}
+
+int
+lookup_aborted(struct partition *p, int64_t from, int64_t upto,
+    struct aborted_list *l, struct fault *f)
+{
+	const struct segment_list *segments;
+	struct partition_offsets offsets;
+	struct tail_hint hint;
+	bool done = false;
+	int rc = tail_look(p, &offsets, &hint, f);
+
+	if (rc != 0 || !hint.has_producers)
+		return rc;
+	rc = tail_segments(p, true, &segments);
+	if (rc != 0 || segments->count == 0)
+		return rc;
+	for (size_t i = segment_list_find(segments, from);
+	     rc == 0 && !done && i < segments->count; i++)
+		rc = aborted_in(p, segments->bases[i], from, upto, l, &done);
 	return rc;
 }

@@ -54,4 +54,13 @@ struct lookup_range {
 int lookup_range(struct partition *p, int64_t offset, int64_t end, int64_t max,
     struct lookup_range *out, struct fault *f);
 
+struct aborted_list;
+/*
+ * The aborted transactions that have records in [from, upto), for a consumer
+ * that is to hide them (KIP-98): added to l, in the order of their markers.
+ * upto is at most the last stable offset.  Errors as txnindex_read().
+ */
+int lookup_aborted(struct partition *p, int64_t from, int64_t upto,
+    struct aborted_list *l, struct fault *f);
+
 #endif

@@ -25,6 +25,7 @@
 #include "request.h"
 #include "server.h"
 #include "store/lookup.h"
+#include "store/txnindex.h"
 #include "waiting.h"
 
 struct fetch {
@@ -62,6 +63,35 @@ least(int64_t a, int64_t b)
 	return a < b ? a : b;
 }
 
+/* What a consumer that reads what is committed has to leave out of it. */
+static int
+find_aborted(struct fetch *f, struct fetch_part *part, struct partition *p,
+    int64_t upto)
+{
+	struct fetch_response_responses_partitions *out = part->out;
+	struct aborted_list l;
+	struct fault fault;
+	int rc;
+
+	txnindex_list_init(&l);
+	rc = lookup_aborted(p, part->in->fetch_offset, upto, &l, &fault);
+	if (rc == 0 && l.count > 0) {
+		out->aborted_transactions = request_alloc(f->request, l.count,
+		    sizeof(*out->aborted_transactions));
+		if (out->aborted_transactions == NULL)
+			rc = ENOMEM;
+	}
+	for (size_t i = 0; rc == 0 && i < l.count; i++) {
+		out->aborted_transactions[i].producer_id =
+		    l.items[i].producer_id;
+		out->aborted_transactions[i].first_offset =
+		    l.items[i].first_offset;
+		out->aborted_transactions_count++;
+	}
+	txnindex_list_release(&l);
+	return rc;
+}
+
 /* The stretch, if any; the log is held. */
 static int
 find_records(struct fetch *f, struct fetch_part *part, struct partition *p)
@@ -75,6 +105,8 @@ find_records(struct fetch *f, struct fetch_part *part, struct partition *p)
 	int rc;
 
 	/* The first batch is sent even if it is larger than allowed. */
+	if (in->isolation_level == 1)
+		part->out->aborted_transactions_count = 0;
 	if (max <= 0 && f->bytes > 0)
 		return 0;
 	rc = lookup_range(p, part->in->fetch_offset, end, max, &range, &fault);
@@ -88,7 +120,9 @@ find_records(struct fetch *f, struct fetch_part *part, struct partition *p)
 	    .len = range.len, .fd = range.fd, .pos = range.pos};
 	f->bytes += range.len;
 	f->budget -= range.len;
-	return 0;
+	return in->isolation_level == 1
+	    ? find_aborted(f, part, p, range.next_offset)
+	    : 0;
 }
 
 static int

@@ -338,6 +338,44 @@ test_damage(void)
 	(void)f;
 }
 
+/*
+ * From range to range: whole batches, which go on where the last ones ended,
+ * through all segments; and from each offset the batch that has it.
+ */
+static bool
+ranges_cover(struct partition *p, int64_t max)
+{
+	struct lookup_range range;
+	struct batch b;
+	int64_t at = 0;
+
+	while (at < 200) {
+		int64_t pos = 0;
+
+		if (lookup_range(p, at, 200, max, &range, NULL) != 0 ||
+		    range.base_offset != at)
+			return false;
+		for (; pos < range.len; pos += (int64_t)b.size) {
+			if (segment_header_at(range.fd, range.pos + pos, &b) !=
+				0 ||
+			    b.base_offset != at)
+				return false;
+			at = b.last_offset + 1;
+		}
+		close(range.fd);
+		if (pos != range.len || at != range.next_offset)
+			return false;
+	}
+	for (at = 0; at < 200; at++) {
+		if (lookup_range(p, at, 200, max, &range, NULL) != 0)
+			return false;
+		close(range.fd);
+		if (range.base_offset > at || range.base_offset + 4 <= at)
+			return false;
+	}
+	return at == 200;
+}
+
 static void
 test_lookup(void)
 {
@@ -373,6 +411,9 @@ test_lookup(void)
 	close(range.fd);
 	tap_int(lookup_range(p, 200, 200, 300, &range, NULL), STATUS_END,
 	    "nothing at the end");
+	for (int64_t max = 1; max < 3000; max += 500)
+		tap(ranges_cover(p, max), "ranges of %d bytes cover all",
+		    (int)max);
 	tap_int(lookup_range(p, 201, 300, 300, &range, NULL), STATUS_OFFSET,
 	    "nothing past it");
 	tap_int(lookup_epoch(p, 0, &epoch, &offset, NULL), 0, "epoch 0");
