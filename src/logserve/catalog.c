@@ -13,6 +13,7 @@
 #include "base/io.h"
 #include "base/status.h"
 #include "log.h"
+#include "store/groups.h"
 #include "store/root.h"
 
 RB_HEAD(catalog_names, served);
@@ -118,6 +119,7 @@ free_served(struct served *t)
 {
 	for (int32_t i = 0; i < t->log_count; i++)
 		log_free(t->logs[i]);
+	groups_close(t->positions);
 	free(t->logs);
 	free(t);
 }

@@ -25,6 +25,7 @@
 #include "store/topic.h"
 
 struct catalog;
+struct groups;
 struct log;
 struct pool;
 struct waiting;
@@ -37,6 +38,9 @@ struct served {
 	struct properties settings;
 	struct log **logs;	/* owned; NULL: not used yet */
 	int32_t log_count;
+	/* How far groups have come; of groups.c, under its lock. */
+	struct groups *positions;
+	bool positions_write;
 	/* The rest is catalog.c's. */
 	struct stat file;	/* topic.properties, as last read */
 	atomic_int references;

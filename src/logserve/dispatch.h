@@ -20,5 +20,15 @@ void on_produce(struct request *r);
 /* ... on the pool. */
 void on_fetch(struct request *r);
 void on_metadata(struct request *r);
+void on_join_group(struct request *r);
+void on_sync_group(struct request *r);
+void on_heartbeat(struct request *r);
+void on_leave_group(struct request *r);
+void on_describe_groups(struct request *r);
+void on_list_groups(struct request *r);
+void on_delete_groups(struct request *r);
+void on_offset_commit(struct request *r);
+void on_offset_fetch(struct request *r);
+void on_offset_delete(struct request *r);
 
 #endif

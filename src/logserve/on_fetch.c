@@ -147,6 +147,14 @@ look_at(struct fetch *f, struct fetch_part *part, struct partition *p)
 }
 
 static void
+close_records(struct fetch_part *part)
+{
+	if (part->out->records.len > 0)
+		close(part->out->records.fd);
+	part->out->records = (struct wire_records){.len = 0};
+}
+
+static void
 look_at_part(struct fetch *f, struct fetch_part *part)
 {
 	struct server *s = f->request->server;
@@ -169,19 +177,13 @@ look_at_part(struct fetch *f, struct fetch_part *part)
 		return;
 	}
 	part->out->error_code = (int16_t)look_at(f, part, p);
+	if (part->out->error_code != KAFKA_NONE)
+		close_records(part);
 	/* Another directory may stand there by now. */
 	if (part->out->error_code == KAFKA_STORAGE_ERROR ||
 	    part->out->error_code == KAFKA_UNKNOWN_TOPIC_OR_PARTITION)
 		log_forget(log);
 	log_put(log);
-}
-
-static void
-close_records(struct fetch_part *part)
-{
-	if (part->out->records.len > 0)
-		close(part->out->records.fd);
-	part->out->records = (struct wire_records){.len = 0};
 }
 
 static void

@@ -36,6 +36,7 @@ struct request {
 	void *response;		/* struct NAME_response, at its defaults */
 	struct task task;
 	void (*act)(struct request *r);
+	struct request *next;	/* in a list of who has it now */
 };
 
 /*

@@ -11,6 +11,7 @@
 #include "base/status.h"
 #include "catalog.h"
 #include "dispatch.h"
+#include "groups.h"
 #include "net/listener.h"
 #include "net/loop.h"
 #include "net/pool.h"
@@ -219,6 +220,9 @@ open_parts(struct server *s)
 	rc = catalog_open(c->root, s->pool, s->waiting, &s->catalog);
 	if (rc != 0)
 		return fail(c->root, rc, NULL);
+	rc = group_table_open(s, &s->groups);
+	if (rc != 0)
+		return fail("groups", rc, NULL);
 	options.loop_count = s->loop_count;
 	rc = listener_open(&options, &s->listener);
 	return rc == 0 ? CLI_DONE : fail("sockets", rc, NULL);
@@ -292,10 +296,13 @@ server_close(struct server *s)
 {
 	if (s->waiting != NULL)
 		waiting_stop(s->waiting);
+	if (s->groups != NULL)
+		group_table_stop(s->groups);
 	if (s->listener != NULL)
 		drain_clients(s);
 	listener_close(s->listener);
 	pool_close(s->pool);
+	group_table_close(s->groups);
 	catalog_close(s->catalog);
 	waiting_close(s->waiting);
 	for (size_t i = 0; i < s->loop_count; i++)

@@ -19,6 +19,7 @@
 #include "net/addr.h"
 
 struct catalog;
+struct group_table;
 struct listener;
 struct loop;
 struct pool;
@@ -35,6 +36,7 @@ struct server {
 	struct pool *pool;
 	struct waiting *waiting;
 	struct catalog *catalog;
+	struct group_table *groups;
 	char cluster_id[SERVER_CLUSTER_ID_LEN + 1];
 	int64_t producer_base;	/* ids of producers are this plus a count */
 	atomic_int_fast64_t producers;
