@@ -1,6 +1,7 @@
 #include "server.h"
 
 #include <err.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,7 @@
 
 #include "base/cli.h"
 #include "base/status.h"
+#include "broker/fetch_sessions.h"
 #include "catalog.h"
 #include "dispatch.h"
 #include "groups.h"
@@ -220,6 +222,9 @@ open_parts(struct server *s)
 	rc = catalog_open(c->root, s->pool, s->waiting, &s->catalog);
 	if (rc != 0)
 		return fail(c->root, rc, NULL);
+	s->sessions = fetch_sessions_new(&fetch_sessions_defaults);
+	if (s->sessions == NULL)
+		return fail("fetch sessions", ENOMEM, NULL);
 	rc = group_table_open(s, &s->groups);
 	if (rc != 0)
 		return fail("groups", rc, NULL);
@@ -235,6 +240,7 @@ server_open(struct server *s, const struct config *config)
 
 	memset(s, 0, sizeof(*s));
 	s->config = config;
+	pthread_mutex_init(&s->sessions_lock, NULL);
 	if (choose_ids(s) != 0)
 		return fail("random numbers", STATUS_FAILED, NULL);
 	status = open_parts(s);
@@ -303,6 +309,8 @@ server_close(struct server *s)
 	listener_close(s->listener);
 	pool_close(s->pool);
 	group_table_close(s->groups);
+	fetch_sessions_free(s->sessions);
+	pthread_mutex_destroy(&s->sessions_lock);
 	catalog_close(s->catalog);
 	waiting_close(s->waiting);
 	for (size_t i = 0; i < s->loop_count; i++)

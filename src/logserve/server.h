@@ -19,6 +19,7 @@
 #include "net/addr.h"
 
 struct catalog;
+struct fetch_sessions;
 struct group_table;
 struct listener;
 struct loop;
@@ -37,6 +38,8 @@ struct server {
 	struct waiting *waiting;
 	struct catalog *catalog;
 	struct group_table *groups;
+	pthread_mutex_t sessions_lock;
+	struct fetch_sessions *sessions;	/* under it */
 	char cluster_id[SERVER_CLUSTER_ID_LEN + 1];
 	int64_t producer_base;	/* ids of producers are this plus a count */
 	atomic_int_fast64_t producers;

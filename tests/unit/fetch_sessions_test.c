@@ -81,7 +81,7 @@ parse(const char *text)
 static int
 begin_count(int32_t session, int32_t epoch, size_t count)
 {
-	struct fetch_request r = {.session_id = session,
+	struct fetch_asked r = {.session_id = session,
 	    .epoch = epoch,
 	    .by_id = by_id,
 	    .owner = owner,
@@ -551,7 +551,7 @@ static const char *
 model_fetch(struct model *m)
 {
 	bool full = m->session == 0 || tap_random() % 20 == 0;
-	struct fetch_request r = {.session_id = m->session,
+	struct fetch_asked r = {.session_id = m->session,
 	    .owner = (uint64_t)(m - models) + 1,
 	    .partitions = partitions,
 	    .forgotten = forgotten};
