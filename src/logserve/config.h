@@ -47,6 +47,9 @@ struct config {
 	int32_t auto_create;		/* partitions of such a topic; 0: none */
 	int threads;
 	int ready_fd;			/* -1: none */
+	bool check_only;
+	bool ephemeral;
+	char **command;			/* NULL: none */
 };
 
 #endif

@@ -2,6 +2,9 @@
  * logserve: a directory of topics, in Kafka's protocol.
  */
 
+#include <sys/stat.h>
+#include <sys/wait.h>
+
 #include <err.h>
 #include <errno.h>
 #include <signal.h>
@@ -15,11 +18,14 @@
 #include "base/io.h"
 #include "base/parse.h"
 #include "config.h"
+#include "life.h"
 #include "server.h"
 
 enum {
 	OPTION_ADVERTISE = 256,
 	OPTION_AUTO_CREATE,
+	OPTION_CHECK_CONFIG,
+	OPTION_EPHEMERAL,
 	OPTION_READ_ONLY,
 	OPTION_READY_FD,
 	OPTION_THREADS,
@@ -30,6 +36,10 @@ static const struct cli_option options[] = {
     {OPTION_ADVERTISE, "advertise", "HOST:PORT", "what clients are told"},
     {OPTION_AUTO_CREATE, "auto-create", "N|no",
 	"make missing topics with N partitions (1)"},
+    {OPTION_CHECK_CONFIG, "check-config", NULL,
+	"say what is wrong with options and root, and exit"},
+    {OPTION_EPHEMERAL, "ephemeral", NULL,
+	"a root of its own, removed at the end, and a free port"},
     {OPTION_READ_ONLY, "read-only", NULL, "refuse everything that changes"},
     {OPTION_READY_FD, "ready-fd", "N",
 	"write the address there when clients may connect"},
@@ -40,7 +50,7 @@ static const struct cli_option options[] = {
 static const struct cli_option *const tables[] = {options, NULL};
 
 static const struct cli_program program = {
-    "[OPTION]... ROOT",
+    "[OPTION]... ROOT | --ephemeral [OPTION]... [-- COMMAND [ARG]...]",
     "Serve the topics in a directory to Kafka's clients.",
     tables,
 };
@@ -98,6 +108,12 @@ set_option(struct config *c, int id)
 		    ? 0
 		    : (int32_t)number(id, 1, PARTITIONS_MAX);
 		break;
+	case OPTION_CHECK_CONFIG:
+		c->check_only = true;
+		break;
+	case OPTION_EPHEMERAL:
+		c->ephemeral = true;
+		break;
 	case OPTION_READ_ONLY:
 		c->read_only = true;
 		break;
@@ -123,55 +139,128 @@ read_options(struct config *c, int argc, char **argv)
 						  : (int)processors};
 	while ((id = cli_next(&program, argc, argv)) != -1)
 		set_option(c, id);
-	if (argc - cli_operand != 1)
+	if (c->ephemeral)
+		c->command = argc > cli_operand ? argv + cli_operand : NULL;
+	else if (argc - cli_operand != 1)
 		cli_usage(argc == cli_operand ? "no root"
 					      : "more than one root");
-	c->root = argv[cli_operand];
+	else
+		c->root = argv[cli_operand];
 	if (c->listen_count == 0)
-		c->listen[c->listen_count++] = "localhost:9092";
+		c->listen[c->listen_count++] =
+		    c->ephemeral ? "localhost:0" : "localhost:9092";
+}
+
+/* What can be told without serving. */
+static int
+check_config(const struct config *c)
+{
+	struct stat st;
+
+	if (c->root == NULL)
+		return CLI_DONE;
+	if (stat(c->root, &st) != 0)
+		err(CLI_FAIL, "%s", c->root);
+	if (!S_ISDIR(st.st_mode))
+		errc(CLI_FAIL, ENOTDIR, "%s", c->root);
+	if (access(c->root, c->read_only ? R_OK | X_OK : R_OK | W_OK | X_OK) !=
+	    0)
+		err(CLI_FAIL, "%s", c->root);
+	return CLI_DONE;
 }
 
 static void
-tell_ready(const struct config *c, const struct server *s)
+tell_ready(const struct config *c, const char *address)
 {
-	char text[ADDR_TEXT_MAX + 1];
+	char line[ADDR_TEXT_MAX + 1];
 	int rc;
 
+	life_notify("READY=1");
 	if (c->ready_fd < 0)
 		return;
-	server_address(s, text);
-	strlcat(text, "\n", sizeof(text));
-	rc = io_write_full(c->ready_fd, text, strlen(text));
+	snprintf(line, sizeof(line), "%s\n", address);
+	rc = io_write_full(c->ready_fd, line, strlen(line));
 	if (rc != 0)
-		errc(CLI_FAIL, rc, "--ready-fd %d", c->ready_fd);
+		warnc(rc, "--ready-fd %d", c->ready_fd);
 	close(c->ready_fd);
+}
+
+/* Before there are threads, so that none of them takes one. */
+static void
+block_signals(sigset_t *waited)
+{
+	sigemptyset(waited);
+	sigaddset(waited, SIGTERM);
+	sigaddset(waited, SIGINT);
+	sigaddset(waited, SIGHUP);
+	sigaddset(waited, SIGCHLD);
+	sigaddset(waited, SIGPIPE);
+	sigprocmask(SIG_BLOCK, waited, NULL);
+	sigdelset(waited, SIGPIPE);
+}
+
+/*
+ * Until a signal says to end, or the command has.  Topics and their settings
+ * are looked at with each request, so there is nothing to do for HUP.
+ */
+static int
+wait_for_end(const sigset_t *waited, pid_t pid)
+{
+	int signal, status;
+
+	for (;;) {
+		sigwait(waited, &signal);
+		if (signal == SIGCHLD && pid > 0 &&
+		    waitpid(pid, &status, WNOHANG) == pid)
+			return life_status(status);
+		if (signal != SIGTERM && signal != SIGINT)
+			continue;
+		if (pid > 0)
+			kill(pid, signal);
+		else
+			return CLI_DONE;
+	}
+}
+
+static int
+serve(const struct config *c)
+{
+	char address[ADDR_TEXT_MAX];
+	struct server server;
+	sigset_t waited;
+	pid_t pid = -1;
+	int status;
+
+	block_signals(&waited);
+	status = server_open(&server, c);
+	if (status != CLI_DONE)
+		return c->command != NULL ? LIFE_FAIL : status;
+	server_address(&server, address);
+	tell_ready(c, address);
+	if (c->command != NULL)
+		status = life_run(c->command, address, &pid);
+	if (status == CLI_DONE)
+		status = wait_for_end(&waited, pid);
+	life_notify("STOPPING=1");
+	server_close(&server);
+	return status;
 }
 
 int
 main(int argc, char **argv)
 {
 	struct config config;
-	struct server server;
-	sigset_t signals;
-	int status, signal;
+	char *temporary = NULL;
+	int status;
 
 	cli_start(argv);
 	read_options(&config, argc, argv);
-	/* Before there are threads, so that none of them takes one. */
-	sigemptyset(&signals);
-	sigaddset(&signals, SIGTERM);
-	sigaddset(&signals, SIGINT);
-	sigaddset(&signals, SIGHUP);
-	sigaddset(&signals, SIGPIPE);
-	sigprocmask(SIG_BLOCK, &signals, NULL);
-	sigdelset(&signals, SIGPIPE);
-	status = server_open(&server, &config);
-	if (status != CLI_DONE)
-		return status;
-	tell_ready(&config, &server);
-	do
-		sigwait(&signals, &signal);
-	while (signal == SIGHUP);
-	server_close(&server);
-	return CLI_DONE;
+	if (config.check_only)
+		return check_config(&config);
+	if (config.ephemeral)
+		config.root = temporary = life_temporary();
+	status = serve(&config);
+	if (temporary != NULL)
+		life_remove(temporary);
+	return status;
 }
