@@ -255,8 +255,7 @@ put_all(struct fetch_sessions *f, struct session *s,
 }
 
 static void
-forget(struct fetch_sessions *f, struct session *s,
-    const struct fetch_asked *r)
+forget(struct fetch_sessions *f, struct session *s, const struct fetch_asked *r)
 {
 	for (size_t i = 0; i < r->forgotten_count; i++) {
 		struct cached *p = find_cached(s, &r->forgotten[i]);
@@ -277,7 +276,8 @@ limit_owner(struct fetch_sessions *f, uint64_t owner)
 
 	if (owner == 0)
 		return;
-	TAILQ_FOREACH (s, &f->uses, use) {
+	TAILQ_FOREACH(s, &f->uses, use)
+	{
 		if (s->owner != owner)
 			continue;
 		if (oldest == NULL)
@@ -302,8 +302,7 @@ new_id(struct fetch_sessions *f)
 }
 
 static struct session *
-add_session(struct fetch_sessions *f, const struct fetch_asked *r,
-    int64_t now)
+add_session(struct fetch_sessions *f, const struct fetch_asked *r, int64_t now)
 {
 	struct session *s;
 	int32_t id;
@@ -330,8 +329,7 @@ add_session(struct fetch_sessions *f, const struct fetch_asked *r,
 
 /* A session with all that is asked; NULL: there is no room for it. */
 static struct session *
-make_session(struct fetch_sessions *f, const struct fetch_asked *r,
-    int64_t now)
+make_session(struct fetch_sessions *f, const struct fetch_asked *r, int64_t now)
 {
 	struct session *s;
 
@@ -408,8 +406,8 @@ fetch_sessions_begin(struct fetch_sessions *f, const struct fetch_asked *r,
 	out->session_id = s->id;
 	out->serial = s->serial;
 	out->epoch = s->epoch;
-	TAILQ_FOREACH (p, &s->order, order)
-		each(arg, &p->asked, p);
+	TAILQ_FOREACH(p, &s->order, order)
+	each(arg, &p->asked, p);
 	if (s->count == 0 && !full) {
 		out->session_id = 0;
 		remove_session(f, s);
@@ -423,15 +421,15 @@ fetch_sessions_tell(struct fetch_sessions *f, const struct fetch_context *c,
 {
 	struct session *s = find(f, c->session_id);
 	struct cached *p = handle;
-	bool says = !c->incremental || r->has_records || r->diverging ||
-	    r->error != 0;
+	bool says =
+	    !c->incremental || r->has_records || r->diverging || r->error != 0;
 
 	if (s == NULL || s->serial != c->serial || s->epoch != c->epoch)
 		return true;
 	says |= p->high_watermark != r->high_watermark ||
 	    p->told_log_start != r->log_start;
-	p->high_watermark = r->error != 0 || r->diverging ? -1
-							  : r->high_watermark;
+	p->high_watermark =
+	    r->error != 0 || r->diverging ? -1 : r->high_watermark;
 	p->told_log_start = r->log_start;
 	if (r->has_records) {
 		TAILQ_REMOVE(&s->order, p, order);

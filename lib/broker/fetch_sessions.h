@@ -121,8 +121,8 @@ void fetch_sessions_set_random(struct fetch_sessions *f,
  * many partitions, and is given up); INVALID_FETCH_SESSION_EPOCH;
  * FETCH_SESSION_TOPIC_ID_ERROR: ids where there were names, or the reverse.
  */
-int fetch_sessions_begin(struct fetch_sessions *f,
-    const struct fetch_asked *r, int64_t now, struct fetch_context *out,
+int fetch_sessions_begin(struct fetch_sessions *f, const struct fetch_asked *r,
+    int64_t now, struct fetch_context *out,
     void (*each)(void *arg, const struct fetch_partition *p, void *handle),
     void *arg);
 /*

@@ -60,8 +60,8 @@ decode_value(struct view v, struct commit *out)
 	if (view_get_16(&v, &version) != 0 || version > VALUE_VERSION ||
 	    view_get_64(&v, &offset) != 0 ||
 	    (version == VALUE_VERSION && view_get_32(&v, &epoch) != 0) ||
-	    get_string(&v, &out->metadata) != 0 || view_get_64(&v, &when) != 0 ||
-	    offset > INT64_MAX)
+	    get_string(&v, &out->metadata) != 0 ||
+	    view_get_64(&v, &when) != 0 || offset > INT64_MAX)
 		return STATUS_SYNTAX;
 	out->offset = (int64_t)offset;
 	out->leader_epoch = (int32_t)epoch;
@@ -76,8 +76,9 @@ commit_decode(const struct record *rec, struct commit *out)
 	struct view value = {rec->value.data, (size_t)rec->value.len};
 	int rc;
 
-	*out = (struct commit){
-	    .offset = -1, .leader_epoch = -1, .metadata = BYTES_NULL};
+	*out = (struct commit){.offset = -1,
+	    .leader_epoch = -1,
+	    .metadata = BYTES_NULL};
 	if (bytes_is_null(rec->key))
 		return STATUS_SYNTAX;
 	rc = decode_key(key, out);

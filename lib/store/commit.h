@@ -33,8 +33,8 @@ struct commit {
 };
 
 /*
- * Group, topic and metadata point into the record.  STATUS_SYNTAX: a record of another
- * kind, or none that makes sense.
+ * Group, topic and metadata point into the record.  STATUS_SYNTAX: a record of
+ * another kind, or none that makes sense.
  */
 int commit_decode(const struct record *rec, struct commit *out);
 /*

@@ -58,9 +58,9 @@ catalog_id_of_text(const char *text, struct wire_uuid *out)
 		return false;
 	/* base64url without padding, into the common alphabet with it. */
 	for (int i = 0; i < TOPIC_ID_LEN; i++)
-		padded[i] = (uint8_t)(text[i] == '-'	     ? '+'
-					: text[i] == '_' ? '/'
-							 : text[i]);
+		padded[i] = (uint8_t)(text[i] == '-' ? '+'
+			: text[i] == '_'             ? '/'
+						     : text[i]);
 	memset(padded + TOPIC_ID_LEN, '=', 2);
 	buf_init(&b, sizeof(padded));
 	ok = base64_decode(padded, sizeof(padded), &b) == 0 &&
@@ -354,8 +354,8 @@ catalog_log(struct catalog *c, struct served *t, int32_t number,
 		rc = STATUS_NO_TOPIC;
 	} else if (t->logs[number] == NULL) {
 		catalog_path(c, t->name, path);
-		t->logs[number] = log_new(path, number, &t->settings, c->pool,
-		    c->waiting);
+		t->logs[number] =
+		    log_new(path, number, &t->settings, c->pool, c->waiting);
 		if (t->logs[number] == NULL)
 			rc = ENOMEM;
 	}

@@ -83,8 +83,7 @@ int catalog_each(struct catalog *c, int (*fn)(struct served *t, void *arg),
  * Make a topic.  As topic_create(), with the mode that the root has.
  */
 int catalog_create(struct catalog *c, const char *name,
-    const struct properties *settings, int32_t partitions,
-    struct served **out);
+    const struct properties *settings, int32_t partitions, struct served **out);
 /* Remove one.  Errors of topic_remove(). */
 int catalog_remove(struct catalog *c, struct served *t);
 /* TOPIC's path; len of out is PATH_MAX. */

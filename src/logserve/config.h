@@ -44,7 +44,7 @@ struct config {
 	size_t listen_count;
 	const char *advertise;		/* NULL: the address listened on */
 	bool read_only;
-	int32_t auto_create;		/* partitions of such a topic; 0: none */
+	int32_t auto_create;		/* partitions; 0: topics are not */
 	int threads;
 	int ready_fd;			/* -1: none */
 	bool check_only;

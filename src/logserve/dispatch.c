@@ -50,7 +50,8 @@ dispatch_run(struct request *r)
 	const struct row *row = &rows[r->api->key];
 
 	if (row->act == NULL) {
-		request_fail(r, STATUS_UNSUPPORTED, "an API that is not offered");
+		request_fail(r, STATUS_UNSUPPORTED,
+		    "an API that is not offered");
 		return;
 	}
 	if (row->place == HERE) {

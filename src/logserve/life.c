@@ -32,8 +32,8 @@ life_notify(const char *state)
 	    strlen(path) >= sizeof(sa.sun_path))
 		return;
 	memcpy(sa.sun_path, path, strlen(path));
-	len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) +
-	    strlen(path));
+	len =
+	    (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path));
 	/* A name that begins with @ is one outside the file system. */
 	if (sa.sun_path[0] == '@')
 		sa.sun_path[0] = '\0';

@@ -177,8 +177,8 @@ append_one(struct log *l, struct log_append *a,
 	struct batch b;
 	int rc;
 
-	a->code = validate_batch(a->data, a->len, settings, scratch, &b,
-	    &a->why);
+	a->code =
+	    validate_batch(a->data, a->len, settings, scratch, &b, &a->why);
 	if (a->code != KAFKA_NONE)
 		return;
 	rc = partition_append(l->writer, &pa, &f);
@@ -199,7 +199,8 @@ fail_round(struct log_queue *round, int rc)
 {
 	struct log_append *a;
 
-	TAILQ_FOREACH(a, round, entry) {
+	TAILQ_FOREACH(a, round, entry)
+	{
 		if (a->code != KAFKA_NONE)
 			continue;
 		a->code = codes_of_append(rc, true);
@@ -227,7 +228,8 @@ append_round(struct log *l, struct log_queue *round, struct buf *scratch)
 	bool any = false;
 	int rc = open_writer(l, &settings);
 
-	TAILQ_FOREACH(a, round, entry) {
+	TAILQ_FOREACH(a, round, entry)
+	{
 		a->base_offset = a->append_time = -1;
 		if (rc != 0)
 			set_result(a, rc, &f);
@@ -250,7 +252,7 @@ append_round(struct log *l, struct log_queue *round, struct buf *scratch)
 	if (any)
 		waiting_wake(l->waiting, l);
 	TAILQ_FOREACH(a, round, entry)
-		a->log_start = log_start(l);
+	a->log_start = log_start(l);
 }
 
 static bool

@@ -134,7 +134,7 @@ read_options(struct config *c, int argc, char **argv)
 
 	*c = (struct config){.auto_create = 1,
 	    .ready_fd = -1,
-	    .threads = processors < 1			   ? 1
+	    .threads = processors < 1             ? 1
 		: processors > CONFIG_THREADS_MAX ? CONFIG_THREADS_MAX
 						  : (int)processors};
 	while ((id = cli_next(&program, argc, argv)) != -1)
@@ -142,8 +142,8 @@ read_options(struct config *c, int argc, char **argv)
 	if (c->ephemeral)
 		c->command = argc > cli_operand ? argv + cli_operand : NULL;
 	else if (argc - cli_operand != 1)
-		cli_usage(argc == cli_operand ? "no root"
-					      : "more than one root");
+		cli_usage(
+		    argc == cli_operand ? "no root" : "more than one root");
 	else
 		c->root = argv[cli_operand];
 	if (c->listen_count == 0)

@@ -47,8 +47,8 @@ static int
 commit_topic_positions(struct request *r, struct served *t, const char *group,
     const commit_topic *in, commit_out *out)
 {
-	struct groups_entry *entries = request_alloc(r,
-	    (size_t)in->partitions_count, sizeof(*entries));
+	struct groups_entry *entries =
+	    request_alloc(r, (size_t)in->partitions_count, sizeof(*entries));
 	int32_t count;
 	size_t n = 0;
 
@@ -62,10 +62,10 @@ commit_topic_positions(struct request *r, struct served *t, const char *group,
 		out[i].error_code = (int16_t)judge(p, count);
 		if (out[i].error_code != KAFKA_NONE)
 			continue;
-		entries[n++] = (struct groups_entry){
-		    .partition = p->partition_index,
-		    .offset = p->committed_offset < 0 ? -1
-						      : p->committed_offset,
+		entries[n++] =
+		    (struct groups_entry){.partition = p->partition_index,
+			.offset =
+			    p->committed_offset < 0 ? -1 : p->committed_offset,
 		    .leader_epoch = p->committed_leader_epoch,
 		    .metadata = p->committed_metadata};
 	}
@@ -125,11 +125,12 @@ on_offset_commit(struct request *r)
 	const struct offset_commit_request *in = r->message;
 	struct offset_commit_response *out = r->response;
 	char group[GROUPS_NAME_MAX + 1];
-	int code = group_table_name(in->group_id, group) ? may_commit(r)
-							 : KAFKA_INVALID_GROUP_ID;
+	int code = group_table_name(in->group_id, group)
+	    ? may_commit(r)
+	    : KAFKA_INVALID_GROUP_ID;
 
-	out->topics = request_alloc(r, (size_t)in->topics_count,
-	    sizeof(*out->topics));
+	out->topics =
+	    request_alloc(r, (size_t)in->topics_count, sizeof(*out->topics));
 	if (out->topics == NULL) {
 		request_fail(r, ENOMEM, "no memory");
 		return;
@@ -253,8 +254,8 @@ fetch_all_of(struct served *t, void *arg)
 	out = count == 0 ? NULL : another_topic(f);
 	if (out != NULL) {
 		out->name = request_copy(r, t->name);
-		out->partitions = request_alloc(r, (size_t)count,
-		    sizeof(*out->partitions));
+		out->partitions =
+		    request_alloc(r, (size_t)count, sizeof(*out->partitions));
 		for (size_t i = 0; out->partitions != NULL &&
 		     (e = groups_at(positions, i)) != NULL;
 		     i++)
@@ -267,8 +268,8 @@ fetch_all_of(struct served *t, void *arg)
 }
 
 static void
-fetch_group_of(struct request *r,
-    const struct offset_fetch_request_groups *in, fetch_group *out)
+fetch_group_of(struct request *r, const struct offset_fetch_request_groups *in,
+    fetch_group *out)
 {
 	char group[GROUPS_NAME_MAX + 1];
 	struct fetching all = {r, group, out, 0};
@@ -335,15 +336,19 @@ fetch_old(struct request *r)
 	if (group.topics == NULL)
 		return ENOMEM;
 	for (size_t i = 0; i < count; i++)
-		group.topics[i] = (struct offset_fetch_request_groups_topics){
-		    .name = in->topics[i].name,
+		group.topics[i] =
+		    (struct offset_fetch_request_groups_topics){.name =
+								    in
+									->topics
+									    [i]
+									.name,
 		    .partition_indexes = in->topics[i].partition_indexes,
 		    .partition_indexes_count =
-			in->topics[i].partition_indexes_count};
+			    in->topics[i].partition_indexes_count};
 	fetch_group_of(r, &group, &got);
 	out->error_code = got.error_code;
-	out->topics = request_alloc(r, (size_t)got.topics_count,
-	    sizeof(*out->topics));
+	out->topics =
+	    request_alloc(r, (size_t)got.topics_count, sizeof(*out->topics));
 	if (out->topics == NULL)
 		return ENOMEM;
 	out->topics_count = got.topics_count;
@@ -366,8 +371,8 @@ on_offset_fetch(struct request *r)
 			request_answer(r);
 		return;
 	}
-	out->groups = request_alloc(r, (size_t)in->groups_count,
-	    sizeof(*out->groups));
+	out->groups =
+	    request_alloc(r, (size_t)in->groups_count, sizeof(*out->groups));
 	if (out->groups == NULL) {
 		request_fail(r, ENOMEM, "no memory");
 		return;
@@ -384,8 +389,8 @@ static int
 forget(struct request *r, const char *group,
     const struct offset_delete_request_topics *in)
 {
-	struct groups_entry *entries = request_alloc(r,
-	    (size_t)in->partitions_count, sizeof(*entries));
+	struct groups_entry *entries =
+	    request_alloc(r, (size_t)in->partitions_count, sizeof(*entries));
 	struct served *t;
 	int rc, code;
 
@@ -394,14 +399,14 @@ forget(struct request *r, const char *group,
 	group_table_put(r->server->groups);
 	if (code != 0)
 		return code;
-	rc = entries == NULL
-	    ? ENOMEM
-	    : catalog_find(r->server->catalog, in->name, &t);
+	rc = entries == NULL ? ENOMEM
+			     : catalog_find(r->server->catalog, in->name, &t);
 	if (rc != 0)
 		return code_of(rc);
 	for (int32_t i = 0; i < in->partitions_count; i++)
-		entries[i] = (struct groups_entry){
-		    .partition = in->partitions[i].partition_index,
+		entries[i] =
+		    (struct groups_entry){.partition =
+					      in->partitions[i].partition_index,
 		    .offset = -1,
 		    .leader_epoch = -1,
 		    .metadata = BYTES_NULL};
@@ -445,8 +450,8 @@ on_offset_delete(struct request *r)
 		request_answer(r);
 		return;
 	}
-	out->topics = request_alloc(r, (size_t)in->topics_count,
-	    sizeof(*out->topics));
+	out->topics =
+	    request_alloc(r, (size_t)in->topics_count, sizeof(*out->topics));
 	if (out->topics == NULL) {
 		request_fail(r, ENOMEM, "no memory");
 		return;

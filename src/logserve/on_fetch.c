@@ -124,8 +124,9 @@ find_records(struct fetch *f, struct part *part, struct partition *p)
 		close(range.fd);
 		return 0;
 	}
-	part->out.records = (struct wire_records){
-	    .len = range.len, .fd = range.fd, .pos = range.pos};
+	part->out.records = (struct wire_records){.len = range.len,
+	    .fd = range.fd,
+	    .pos = range.pos};
 	f->bytes += range.len;
 	f->budget -= range.len;
 	return in->isolation_level == 1
@@ -148,8 +149,7 @@ look_at(struct fetch *f, struct part *part, struct partition *p)
 	part->out.high_watermark = o.high_watermark;
 	part->out.last_stable_offset = o.last_stable;
 	part->out.log_start_offset = o.log_start;
-	if (part->in.offset < o.log_start ||
-	    part->in.offset > o.log_end)
+	if (part->in.offset < o.log_start || part->in.offset > o.log_end)
 		return KAFKA_OFFSET_OUT_OF_RANGE;
 	return codes_of_read(find_records(f, part, p));
 }
@@ -197,8 +197,10 @@ look_at_part(struct fetch *f, struct part *part)
 static void
 reset_part(struct part *part)
 {
-	part->out = (struct fetch_response_responses_partitions){
-	    .partition_index = part->in.key.partition,
+	part->out =
+	    (struct fetch_response_responses_partitions){.partition_index =
+							     part->in.key
+								 .partition,
 	    .high_watermark = -1,
 	    .last_stable_offset = -1,
 	    .log_start_offset = -1,
@@ -229,7 +231,8 @@ find_topic(struct catalog *c, struct part *part)
 	} else {
 		memcpy(id.bytes, key->id, sizeof(id.bytes));
 		rc = catalog_find_id(c, &id, &part->topic);
-		part->topic_code = rc == 0 ? KAFKA_NONE : KAFKA_UNKNOWN_TOPIC_ID;
+		part->topic_code =
+		    rc == 0 ? KAFKA_NONE : KAFKA_UNKNOWN_TOPIC_ID;
 	}
 	if (rc != 0)
 		part->topic = NULL;
@@ -245,7 +248,8 @@ find_topics(struct fetch *f)
 	for (int32_t i = 0; i < f->part_count; i++) {
 		struct part *part = &f->parts[i];
 
-		if (last == NULL || !is_same_topic(&last->in.key, &part->in.key)) {
+		if (last == NULL ||
+		    !is_same_topic(&last->in.key, &part->in.key)) {
 			find_topic(c, part);
 		} else {
 			part->topic_code = last->topic_code;
@@ -261,8 +265,7 @@ static void
 release_topics(struct fetch *f)
 {
 	for (int32_t i = 0; i < f->part_count; i++) {
-		catalog_release(f->request->server->catalog,
-		    f->parts[i].topic);
+		catalog_release(f->request->server->catalog, f->parts[i].topic);
 		f->parts[i].topic = NULL;
 	}
 }
@@ -408,8 +411,7 @@ room_for_part(struct fetch *f)
 	if (parts == NULL)
 		return false;
 	if (f->part_count > 0)
-		memcpy(parts, f->parts,
-		    (size_t)f->part_count * sizeof(*parts));
+		memcpy(parts, f->parts, (size_t)f->part_count * sizeof(*parts));
 	f->parts = parts;
 	f->part_cap = cap;
 	return true;
@@ -430,8 +432,7 @@ add_part(void *arg, const struct fetch_partition *p, void *handle)
 	part = &f->parts[f->part_count++];
 	part->in = *p;
 	part->handle = handle;
-	if (f->part_count > 1 &&
-	    is_same_topic(&part[-1].in.key, &p->key)) {
+	if (f->part_count > 1 && is_same_topic(&part[-1].in.key, &p->key)) {
 		part->in.key.topic = part[-1].in.key.topic;
 	} else if (p->key.topic.len > 0) {
 		name = request_alloc(f->request, (size_t)p->key.topic.len, 1);
@@ -471,9 +472,11 @@ asked(struct request *r, bool by_id, size_t *count)
 			const struct fetch_request_topics_partitions *q =
 			    &in->topics[i].partitions[j];
 
-			*p++ = (struct fetch_partition){
-			    .key = key_of(by_id, in->topics[i].topic,
-				&in->topics[i].topic_id, q->partition),
+			*p++ = (struct fetch_partition){.key = key_of(by_id,
+							    in->topics[i].topic,
+							    &in->topics[i]
+								 .topic_id,
+							    q->partition),
 			    .offset = q->fetch_offset,
 			    .log_start = q->log_start_offset,
 			    .leader_epoch = q->current_leader_epoch,
@@ -527,8 +530,8 @@ begin(struct fetch *f)
 	code = fetch_sessions_begin(s->sessions, &ask, now_mono_ms(),
 	    &f->context, add_part, f);
 	pthread_mutex_unlock(&s->sessions_lock);
-	f->waiter.on = request_alloc(r, (size_t)f->part_count,
-	    sizeof(*f->waiter.on));
+	f->waiter.on =
+	    request_alloc(r, (size_t)f->part_count, sizeof(*f->waiter.on));
 	return f->failed || f->waiter.on == NULL ? -1 : code;
 }
 

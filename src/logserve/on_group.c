@@ -40,8 +40,7 @@ keep_members(struct request *r, const struct group_joined *j)
 {
 	struct join_group_response *out = r->response;
 
-	out->members =
-	    request_alloc(r, j->member_count, sizeof(*out->members));
+	out->members = request_alloc(r, j->member_count, sizeof(*out->members));
 	if (out->members == NULL)
 		return false;
 	out->members_count = (int32_t)j->member_count;
@@ -174,8 +173,8 @@ on_sync_group(struct request *r)
 {
 	const struct sync_group_request *in = r->message;
 	struct group_table *g = r->server->groups;
-	struct group_assignment *a = request_alloc(r,
-	    (size_t)in->assignments_count, sizeof(*a));
+	struct group_assignment *a =
+	    request_alloc(r, (size_t)in->assignments_count, sizeof(*a));
 
 	if (a == NULL) {
 		request_fail(r, ENOMEM, "no memory");
@@ -247,9 +246,10 @@ on_leave_group(struct request *r)
 		return;
 	}
 	for (size_t i = 0; i < count; i++)
-		l[i] = (struct coordinator_leaving){
-		    one ? in->member_id : in->members[i].member_id,
-		    one ? BYTES_NULL : in->members[i].group_instance_id, 0};
+		l[i] =
+		    (struct coordinator_leaving){one ? in->member_id
+						     : in->members[i].member_id,
+			one ? BYTES_NULL : in->members[i].group_instance_id, 0};
 	error = coordinator_leave(group_table_get(g), in->group_id, l, count,
 	    now_mono_ms());
 	group_table_put(g);
@@ -350,8 +350,8 @@ on_describe_groups(struct request *r)
 	const struct describe_groups_request *in = r->message;
 	struct describe_groups_response *out = r->response;
 
-	out->groups = request_alloc(r, (size_t)in->groups_count,
-	    sizeof(*out->groups));
+	out->groups =
+	    request_alloc(r, (size_t)in->groups_count, sizeof(*out->groups));
 	if (out->groups == NULL) {
 		request_fail(r, ENOMEM, "no memory");
 		return;
@@ -392,8 +392,9 @@ list_one(struct list *l, struct bytes id, struct bytes type,
 			    (size_t)out->groups_count * sizeof(*more));
 		out->groups = more;
 	}
-	out->groups[out->groups_count++] = (struct list_groups_response_groups){
-	    .group_id = keep(l->request, id),
+	out->groups[out->groups_count++] =
+	    (struct list_groups_response_groups){.group_id =
+						     keep(l->request, id),
 	    .protocol_type = keep(l->request, type),
 	    .group_state = bytes_of(group_state_text(state)),
 	    .group_type = bytes_of("classic")};
@@ -538,10 +539,10 @@ on_delete_groups(struct request *r)
 	out->results_count = in->groups_names_count;
 	for (int32_t i = 0; i < in->groups_names_count; i++) {
 		out->results[i].group_id = in->groups_names[i];
-		out->results[i].error_code = (int16_t)(
-		    r->server->config->read_only
-			? KAFKA_GROUP_AUTHORIZATION_FAILED
-			: delete_group(r, in->groups_names[i]));
+		out->results[i].error_code =
+		    (int16_t)(r->server->config->read_only
+			    ? KAFKA_GROUP_AUTHORIZATION_FAILED
+			    : delete_group(r, in->groups_names[i]));
 	}
 	request_answer(r);
 }

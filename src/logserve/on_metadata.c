@@ -54,8 +54,8 @@ fill_topic(struct request *r, struct served *t, topic_out *out)
 		return ENOMEM;
 	out->partitions_count = count;
 	for (int32_t i = 0; i < count; i++)
-		out->partitions[i] = (struct metadata_response_topics_partitions){
-		    .partition_index = i,
+		out->partitions[i] = (struct
+		    metadata_response_topics_partitions){.partition_index = i,
 		    .leader_id = CONFIG_NODE_ID,
 		    .leader_epoch = epoch_of(r->server, t, i),
 		    .replica_nodes = (int32_t *)(uintptr_t)self,
@@ -121,8 +121,8 @@ add_all_asked(struct request *r)
 	struct metadata_response *out = r->response;
 	int rc = 0;
 
-	out->topics = request_alloc(r, (size_t)in->topics_count,
-	    sizeof(*out->topics));
+	out->topics =
+	    request_alloc(r, (size_t)in->topics_count, sizeof(*out->topics));
 	if (out->topics == NULL)
 		return ENOMEM;
 	out->topics_count = in->topics_count;

@@ -103,10 +103,10 @@ begin_part(struct produce_part *part, struct served *t, int code,
 		refuse_part(part, codes_of_read(rc), NULL);
 		return;
 	}
-	part->append = (struct log_append){
-	    /* It points into the request's own frame. */
+	part->append =
+	    (struct log_append){/* It points into the request's own frame. */
 	    .data = part->produce->request->frame +
-		(in->records.data - part->produce->request->frame),
+		    (in->records.data - part->produce->request->frame),
 	    .len = in->records.len,
 	    .done = on_appended,
 	    .arg = part};
@@ -138,8 +138,8 @@ begin_topic(struct produce *p, int32_t at, int code, int32_t part)
 	struct produce_response_responses *o = &out->responses[at];
 
 	if (code == KAFKA_NONE)
-		code = codes_of_read(catalog_find(r->server->catalog, t->name,
-		    &p->topics[at]));
+		code = codes_of_read(
+		    catalog_find(r->server->catalog, t->name, &p->topics[at]));
 	for (int32_t i = 0; i < t->partition_data_count; i++, part++) {
 		o->partition_responses[i] =
 		    (struct produce_response_responses_partition_responses){

@@ -71,7 +71,8 @@ free_bytes(const void *data, size_t len, void *arg)
  * descriptors are taken or closed, whatever comes of it.
  */
 static int
-assemble(struct evbuffer *out, const struct buf *b, const struct wire_cuts *cuts)
+assemble(struct evbuffer *out, const struct buf *b,
+    const struct wire_cuts *cuts)
 {
 	size_t at = 0;
 	int rc = 0;
@@ -157,7 +158,8 @@ refuse_version(struct request *r)
 	struct buf b;
 
 	buf_init(&b, 64);
-	if (out == NULL || api_versions_refusal(&b, r->header.correlation) != 0 ||
+	if (out == NULL ||
+	    api_versions_refusal(&b, r->header.correlation) != 0 ||
 	    evbuffer_add(out, b.data, b.len) != 0) {
 		buf_release(&b);
 		if (out != NULL)

@@ -78,8 +78,8 @@ on_accepted(void *arg, size_t at, int fd, const struct addr *peer)
 	c->loop = at;
 	addr_text(peer, c->peer);
 	(void)addr_of_socket(fd, &c->local);
-	if (session_open(s->loops[at], fd, &limits, &handler, c,
-		&c->session) != 0) {
+	if (session_open(s->loops[at], fd, &limits, &handler, c, &c->session) !=
+	    0) {
 		client_release(c);
 		listener_left(s->listener);
 		return;
@@ -189,8 +189,8 @@ listen_on(struct server *s)
 	if (inherited > 0)
 		return CLI_DONE;
 	for (size_t i = 0; i < s->config->listen_count; i++) {
-		rc = addr_parse(s->config->listen[i], CONFIG_PORT, &name,
-		    &what);
+		rc =
+		    addr_parse(s->config->listen[i], CONFIG_PORT, &name, &what);
 		if (rc == 0)
 			rc = listener_add(s->listener, &name, &what);
 		if (rc != 0)
@@ -270,7 +270,7 @@ drain_loop(void *arg)
 	struct client *c, *next;
 
 	TAILQ_FOREACH_SAFE(c, &d->server->clients[d->loop], entry, next)
-		session_drain(c->session, d->deadline_ms);
+	session_drain(c->session, d->deadline_ms);
 }
 
 static void

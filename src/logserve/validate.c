@@ -73,9 +73,9 @@ static void
 set_limits(struct limits *l, const struct properties *settings)
 {
 	int64_t before = properties_int(settings,
-	    PROPERTIES_TIMESTAMP_BEFORE_MAX_MS),
-		after = properties_int(settings,
-	    PROPERTIES_TIMESTAMP_AFTER_MAX_MS),
+		    PROPERTIES_TIMESTAMP_BEFORE_MAX_MS),
+		after =
+		    properties_int(settings, PROPERTIES_TIMESTAMP_AFTER_MAX_MS),
 		now = now_wall_ms();
 
 	l->first_ms = before > now ? INT64_MIN : now - before;

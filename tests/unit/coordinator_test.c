@@ -707,8 +707,7 @@ test_sync_timeout(void)
 	client_tick(1);
 	tap_int(b.synced.error, KAFKA_REBALANCE_IN_PROGRESS,
 	    "then there is a rebalance");
-	tap_int(client_heartbeat(&a), KAFKA_UNKNOWN_MEMBER_ID,
-	    "without it");
+	tap_int(client_heartbeat(&a), KAFKA_UNKNOWN_MEMBER_ID, "without it");
 	client_join(&b);
 	client_take(&b);
 	tap_str(b.joined.leader, b.id);
