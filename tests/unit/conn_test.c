@@ -37,11 +37,12 @@ static void
 on_frame(void *arg, uint8_t *frame, size_t len)
 {
 	struct end *e = arg;
-	int n = ++e->frames;
+	int n = e->frames + 1;
 
 	e->wrong += !net_frame_is(frame, len, (uint8_t)n);
 	e->bytes += len;
 	free(frame);
+	e->frames = n;
 	if (n == e->pause_after)
 		conn_pause(e->conn);
 	if (n == e->close_after)
