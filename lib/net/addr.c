@@ -111,7 +111,8 @@ addr_resolve(const struct addr_name *name, struct addr list[ADDR_LIST_MAX],
     size_t *count, const char **what)
 {
 	struct addrinfo hints = {.ai_family = AF_UNSPEC,
-	    .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
+	    .ai_socktype = SOCK_STREAM,
+	    .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
 	struct addrinfo *found;
 	char port[8];
 	size_t n = 0;
@@ -168,8 +169,7 @@ addr_text(const struct addr *a, char text[ADDR_TEXT_MAX])
 	char host[64];
 
 	if (a->sa.ss_family == AF_UNIX) {
-		memcpy(&un, &a->sa,
-		    a->len < sizeof(un) ? a->len : sizeof(un));
+		memcpy(&un, &a->sa, a->len < sizeof(un) ? a->len : sizeof(un));
 		snprintf(text, ADDR_TEXT_MAX, "unix:%.*s", ADDR_PATH_MAX,
 		    un.sun_path);
 		return;

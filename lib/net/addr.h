@@ -49,8 +49,8 @@ int addr_parse(const char *text, int default_port, struct addr_name *out,
  * on, 1 to ADDR_LIST_MAX of them.  EADDRNOTAVAIL: none; *what is the
  * resolver's word.
  */
-int addr_resolve(const struct addr_name *name,
-    struct addr list[ADDR_LIST_MAX], size_t *count, const char **what);
+int addr_resolve(const struct addr_name *name, struct addr list[ADDR_LIST_MAX],
+    size_t *count, const char **what);
 
 /* The address that a socket is bound to, and that of its other end. */
 int addr_of_socket(int fd, struct addr *out);

@@ -239,8 +239,7 @@ read_some(struct conn *c)
 	ssize_t n;
 	int count;
 
-	if (c->frame == NULL && c->header_len == HEADER_LEN &&
-	    !begin_frame(c))
+	if (c->frame == NULL && c->header_len == HEADER_LEN && !begin_frame(c))
 		return false;
 	wanted = want(c, iov, &count);
 	n = receive(c, iov, count);
@@ -482,10 +481,10 @@ prepare(struct conn *c)
 	struct event_base *base = loop_base(c->loop);
 
 	c->out = conn_buffer();
-	c->readable = event_new(base, c->fd, EV_READ | EV_PERSIST, on_readable,
-	    c);
-	c->writable = event_new(base, c->fd, EV_WRITE | EV_PERSIST,
-	    on_writable, c);
+	c->readable =
+	    event_new(base, c->fd, EV_READ | EV_PERSIST, on_readable, c);
+	c->writable =
+	    event_new(base, c->fd, EV_WRITE | EV_PERSIST, on_writable, c);
 	if (c->out == NULL || c->readable == NULL || c->writable == NULL)
 		return ENOMEM;
 	if (loop_timer_open(c->loop, on_timer, c, &c->timer) != 0)

@@ -186,9 +186,9 @@ static bool
 is_passing(int error)
 {
 	return error == ECONNABORTED || error == EINTR || error == EPROTO ||
-	    error == ENETDOWN || error == ENOPROTOOPT ||
-	    error == EHOSTDOWN || error == ENONET || error == EHOSTUNREACH ||
-	    error == EOPNOTSUPP || error == ENETUNREACH || error == EPERM;
+	    error == ENETDOWN || error == ENOPROTOOPT || error == EHOSTDOWN ||
+	    error == ENONET || error == EHOSTUNREACH || error == EOPNOTSUPP ||
+	    error == ENETUNREACH || error == EPERM;
 }
 
 static void
@@ -273,8 +273,7 @@ open_socket(const struct addr *a, int *out)
 	if (fd < 0)
 		return errno;
 	if (a->sa.ss_family != AF_UNIX)
-		(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on,
-		    sizeof(on));
+		(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 	if (a->sa.ss_family == AF_INET6)
 		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on,
 		    sizeof(on));

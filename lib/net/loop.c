@@ -172,8 +172,8 @@ loop_open(struct loop **out)
 		rc = l->base != NULL ? 0 : errno != 0 ? errno : ENOMEM;
 	}
 	if (rc == 0) {
-		l->posted = event_new(l->base, l->wake_fd,
-		    EV_READ | EV_PERSIST, on_posted, l);
+		l->posted = event_new(l->base, l->wake_fd, EV_READ | EV_PERSIST,
+		    on_posted, l);
 		rc = l->posted != NULL && event_add(l->posted, NULL) == 0
 		    ? start_thread(l)
 		    : ENOMEM;

@@ -204,8 +204,7 @@ next_done(struct slot_line *line, int *why, const char **what)
 		*why = s->why;
 		*what = s->what;
 	}
-	if (s != NULL &&
-	    (s->state == SLOT_WORKING || s->state == SLOT_FAILED))
+	if (s != NULL && (s->state == SLOT_WORKING || s->state == SLOT_FAILED))
 		s = NULL;
 	if (s != NULL)
 		unlink_slot(s);

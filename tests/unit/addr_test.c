@@ -13,9 +13,8 @@ parse_ok(const char *text, const char *host, int port, bool is_unix)
 	struct addr_name n;
 	const char *what;
 
-	tap(addr_parse(text, -1, &n, &what) == 0 &&
-		strcmp(n.host, host) == 0 && n.port == port &&
-		n.is_unix == is_unix,
+	tap(addr_parse(text, -1, &n, &what) == 0 && strcmp(n.host, host) == 0 &&
+		n.port == port && n.is_unix == is_unix,
 	    "%s", text);
 }
 

@@ -175,7 +175,8 @@ finish_end(void *arg)
 static uint8_t *
 make_frames(int count, size_t *len)
 {
-	uint8_t *p = malloc((size_t)(FRAME_MAX + 4) * 2 + 1000u * (size_t)count);
+	uint8_t *p =
+	    malloc((size_t)(FRAME_MAX + 4) * 2 + 1000u * (size_t)count);
 
 	if (p == NULL)
 		abort();
@@ -207,8 +208,7 @@ test_frames(void)
 	close(e.other);
 	e.other = -1;
 	tap(net_await(e.is_closed) && e.why == 0, "then the end");
-	tap(e.counters.frames == 3000 && e.counters.bytes_in == len,
-	    "counted");
+	tap(e.counters.frames == 3000 && e.counters.bytes_in == len, "counted");
 	end(&e);
 	free(p);
 }
@@ -573,8 +573,7 @@ test_idle(void)
 		sent++;
 		usleep(1000);
 	}
-	tap(net_await(e.is_closed) && e.why == STATUS_TIMEOUT &&
-		e.frames == 0,
+	tap(net_await(e.is_closed) && e.why == STATUS_TIMEOUT && e.frames == 0,
 	    "one that is idle is closed");
 	tap_str(e.what, "idle");
 	end(&e);

@@ -194,8 +194,8 @@ check_options(void)
 	tap((flags & O_NONBLOCK) != 0, "accepted sockets do not block");
 	tap((fcntl(accepted[0], F_GETFD) & FD_CLOEXEC) != 0,
 	    "and are closed on exec");
-	tap(getsockopt(accepted[0], IPPROTO_TCP, TCP_NODELAY, &on, &len) ==
-		    0 && on != 0,
+	tap(getsockopt(accepted[0], IPPROTO_TCP, TCP_NODELAY, &on, &len) == 0 &&
+		on != 0,
 	    "and send at once");
 }
 
@@ -244,7 +244,8 @@ test_cap(void)
 	leave(0);
 	close(fds[0]);
 	fds[0] = dial_number(0);
-	tap(net_await(accepted_count == 11), "when one leaves another may come");
+	tap(net_await(accepted_count == 11),
+	    "when one leaves another may come");
 	for (int i = 0; i < 12; i++)
 		close(fds[i]);
 	close_all();

@@ -86,8 +86,7 @@ net_reset(int fd)
 {
 	struct linger linger = {.l_onoff = 1};
 
-	if (setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)) !=
-	    0)
+	if (setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)) != 0)
 		abort();
 	close(fd);
 }
