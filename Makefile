@@ -37,8 +37,8 @@ EVENT_LIBS := $(shell pkg-config --libs libevent_core 2>/dev/null)
 WARNINGS = -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes \
     -Wmissing-prototypes -Wpointer-arith -Wwrite-strings -Wformat=2
 ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -Ilib -I$(BUILD)/gen $(BSD_CFLAGS) \
-    $(EVENT_CFLAGS) $(CPPFLAGS) \
-    $(CFLAGS) $(WARNINGS) -fvisibility=hidden -pthread
+    $(EVENT_CFLAGS) $(CPPFLAGS) $(CFLAGS) $(WARNINGS) -fvisibility=hidden \
+    -pthread
 ALL_LDFLAGS = $(LDFLAGS) -pthread -Wl,--as-needed -Wl,-z,relro
 LIBS = $(BSD_LIBS) $(EVENT_LIBS) -ldl
 ifdef SAN

@@ -122,7 +122,7 @@ on_close(void *arg, int why, const char *what)
 		why = s->why;
 		what = s->what;
 	}
-	s->handler->on_close(s->arg, s, why, what);
+	s->handler->on_close(s->arg, why, what);
 	release(s);
 }
 

@@ -43,8 +43,7 @@ struct session_handler {
 	void (*on_request)(void *arg, struct session *s, struct slot *slot,
 	    uint8_t *frame, size_t len);
 	/* As conn's on_close; the session is gone when it returns. */
-	void (
-	    *on_close)(void *arg, struct session *s, int why, const char *what);
+	void (*on_close)(void *arg, int why, const char *what);
 };
 
 /*

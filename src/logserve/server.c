@@ -47,12 +47,11 @@ on_request(void *arg, struct session *session, struct slot *slot,
 
 /* What went wrong is told; that a client goes is not. */
 static void
-on_close(void *arg, struct session *session, int why, const char *what)
+on_close(void *arg, int why, const char *what)
 {
 	struct client *c = arg;
 	struct server *s = c->server;
 
-	(void)session;
 	if (why != 0 && why != STATUS_SHORT && cli_verbose > 0)
 		warnx("%s: closed: %s (%s)", c->peer,
 		    what != NULL ? what : status_text(why), status_text(why));

@@ -22,9 +22,10 @@
 #define net_await(cond)                                                        \
 	({                                                                     \
 		int64_t await_end = now_mono_ms() + 60000;                     \
-		while (!(cond) && now_mono_ms() < await_end)                   \
+		bool await_holds;                                              \
+		while (!(await_holds = (cond)) && now_mono_ms() < await_end)   \
 			usleep(500);                                           \
-		(cond);                                                        \
+		await_holds;                                                   \
 	})
 
 /* Nothing hangs: calls on fd fail after a minute. */
