@@ -116,9 +116,10 @@ log_walker(struct log *l, struct reader **out)
 	struct fault f;
 	int rc;
 
+	/* Markers have times, too, and Kafka counts them. */
 	if (l->walker == NULL)
-		rc = reader_open(l->reader, READER_UNCOMMITTED, 0, &l->walker,
-		    &f);
+		rc = reader_open(l->reader, READER_UNCOMMITTED | READER_CONTROL,
+		    0, &l->walker, &f);
 	else
 		rc = reader_refresh(l->walker, &f);
 	*out = l->walker;
