@@ -135,6 +135,118 @@ lookup_time(struct partition *p, struct reader *r, int64_t timestamp,
 	return rc;
 }
 
+/*
+ * A bound for the timestamps of segment i: it has none above it.  INT64_MAX if
+ * that is not known without reading it.
+ */
+static int64_t
+bound_of(struct partition *p, const struct segment_list *l, size_t i,
+    const struct tail_hint *hint)
+{
+	int64_t max;
+
+	if (l->bases[i] == hint->active_base)
+		return hint->active_max_timestamp;
+	/* What was rolled meanwhile is read. */
+	if (hint->active_base < 0 || l->bases[i] > hint->active_base ||
+	    seek_max_timestamp(partition_dirfd(p), l->bases[i], &max) != 0)
+		return INT64_MAX;
+	return max;
+}
+
+/* Raise *max to the largest timestamp of a record in [from, to). */
+static int
+raise_max(struct reader *r, int64_t from, int64_t to, int64_t *max,
+    struct fault *f)
+{
+	struct batch_records it;
+	struct record rec;
+	struct batch b;
+	const uint8_t *data;
+	struct buf scratch;
+	int rc;
+
+	buf_init(&scratch, RECORDS_BYTES_MAX);
+	rc = reader_seek(r, from, NULL, f);
+	from = reader_offset(r);
+	while (rc == 0 && reader_offset(r) < to &&
+	    (rc = reader_next(r, &b, &data, f)) == 0) {
+		if (b.max_timestamp <= *max || b.base_offset >= to)
+			continue;
+		rc = batch_records_init(&it, data, &b, &scratch);
+		while (rc == 0 && (rc = batch_records_next(&it, &rec)) == 0)
+			if (rec.offset >= from && rec.timestamp > *max)
+				*max = rec.timestamp;
+		if (rc == STATUS_CORRUPT)
+			reader_fault(r, &b, "records do not add up", f);
+		rc = rc == STATUS_END ? 0 : rc;
+	}
+	buf_release(&scratch);
+	return rc == STATUS_END ? 0 : rc;
+}
+
+/*
+ * The bounds count what the reader does not see: records below the log start,
+ * or not yet visible, markers.  So read, the newest segment first, which most
+ * often settles it.
+ */
+static int
+read_max(struct partition *p, struct reader *r, const struct segment_list *l,
+    const struct tail_hint *hint, int64_t *max, struct fault *f)
+{
+	int rc = 0;
+
+	*max = -1;
+	for (size_t i = l->count; rc == 0 && i > 0; i--)
+		if (bound_of(p, l, i - 1, hint) > *max)
+			rc = raise_max(r, l->bases[i - 1],
+			    i < l->count ? l->bases[i] : INT64_MAX, max, f);
+	return rc;
+}
+
+static int
+find_max(struct partition *p, struct reader *r, const struct segment_list *l,
+    const struct tail_hint *hint, int64_t *offset, int64_t *found,
+    struct fault *f)
+{
+	int64_t max = -1, bound;
+	int rc = STATUS_END;
+
+	for (size_t i = 0; i < l->count; i++) {
+		bound = bound_of(p, l, i, hint);
+		if (bound > max)
+			max = bound;
+	}
+	/* Nothing is above it: who has it is the one. */
+	if (max >= 0 && max < INT64_MAX)
+		rc = lookup_time(p, r, max, offset, found, f);
+	if (rc != STATUS_END || max < 0)
+		return rc;
+	rc = read_max(p, r, l, hint, &max, f);
+	if (rc == 0)
+		rc = max < 0 ? STATUS_END
+			     : lookup_time(p, r, max, offset, found, f);
+	return rc;
+}
+
+int
+lookup_max_timestamp(struct partition *p, struct reader *r, int64_t *offset,
+    int64_t *found, struct fault *f)
+{
+	struct segment_list l = {NULL, 0};
+	struct partition_offsets offsets;
+	struct tail_hint hint;
+	int rc = tail_look(p, &offsets, &hint, f);
+
+	/* A list of its own: the reader changes the partition's. */
+	if (rc == 0)
+		rc = segment_list_read(partition_dirfd(p), ".log", &l);
+	if (rc == 0)
+		rc = find_max(p, r, &l, &hint, offset, found, f);
+	segment_list_release(&l);
+	return rc;
+}
+
 /* The epochs as the batches have them. */
 static int
 collect_epochs(struct partition *p, struct epoch_list *list, struct fault *f)
@@ -154,6 +266,18 @@ collect_epochs(struct partition *p, struct epoch_list *list, struct fault *f)
 	return rc == STATUS_END ? 0 : rc;
 }
 
+static int
+read_epochs(struct partition *p, int64_t log_end, struct epoch_list *list,
+    struct fault *f)
+{
+	int rc = epoch_read(partition_dirfd(p), list, f);
+
+	if (rc == ENOENT || rc == STATUS_CORRUPT ||
+	    (rc == 0 && list->count == 0 && log_end > 0))
+		rc = collect_epochs(p, list, f);
+	return rc;
+}
+
 int
 lookup_epoch(struct partition *p, int32_t epoch, int32_t *found, int64_t *end,
     struct fault *f)
@@ -165,12 +289,24 @@ lookup_epoch(struct partition *p, int32_t epoch, int32_t *found, int64_t *end,
 	if (rc != 0)
 		return rc;
 	epoch_list_init(&list);
-	rc = epoch_read(partition_dirfd(p), &list, f);
-	if (rc == ENOENT || rc == STATUS_CORRUPT ||
-	    (rc == 0 && list.count == 0 && offsets.log_end > 0))
-		rc = collect_epochs(p, &list, f);
+	rc = read_epochs(p, offsets.log_end, &list, f);
 	if (rc == 0)
 		epoch_end_offset(&list, epoch, offsets.log_end, found, end);
+	epoch_list_release(&list);
+	return rc;
+}
+
+int
+lookup_epoch_at(struct partition *p, int64_t offset, int32_t *epoch,
+    struct fault *f)
+{
+	struct epoch_list list;
+	int rc;
+
+	epoch_list_init(&list);
+	rc = read_epochs(p, offset + 1, &list, f);
+	if (rc == 0)
+		*epoch = epoch_at(&list, offset);
 	epoch_list_release(&list);
 	return rc;
 }

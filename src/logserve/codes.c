@@ -56,3 +56,31 @@ codes_of_read(int rc)
 		return KAFKA_STORAGE_ERROR;
 	}
 }
+
+int
+codes_of_change(int rc)
+{
+	switch (rc) {
+	case STATUS_EXISTS:
+	case STATUS_NOT_TOPIC:
+		return KAFKA_TOPIC_ALREADY_EXISTS;
+	case STATUS_ROLE:
+	case STATUS_OWNED:
+	case EROFS:
+	case EPERM:
+		return KAFKA_TOPIC_AUTHORIZATION_FAILED;
+	case ERANGE:
+		return KAFKA_INVALID_PARTITIONS;
+	default:
+		return codes_of_read(rc);
+	}
+}
+
+int
+codes_of_epoch(int32_t clients, int32_t ours)
+{
+	if (clients < 0 || ours < 0 || clients == ours)
+		return KAFKA_NONE;
+	return clients < ours ? KAFKA_FENCED_LEADER_EPOCH
+			      : KAFKA_UNKNOWN_LEADER_EPOCH;
+}

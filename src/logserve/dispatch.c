@@ -19,6 +19,7 @@ static const struct row {
 } rows[API_KEY_MAX + 1] = {
     [API_PRODUCE] = {on_produce, IN_ORDER},
     [API_FETCH] = {on_fetch, ASIDE},
+    [API_LIST_OFFSETS] = {on_list_offsets, ASIDE},
     [API_METADATA] = {on_metadata, ASIDE},
     [API_OFFSET_COMMIT] = {on_offset_commit, ASIDE},
     [API_OFFSET_FETCH] = {on_offset_fetch, ASIDE},
@@ -30,9 +31,19 @@ static const struct row {
     [API_DESCRIBE_GROUPS] = {on_describe_groups, ASIDE},
     [API_LIST_GROUPS] = {on_list_groups, ASIDE},
     [API_VERSIONS] = {on_versions, HERE},
+    [API_CREATE_TOPICS] = {on_create_topics, ASIDE},
+    [API_DELETE_TOPICS] = {on_delete_topics, ASIDE},
+    [API_DELETE_RECORDS] = {on_delete_records, ASIDE},
     [API_INIT_PRODUCER_ID] = {on_init_producer, HERE},
     [API_DELETE_GROUPS] = {on_delete_groups, ASIDE},
     [API_OFFSET_DELETE] = {on_offset_delete, ASIDE},
+    [API_OFFSET_FOR_LEADER_EPOCH] = {on_offset_for_leader_epoch, ASIDE},
+    [API_DESCRIBE_CONFIGS] = {on_describe_configs, ASIDE},
+    [API_ALTER_CONFIGS] = {on_alter_configs, ASIDE},
+    [API_DESCRIBE_LOG_DIRS] = {on_describe_log_dirs, ASIDE},
+    [API_CREATE_PARTITIONS] = {on_create_partitions, ASIDE},
+    [API_INCREMENTAL_ALTER_CONFIGS] = {on_incremental_alter_configs,
+	ASIDE},
     [API_DESCRIBE_CLUSTER] = {on_describe_cluster, HERE},
 };
 

@@ -30,5 +30,15 @@ void on_delete_groups(struct request *r);
 void on_offset_commit(struct request *r);
 void on_offset_fetch(struct request *r);
 void on_offset_delete(struct request *r);
+void on_list_offsets(struct request *r);
+void on_offset_for_leader_epoch(struct request *r);
+void on_create_topics(struct request *r);
+void on_delete_topics(struct request *r);
+void on_create_partitions(struct request *r);
+void on_delete_records(struct request *r);
+void on_describe_configs(struct request *r);
+void on_alter_configs(struct request *r);
+void on_incremental_alter_configs(struct request *r);
+void on_describe_log_dirs(struct request *r);
 
 #endif

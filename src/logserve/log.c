@@ -110,6 +110,22 @@ log_forget(struct log *l)
 	l->reader = NULL;
 }
 
+int
+log_walker(struct log *l, struct reader **out)
+{
+	struct fault f;
+	int rc;
+
+	/* Markers have times, too, and Kafka counts them. */
+	if (l->walker == NULL)
+		rc = reader_open(l->reader, READER_UNCOMMITTED | READER_CONTROL,
+		    0, &l->walker, &f);
+	else
+		rc = reader_refresh(l->walker, &f);
+	*out = l->walker;
+	return rc;
+}
+
 /* --- appending ------------------------------------------------------------ */
 
 /*
@@ -199,13 +215,30 @@ fail_round(struct log_queue *round, int rc)
 {
 	struct log_append *a;
 
-	TAILQ_FOREACH(a, round, entry)
-	{
-		if (a->code != KAFKA_NONE)
+	TAILQ_FOREACH(a, round, entry) {
+		if (a->act != NULL || a->code != KAFKA_NONE)
 			continue;
 		a->code = codes_of_append(rc, true);
 		a->base_offset = -1;
 		a->why = "not known to be on the device";
+	}
+}
+
+/* What is to be done with the writer besides; rc is how the appends went. */
+static void
+act_all(struct log *l, struct log_queue *round, int rc)
+{
+	const struct fault f = {.file = ""};
+	struct log_append *a;
+
+	TAILQ_FOREACH(a, round, entry) {
+		if (a->act == NULL)
+			continue;
+		if (rc != 0)
+			set_result(a, rc, &f);
+		else
+			a->code = a->act(l->writer, a);
+		waiting_wake(l->waiting, l);
 	}
 }
 
@@ -228,9 +261,10 @@ append_round(struct log *l, struct log_queue *round, struct buf *scratch)
 	bool any = false;
 	int rc = open_writer(l, &settings);
 
-	TAILQ_FOREACH(a, round, entry)
-	{
+	TAILQ_FOREACH(a, round, entry) {
 		a->base_offset = a->append_time = -1;
+		if (a->act != NULL)
+			continue;
 		if (rc != 0)
 			set_result(a, rc, &f);
 		else
@@ -244,6 +278,7 @@ append_round(struct log *l, struct log_queue *round, struct buf *scratch)
 		    status_text(rc));
 		fail_round(round, rc);
 	}
+	act_all(l, round, rc);
 	if (rc != 0) {
 		/* The next one opens it anew, and looks at what is there. */
 		partition_close(l->writer);

@@ -29,10 +29,18 @@ struct fault;
 struct pool;
 struct waiting;
 
-/* What is to be appended: one batch, as a producer sent it. */
+/*
+ * What is to be appended: one batch, as a producer sent it.  Or something else
+ * that is done with the handle to append, by act.
+ */
 struct log_append {
 	uint8_t *data;		/* changed in place */
 	int64_t len;
+	/*
+	 * NULL: append.  Else this is called when all that was queued before
+	 * is durable; it returns an enum error_code.
+	 */
+	int (*act)(struct partition *writer, struct log_append *a);
 	void (*done)(struct log_append *a);	/* from a thread of the pool */
 	void *arg;
 	TAILQ_ENTRY(log_append) entry;
@@ -82,7 +90,7 @@ void log_set(struct log *l, const struct properties *settings);
 /* The topic is gone: what waits for this log is told. */
 void log_remove(struct log *l);
 
-/* Append; a->done is called when it is durable, or cannot be. */
+/* Append, or act; a->done is called when it is durable, or cannot be. */
 void log_append(struct log *l, struct log_append *a);
 
 /*
@@ -92,5 +100,10 @@ struct partition *log_get(struct log *l, int *rc);
 void log_put(struct log *l);
 /* Close the handle to read, as after STATUS_REMOVED; between get and put. */
 void log_forget(struct log *l);
+/*
+ * A reader with that handle, between get and put: it stops at the high
+ * watermark of now, and stands anywhere.
+ */
+int log_walker(struct log *l, struct reader **out);
 
 #endif

@@ -56,15 +56,6 @@ struct part {
 
 /* --- one look ------------------------------------------------------------- */
 
-static int
-check_epoch(int32_t wanted, int32_t ours)
-{
-	if (wanted < 0 || ours < 0 || wanted == ours)
-		return KAFKA_NONE;
-	return wanted < ours ? KAFKA_FENCED_LEADER_EPOCH
-			     : KAFKA_UNKNOWN_LEADER_EPOCH;
-}
-
 static int64_t
 least(int64_t a, int64_t b)
 {
@@ -143,7 +134,7 @@ look_at(struct fetch *f, struct part *part, struct partition *p)
 
 	if (rc != 0)
 		return codes_of_read(rc);
-	code = check_epoch(part->in.leader_epoch, o.leader_epoch);
+	code = codes_of_epoch(part->in.leader_epoch, o.leader_epoch);
 	if (code != KAFKA_NONE)
 		return code;
 	part->out.high_watermark = o.high_watermark;

@@ -422,6 +422,65 @@ test_lookup(void)
 	partition_close(p);
 }
 
+/* The largest timestamp that can be read, and the first record with it. */
+static void
+is_max(struct partition *p, int flags, int want, int64_t offset, int64_t time,
+    const char *name)
+{
+	struct reader *r = NULL;
+	int64_t at = -1, found = -1;
+
+	if (reader_open(p, flags, 0, &r, NULL) != 0)
+		abort();
+	tap_int(lookup_max_timestamp(p, r, &at, &found, NULL), want, "%s",
+	    name);
+	tap_int(at, offset, "its offset");
+	tap_int(found, time, "its time");
+	reader_close(r);
+}
+
+static void
+test_max_timestamp(void)
+{
+	struct partition *p, *reader;
+	int32_t epoch;
+
+	fresh();
+	p = open_with(PARTITION_WRITE, 1000);
+	reader = open_with(PARTITION_READ, 0);
+	is_max(reader, 0, STATUS_END, -1, -1, "an empty log");
+	/* 4000 to 4003 stand in the middle, twice; segments hold some 30. */
+	for (int i = 0; i < 50; i++)
+		append(p, "some text", 4,
+		    i == 25 || i == 30 ? 4000 : 1000 + i * 10);
+	partition_sync(p, NULL);
+	is_max(reader, 0, 0, 103, 4003, "the first of two in sealed segments");
+	append(p, "last", 1, 5000);
+	is_max(reader, 0, 0, 103, 4003, "what is not visible does not count");
+	partition_sync(p, NULL);
+	is_max(reader, 0, 0, 200, 5000, "one in the active segment");
+	partition_roll(p, NULL);
+	append(p, "later", 1, 4999);
+	partition_sync(p, NULL);
+	partition_delete_before(p, 201, NULL);
+	is_max(reader, 0, 0, 201, 4999, "what lies below the log start neither");
+	tap_int(lookup_epoch_at(reader, 201, &epoch, NULL), 0,
+	    "the epoch of a record");
+	tap_int(epoch, 0, "is the log's");
+	partition_close(reader);
+	partition_close(p);
+	fresh();
+	p = open_with(PARTITION_WRITE, 0);
+	append(p, "whole batch", 4, 7000);
+	append(p, "next", 1, 6000);
+	partition_sync(p, NULL);
+	partition_delete_before(p, 2, NULL);
+	is_max(p, READER_UNCOMMITTED, 0, 3, 7003, "inside a batch");
+	partition_delete_before(p, 4, NULL);
+	is_max(p, READER_UNCOMMITTED, 0, 4, 6000, "behind a batch");
+	partition_close(p);
+}
+
 /* Several processes append at once; each syncs now and then. */
 static void
 test_many(enum partition_mode mode, const char *name)
@@ -547,6 +606,7 @@ main(void)
 	test_copy();
 	test_damage();
 	test_lookup();
+	test_max_timestamp();
 	test_many(PARTITION_WRITE, "durable");
 	test_many(PARTITION_WRITE_RELAXED, "relaxed");
 	test_roles();
