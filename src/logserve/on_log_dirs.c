@@ -78,8 +78,8 @@ describe(struct found *f, struct served *t, const int32_t *numbers,
 	if (out == NULL)
 		return ENOMEM;
 	*out = (topic_out){.name = request_copy(f->request, t->name)};
-	out->partitions = request_alloc(f->request, (size_t)count,
-	    sizeof(*out->partitions));
+	out->partitions =
+	    request_alloc(f->request, (size_t)count, sizeof(*out->partitions));
 	if (out->partitions == NULL)
 		return ENOMEM;
 	for (int32_t i = 0; i < count; i++) {
@@ -87,8 +87,8 @@ describe(struct found *f, struct served *t, const int32_t *numbers,
 
 		if (catalog_log(c, t, number, &log) != 0)
 			continue;
-		out->partitions[out->partitions_count++] =
-		    (struct describe_log_dirs_response_results_topics_partitions){
+		out->partitions[out->partitions_count++] = (struct
+		    describe_log_dirs_response_results_topics_partitions){
 			.partition_index = number,
 			.partition_size = size_of(log->path)};
 	}
@@ -106,7 +106,8 @@ describe_all(struct served *t, void *arg)
 }
 
 static int
-describe_asked(struct found *f, const struct describe_log_dirs_request_topics *in)
+describe_asked(struct found *f,
+    const struct describe_log_dirs_request_topics *in)
 {
 	struct catalog *c = f->request->server->catalog;
 	struct served *t;
@@ -145,8 +146,10 @@ on_describe_log_dirs(struct request *r)
 	f.out = out->results = request_alloc(r, 1, sizeof(*out->results));
 	if (out->results != NULL) {
 		out->results_count = 1;
-		*f.out = (struct describe_log_dirs_response_results){
-		    .log_dir = bytes_of(root),
+		*f.out =
+		    (struct describe_log_dirs_response_results){.log_dir =
+								    bytes_of(
+									root),
 		    .total_bytes = -1,
 		    .usable_bytes = -1};
 		if (statvfs(root, &fs) == 0) {
