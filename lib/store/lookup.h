@@ -28,8 +28,8 @@ int lookup_time(struct partition *p, struct reader *r, int64_t timestamp,
  * KIP-734).  STATUS_END if there is none, or none has a timestamp.  The rest is
  * as above.
  */
-int lookup_max_timestamp(struct partition *p, struct reader *r,
-    int64_t *offset, int64_t *found, struct fault *f);
+int lookup_max_timestamp(struct partition *p, struct reader *r, int64_t *offset,
+    int64_t *found, struct fault *f);
 
 /* The leader epoch of the record at offset; -1: not known. */
 int lookup_epoch_at(struct partition *p, int64_t offset, int32_t *epoch,

@@ -42,8 +42,7 @@ static const struct row {
     [API_ALTER_CONFIGS] = {on_alter_configs, ASIDE},
     [API_DESCRIBE_LOG_DIRS] = {on_describe_log_dirs, ASIDE},
     [API_CREATE_PARTITIONS] = {on_create_partitions, ASIDE},
-    [API_INCREMENTAL_ALTER_CONFIGS] = {on_incremental_alter_configs,
-	ASIDE},
+    [API_INCREMENTAL_ALTER_CONFIGS] = {on_incremental_alter_configs, ASIDE},
     [API_DESCRIBE_CLUSTER] = {on_describe_cluster, HERE},
 };
 

@@ -24,6 +24,8 @@
 typedef struct describe_configs_request_resources describe_in;
 typedef struct describe_configs_response_results describe_out;
 typedef struct describe_configs_response_results_configs config_out;
+typedef struct alter_configs_response_responses alter_out;
+typedef struct incremental_alter_configs_response_responses incremental_out;
 
 enum resource {
 	RESOURCE_TOPIC = 2,
@@ -70,10 +72,10 @@ add_synonyms(struct request *r, const struct properties *p,
 		out->synonyms[out->synonyms_count++] =
 		    (struct describe_configs_response_results_configs_synonyms){
 			.name = out->name,
-			.value = settings_value(r,
-			    is_default ? &defaults : p, id),
-			.source = is_default ? SETTINGS_DEFAULT
-					     : SETTINGS_OF_TOPIC};
+			.value =
+			    settings_value(r, is_default ? &defaults : p, id),
+			.source =
+			    is_default ? SETTINGS_DEFAULT : SETTINGS_OF_TOPIC};
 	}
 }
 
@@ -155,8 +157,8 @@ list_server(const struct lister *l)
 	    creates ? "true" : "false", "whether missing topics are made");
 	list_number(l, "broker.id", SETTINGS_INT, CONFIG_NODE_ID,
 	    "the id of this node");
-	list_number(l, "connections.max.idle.ms", SETTINGS_LONG,
-	    CONFIG_IDLE_MS, "time after which an idle connection is closed");
+	list_number(l, "connections.max.idle.ms", SETTINGS_LONG, CONFIG_IDLE_MS,
+	    "time after which an idle connection is closed");
 	list_number(l, "default.replication.factor", SETTINGS_INT, 1,
 	    "replicas of a topic");
 	list(l, "listeners", SETTINGS_STRING, listener,
@@ -165,8 +167,8 @@ list_server(const struct lister *l)
 	    "the directory of topics");
 	list_number(l, "log.retention.ms", SETTINGS_LONG, CONFIG_RETENTION_MS,
 	    "retention.ms of topics that the server makes");
-	list_number(l, "message.max.bytes", SETTINGS_INT,
-	    MESSAGE_BYTES_DEFAULT, "max.message.bytes of topics without it");
+	list_number(l, "message.max.bytes", SETTINGS_INT, MESSAGE_BYTES_DEFAULT,
+	    "max.message.bytes of topics without it");
 	list_number(l, "num.partitions", SETTINGS_INT,
 	    c->auto_create > 0 ? c->auto_create : 1,
 	    "partitions of a topic that is made without a number");
@@ -250,14 +252,14 @@ struct alteration {
 	struct bytes name;
 	struct change *changes;
 	int32_t count;
-	int code;
+	int16_t code;		/* enum error_code */
 	struct bytes why;
 };
 
 static int
 refuse(struct alteration *a, int code, struct bytes why)
 {
-	a->code = code;
+	a->code = (int16_t)code;
 	a->why = why;
 	return STATUS_SYNTAX;
 }
@@ -275,8 +277,8 @@ apply(struct properties *p, void *arg)
 	for (int32_t i = 0; i < a->count; i++) {
 		const struct change *c = &a->changes[i];
 
-		code = settings_change(p, c->name, c->operation, c->value,
-		    &why);
+		code =
+		    settings_change(p, c->name, c->operation, c->value, &why);
 		if (code != KAFKA_NONE)
 			return refuse(a, code,
 			    settings_message(a->request, c->name, why));
@@ -354,7 +356,7 @@ alter(struct alteration *a)
 		rc = alter_topic(a);
 	if (rc == 0 || a->code != KAFKA_NONE)
 		return;
-	a->code = codes_of_change(rc);
+	a->code = (int16_t)codes_of_change(rc);
 	a->why = request_copy(a->request, status_text(rc));
 }
 
@@ -362,8 +364,8 @@ static void
 mark_repeated(struct alteration *list, struct repeated *items, int32_t count)
 {
 	for (int32_t i = 0; i < count; i++)
-		items[i] = (struct repeated){
-		    list[i].name, list[i].type, &list[i].repeated};
+		items[i] = (struct repeated){list[i].name, list[i].type,
+		    &list[i].repeated};
 	repeated_mark(items, (size_t)count);
 }
 
@@ -387,8 +389,8 @@ read_alteration(struct alteration *a,
 	a->type = in->resource_type;
 	a->name = in->resource_name;
 	a->count = in->configs_count;
-	a->changes = request_alloc(a->request, (size_t)a->count,
-	    sizeof(*a->changes));
+	a->changes =
+	    request_alloc(a->request, (size_t)a->count, sizeof(*a->changes));
 	if (a->changes == NULL)
 		return ENOMEM;
 	for (int32_t i = 0; i < a->count; i++)
@@ -422,8 +424,7 @@ on_alter_configs(struct request *r)
 	out->responses_count = count;
 	for (int32_t i = 0; i < count; i++) {
 		alter(&list[i]);
-		out->responses[i] = (struct alter_configs_response_responses){
-		    .error_code = (int16_t)list[i].code,
+		out->responses[i] = (alter_out){.error_code = list[i].code,
 		    .error_message = list[i].why,
 		    .resource_type = list[i].type,
 		    .resource_name = list[i].name};
@@ -440,8 +441,8 @@ read_incremental(struct alteration *a,
 	a->type = in->resource_type;
 	a->name = in->resource_name;
 	a->count = in->configs_count;
-	a->changes = request_alloc(a->request, (size_t)a->count,
-	    sizeof(*a->changes));
+	a->changes =
+	    request_alloc(a->request, (size_t)a->count, sizeof(*a->changes));
 	if (a->changes == NULL)
 		return ENOMEM;
 	for (int32_t i = 0; i < a->count; i++)
@@ -476,8 +477,7 @@ on_incremental_alter_configs(struct request *r)
 	for (int32_t i = 0; i < count; i++) {
 		alter(&list[i]);
 		out->responses[i] =
-		    (struct incremental_alter_configs_response_responses){
-			.error_code = (int16_t)list[i].code,
+		    (incremental_out){.error_code = list[i].code,
 			.error_message = list[i].why,
 			.resource_type = list[i].type,
 			.resource_name = list[i].name};

@@ -106,8 +106,8 @@ find_time(struct question *q)
 	int rc = log_walker(q->log, &walker);
 
 	if (rc == 0 && in->timestamp == MAX_TIMESTAMP)
-		rc = lookup_max_timestamp(q->partition, walker, &offset,
-		    &found, &f);
+		rc = lookup_max_timestamp(q->partition, walker, &offset, &found,
+		    &f);
 	else if (rc == 0)
 		rc = lookup_time(q->partition, walker, in->timestamp, &offset,
 		    &found, &f);
@@ -181,8 +181,10 @@ static void
 list_partition(struct request *r, struct served *t, int code, bool repeated,
     const offset_in *in, offset_out *out)
 {
-	struct question q = {
-	    .request = r, .in = in, .out = out, .fn = find_offset};
+	struct question q = {.request = r,
+	    .in = in,
+	    .out = out,
+	    .fn = find_offset};
 
 	*out = (offset_out){.partition_index = in->partition_index,
 	    .timestamp = -1,
@@ -228,8 +230,8 @@ on_list_offsets(struct request *r)
 	bool *repeated;
 	int rc = mark_repeated(r, &repeated);
 
-	out->topics = request_alloc(r, (size_t)in->topics_count,
-	    sizeof(*out->topics));
+	out->topics =
+	    request_alloc(r, (size_t)in->topics_count, sizeof(*out->topics));
 	if (out->topics == NULL)
 		rc = ENOMEM;
 	out->topics_count = in->topics_count;
@@ -285,9 +287,9 @@ epochs_of_topic(struct request *r,
 		    .end_offset = -1};
 		q.in = &in->partitions[i];
 		q.out = o;
-		o->error_code = (int16_t)(code != KAFKA_NONE
-			? code
-			: ask(&q, t, o->partition));
+		o->error_code =
+		    (int16_t)(code != KAFKA_NONE ? code
+						 : ask(&q, t, o->partition));
 	}
 	catalog_release(catalog, t);
 	return 0;
@@ -300,8 +302,8 @@ on_offset_for_leader_epoch(struct request *r)
 	struct offset_for_leader_epoch_response *out = r->response;
 	int rc = 0;
 
-	out->topics = request_alloc(r, (size_t)in->topics_count,
-	    sizeof(*out->topics));
+	out->topics =
+	    request_alloc(r, (size_t)in->topics_count, sizeof(*out->topics));
 	if (out->topics == NULL)
 		rc = ENOMEM;
 	out->topics_count = in->topics_count;

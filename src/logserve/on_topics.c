@@ -80,13 +80,14 @@ is_self(const int32_t *ids, int32_t count)
 
 typedef struct create_topics_request_topics create_in;
 typedef struct create_topics_response_topics create_out;
+typedef struct create_topics_response_topics_configs create_config;
 
 /* Partition numbers given by hand are 0, 1, ... in any order. */
 static struct verdict
 check_assignments(struct request *r, const create_in *in)
 {
-	bool *seen = request_alloc(r, (size_t)in->assignments_count,
-	    sizeof(*seen));
+	bool *seen =
+	    request_alloc(r, (size_t)in->assignments_count, sizeof(*seen));
 	int32_t number;
 
 	if (in->num_partitions != -1 || in->replication_factor != -1)
@@ -119,7 +120,7 @@ count_partitions(struct request *r, const create_in *in, int32_t *count)
 		return check_assignments(r, in);
 	}
 	*count = in->num_partitions != -1 ? in->num_partitions
-	    : ours > 0			  ? ours
+	    : ours > 0                    ? ours
 					  : 1;
 	if (*count < 1 || *count > PARTITIONS_MAX)
 		return refuse(KAFKA_INVALID_PARTITIONS,
@@ -139,8 +140,8 @@ read_settings(struct request *r, const create_in *in, struct properties *p)
 	for (int32_t i = 0; i < in->configs_count; i++) {
 		struct bytes name = in->configs[i].name;
 
-		if (settings_change(p, name, SETTINGS_SET,
-			in->configs[i].value, &why) != KAFKA_NONE)
+		if (settings_change(p, name, SETTINGS_SET, in->configs[i].value,
+			&why) != KAFKA_NONE)
 			return (struct verdict){KAFKA_INVALID_CONFIG,
 			    settings_message(r, name, why)};
 	}
@@ -177,10 +178,10 @@ describe(struct request *r, const struct properties *p, int32_t partitions,
 	for (int32_t i = 0; i < out->configs_count; i++) {
 		enum properties_id id = (enum properties_id)i;
 
-		out->configs[i] = (struct create_topics_response_topics_configs){
-		    .name = bytes_of(properties_info(id)->name),
-		    .value = settings_value(r, p, id),
-		    .config_source = (int8_t)settings_source(p, id)};
+		out->configs[i] =
+		    (create_config){.name = bytes_of(properties_info(id)->name),
+			.value = settings_value(r, p, id),
+			.config_source = (int8_t)settings_source(p, id)};
 	}
 }
 
@@ -199,8 +200,8 @@ create(struct request *r, const create_in *in, create_out *out)
 	if (v.code == KAFKA_NONE)
 		v = read_settings(r, in, &settings);
 	if (v.code == KAFKA_NONE && !all->validate_only) {
-		v = judge(r, making_topic(r->server, name, count, &settings,
-			     &t));
+		v = judge(r,
+		    making_topic(r->server, name, count, &settings, &t));
 		if (v.code == KAFKA_NONE) {
 			out->topic_id = t->id;
 			catalog_release(r->server->catalog, t);
@@ -233,8 +234,8 @@ on_create_topics(struct request *r)
 	bool *repeated = repeated_creations(r);
 	struct verdict v;
 
-	out->topics = request_alloc(r, (size_t)in->topics_count,
-	    sizeof(*out->topics));
+	out->topics =
+	    request_alloc(r, (size_t)in->topics_count, sizeof(*out->topics));
 	if (repeated == NULL || out->topics == NULL) {
 		request_fail(r, ENOMEM, "no memory");
 		return;
@@ -369,8 +370,8 @@ on_delete_topics(struct request *r)
 	for (int32_t i = 0; i < count; i++) {
 		delete_out *o = &out->responses[i];
 
-		*o = (delete_out){
-		    .name = list[i].name, .topic_id = list[i].topic_id};
+		*o = (delete_out){.name = list[i].name,
+		    .topic_id = list[i].topic_id};
 		if (r->server->config->read_only)
 			v = refuse(KAFKA_TOPIC_AUTHORIZATION_FAILED,
 			    read_only_text);
@@ -388,6 +389,7 @@ on_delete_topics(struct request *r)
 /* --- CreatePartitions ----------------------------------------------------- */
 
 typedef struct create_partitions_request_topics grow_in;
+typedef struct create_partitions_response_results grow_out;
 
 static struct verdict
 check_growth(const grow_in *in, int32_t now)
@@ -455,8 +457,8 @@ on_create_partitions(struct request *r)
 	bool *repeated = repeated_growths(r);
 	struct verdict v;
 
-	out->results = request_alloc(r, (size_t)in->topics_count,
-	    sizeof(*out->results));
+	out->results =
+	    request_alloc(r, (size_t)in->topics_count, sizeof(*out->results));
 	if (repeated == NULL || out->results == NULL) {
 		request_fail(r, ENOMEM, "no memory");
 		return;
@@ -471,8 +473,7 @@ on_create_partitions(struct request *r)
 			    "named more than once");
 		else
 			v = grow(r, &in->topics[i]);
-		out->results[i] = (struct create_partitions_response_results){
-		    .name = in->topics[i].name,
+		out->results[i] = (grow_out){.name = in->topics[i].name,
 		    .error_code = (int16_t)v.code,
 		    .error_message = v.why};
 	}

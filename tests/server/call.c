@@ -91,9 +91,9 @@ read_uuid(const char *text, struct wire_uuid *out)
 	if (strlen(text) != 22)
 		errx(2, "%s: not an id", text);
 	for (int i = 0; i < 22; i++)
-		padded[i] = (uint8_t)(text[i] == '-'	     ? '+'
-					: text[i] == '_' ? '/'
-							 : text[i]);
+		padded[i] = (uint8_t)(text[i] == '-' ? '+'
+			: text[i] == '_'             ? '/'
+						     : text[i]);
 	padded[22] = padded[23] = '=';
 	buf_init(&b, sizeof(padded));
 	if (base64_decode(padded, sizeof(padded), &b) != 0 ||
@@ -241,7 +241,7 @@ print_uuid(const struct wire_uuid *u)
 	if (base64_encode(&b, u->bytes, sizeof(u->bytes)) != 0)
 		errx(1, "no memory");
 	for (int i = 0; i < 22; i++)
-		putchar(b.data[i] == '+'     ? '-'
+		putchar(b.data[i] == '+'   ? '-'
 			: b.data[i] == '/' ? '_'
 					   : b.data[i]);
 	buf_release(&b);
@@ -424,8 +424,8 @@ find_api(const char *name)
 int
 main(int argc, char **argv)
 {
-	struct wire_request header = {
-	    .correlation = CORRELATION, .client_id = bytes_of("call")};
+	struct wire_request header = {.correlation = CORRELATION,
+	    .client_id = bytes_of("call")};
 	const struct api *api;
 	uint8_t size[4], *answer;
 	void *request;

@@ -463,7 +463,8 @@ test_max_timestamp(void)
 	append(p, "later", 1, 4999);
 	partition_sync(p, NULL);
 	partition_delete_before(p, 201, NULL);
-	is_max(reader, 0, 0, 201, 4999, "what lies below the log start neither");
+	is_max(reader, 0, 0, 201, 4999,
+	    "what lies below the log start neither");
 	tap_int(lookup_epoch_at(reader, 201, &epoch, NULL), 0,
 	    "the epoch of a record");
 	tap_int(epoch, 0, "is the log's");
