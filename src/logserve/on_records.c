@@ -134,9 +134,8 @@ begin_topic(struct deletion *d, int32_t at)
 	for (int32_t i = 0; i < in->partitions_count; i++) {
 		records_out *o = &out->partitions[i];
 
-		*o = (records_out){.partition_index =
-				       in->partitions[i].partition_index,
-		    .low_watermark = -1};
+		o->partition_index = in->partitions[i].partition_index;
+		o->low_watermark = -1;
 		code = topic_code != KAFKA_NONE
 		    ? topic_code
 		    : begin_part(d, d->topics[at], &in->partitions[i], o);
