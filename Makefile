@@ -64,7 +64,10 @@ REPLAYS := $(FUZZ_SRCS:%_fuzz.c=$(BUILD)/%_replay)
 FUZZERS := $(FUZZ_SRCS:%.c=$(BUILD)/%)
 # Libraries that a test loads into a program: tests/SET/NAME_preload.c
 PRELOADS := $(patsubst %.c,$(BUILD)/%.so,$(wildcard tests/*/*_preload.c))
-DEPS := $(LIB_OBJS:.o=.d) $(PROG_SRCS:%.c=$(BUILD)/%.d) $(UNITS:=.d) \
+# Programs that tests of the server run.
+SERVER_SRCS := $(wildcard tests/server/*.c)
+SERVER_TOOLS := $(SERVER_SRCS:%.c=$(BUILD)/%)
+DEPS := $(SERVER_TOOLS:=.d) $(LIB_OBJS:.o=.d) $(PROG_SRCS:%.c=$(BUILD)/%.d) $(UNITS:=.d) \
     $(SLOWS:=.d) $(PRELOADS:.so=.d) $(FUZZERS:=.d)
 
 all: $(PROGS:%=$(BIN)/%) $(LIB)
@@ -124,7 +127,7 @@ $(BIN)/$(1): $(patsubst %.c,$(BUILD)/%.o,$(wildcard src/$(1).c src/$(1)/*.c)) \
 endef
 $(foreach p,$(PROGS),$(eval $(call PROGRAM,$(p))))
 
-$(UNITS) $(SLOWS): %: %.o $(LIB)
+$(UNITS) $(SLOWS) $(SERVER_TOOLS): %: %.o $(LIB)
 	@echo 'LD $@'
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
@@ -142,7 +145,7 @@ $(FUZZERS): %: %.o $(BUILD)/tests/fuzz/fuzz.o $(LIB)
 	@echo 'LD $@'
 	$(Q)$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS)
 
-units: $(UNITS) $(REPLAYS)
+units: $(UNITS) $(REPLAYS) $(SERVER_TOOLS)
 fuzzers: $(FUZZERS)
 slows: $(SLOWS) $(PRELOADS)
 
@@ -156,7 +159,7 @@ demo:
 	@$(PART) all
 	@examples/demo.sh
 
-CLI_TESTS := $(wildcard tests/cli/*.bats)
+CLI_TESTS := $(wildcard tests/cli/*.bats tests/server/*.bats)
 SLOW_TESTS := $(wildcard $(foreach s,$(SLOW_SETS),tests/$s/*.bats \
     tests/$s/*_test.sh))
 # Shell functions are the same with any programs.

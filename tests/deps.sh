@@ -31,6 +31,7 @@ check	shellcheck	cmd	shellcheck
 check	clang-format	cmd	clang-format
 check	zsh		cmd	zsh
 check	fish		cmd	fish
+check	kcat		cmd	kcat
 slow	clang		cmd	clang
 slow	libclang-rt-14-dev	clang	libclang_rt.asan-x86_64.a
 slow	patch		cmd	patch
