@@ -17,7 +17,7 @@
  *
  * Bounds, and what is over them:
  *	groups with members, or some told to come back
- *							COORDINATOR_NOT_AVAILABLE
+ *					COORDINATOR_NOT_AVAILABLE
  *	members of one, those told to come back too	GROUP_MAX_SIZE_REACHED
  *	bytes of what a group's members sent		GROUP_MAX_SIZE_REACHED
  *	bytes of all			COORDINATOR_NOT_AVAILABLE
