@@ -16,10 +16,11 @@
  * forgotten.
  *
  * Bounds, and what is over them:
- *	groups, each with a member or told to come back	COORDINATOR_NOT_AVAILABLE
+ *	groups with members, or some told to come back
+ *							COORDINATOR_NOT_AVAILABLE
  *	members of one, those told to come back too	GROUP_MAX_SIZE_REACHED
  *	bytes of what a group's members sent		GROUP_MAX_SIZE_REACHED
- *	bytes of all					COORDINATOR_NOT_AVAILABLE
+ *	bytes of all			COORDINATOR_NOT_AVAILABLE
  * Unlike in Apache Kafka a member that has gone counts until its session ends.
  */
 
