@@ -16,7 +16,7 @@
 
 #include "kafka/error.h"
 
-#define TYPE_CLASSIC  "classic"
+#define TYPE_CLASSIC "classic"
 #define TYPE_CONSUMER "consumer"
 
 struct entry {
@@ -149,8 +149,8 @@ coordinator_stop(struct coordinator *c)
 	struct entry *e;
 
 	c->stopped = true;
-	RB_FOREACH (e, ids, &c->ids)
-		group_refuse(e->group, KAFKA_COORDINATOR_NOT_AVAILABLE);
+	RB_FOREACH(e, ids, &c->ids)
+	group_refuse(e->group, KAFKA_COORDINATOR_NOT_AVAILABLE);
 }
 
 void
@@ -311,8 +311,8 @@ coordinator_heartbeat(struct coordinator *c, struct bytes group,
 
 	if (error != 0)
 		return error;
-	error = group_heartbeat(e->group, member_id, instance_id, generation,
-	    now);
+	error =
+	    group_heartbeat(e->group, member_id, instance_id, generation, now);
 	settle(c, e, now);
 	return error;
 }
@@ -342,13 +342,13 @@ coordinator_may_commit(struct coordinator *c, struct bytes group,
     int64_t now)
 {
 	struct entry *e;
-	int error = lookup(c, group,
-	    generation < 0 ? 0 : KAFKA_ILLEGAL_GENERATION, &e);
+	int error =
+	    lookup(c, group, generation < 0 ? 0 : KAFKA_ILLEGAL_GENERATION, &e);
 
 	if (error != 0 || e == NULL)
 		return error;
-	error = group_may_commit(e->group, member_id, instance_id, generation,
-	    now);
+	error =
+	    group_may_commit(e->group, member_id, instance_id, generation, now);
 	settle(c, e, now);
 	return error;
 }
@@ -417,10 +417,10 @@ coordinator_list(struct coordinator *c, const struct coordinator_filter *filter,
 {
 	struct entry *e;
 
-	RB_FOREACH (e, ids, &c->ids)
-		if (coordinator_matches(filter, group_state(e->group)))
-			each(arg, e->id, group_protocol_type(e->group),
-			    group_state(e->group));
+	RB_FOREACH(e, ids, &c->ids)
+	if (coordinator_matches(filter, group_state(e->group)))
+		each(arg, e->id, group_protocol_type(e->group),
+		    group_state(e->group));
 }
 
 int

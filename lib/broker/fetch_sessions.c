@@ -277,7 +277,8 @@ limit_owner(struct fetch_sessions *f, uint64_t owner)
 
 	if (owner == 0)
 		return;
-	TAILQ_FOREACH (s, &f->uses, use) {
+	TAILQ_FOREACH(s, &f->uses, use)
+	{
 		if (s->owner != owner)
 			continue;
 		if (oldest == NULL)
@@ -408,8 +409,8 @@ fetch_sessions_begin(struct fetch_sessions *f, const struct fetch_request *r,
 	out->session_id = s->id;
 	out->serial = s->serial;
 	out->epoch = s->epoch;
-	TAILQ_FOREACH (p, &s->order, order)
-		each(arg, &p->asked, p);
+	TAILQ_FOREACH(p, &s->order, order)
+	each(arg, &p->asked, p);
 	if (s->count == 0 && !full) {
 		out->session_id = 0;
 		remove_session(f, s);
@@ -423,15 +424,15 @@ fetch_sessions_tell(struct fetch_sessions *f, const struct fetch_context *c,
 {
 	struct session *s = find(f, c->session_id);
 	struct cached *p = handle;
-	bool says = !c->incremental || r->has_records || r->diverging ||
-	    r->error != 0;
+	bool says =
+	    !c->incremental || r->has_records || r->diverging || r->error != 0;
 
 	if (s == NULL || s->serial != c->serial || s->epoch != c->epoch)
 		return true;
 	says |= p->high_watermark != r->high_watermark ||
 	    p->told_log_start != r->log_start;
-	p->high_watermark = r->error != 0 || r->diverging ? -1
-							  : r->high_watermark;
+	p->high_watermark =
+	    r->error != 0 || r->diverging ? -1 : r->high_watermark;
 	p->told_log_start = r->log_start;
 	if (r->has_records) {
 		TAILQ_REMOVE(&s->order, p, order);

@@ -1,4 +1,4 @@
-/* What a group does is in the order of a rebalance: join, sync, then the rest. */
+/* In the order of a rebalance: joining, syncing, then the rest. */
 
 #include "broker/group.h"
 
@@ -381,9 +381,8 @@ static int
 make_id(const struct group *g, const struct group_join *r, char *text,
     size_t size, struct bytes *id)
 {
-	struct bytes name = bytes_is_null(r->instance_id)
-	    ? r->client_id
-	    : r->instance_id;
+	struct bytes name =
+	    bytes_is_null(r->instance_id) ? r->client_id : r->instance_id;
 	int len = name_len(name);
 	uint8_t u[16];
 
@@ -539,9 +538,8 @@ join_known(struct group *g, const struct group_join *r, int64_t now)
 	if (bytes_is_null(r->instance_id) &&
 	    roster_has_pending(&g->roster, r->member_id)) {
 		error = check_protocols(g, NULL, r);
-		return error != 0
-		    ? error
-		    : add_member(g, r, r->member_id, true, now);
+		return error != 0 ? error
+				  : add_member(g, r, r->member_id, true, now);
 	}
 	error = find_member(g, r->member_id, r->instance_id, &m);
 	if (error != 0 || (error = check_protocols(g, m, r)) != 0)
@@ -564,7 +562,7 @@ void
 group_join(struct group *g, const struct group_join *r, int64_t now)
 {
 	int error = g->state == GROUP_DEAD ? KAFKA_COORDINATOR_NOT_AVAILABLE
-	    : r->member_id.len == 0	   ? join_new(g, r, now)
+	    : r->member_id.len == 0        ? join_new(g, r, now)
 					   : join_known(g, r, now);
 
 	if (error != 0)
@@ -707,8 +705,8 @@ begin_generation(struct group *g, int64_t now)
 static void
 advance(struct group *g, int64_t now)
 {
-	bool all = g->joining == g->roster.count &&
-	    g->roster.pending_count == 0;
+	bool all =
+	    g->joining == g->roster.count && g->roster.pending_count == 0;
 
 	if (g->state != GROUP_PREPARING)
 		return;
@@ -897,9 +895,8 @@ group_may_commit(struct group *g, struct bytes member_id,
 	if (generation < 0 && g->state == GROUP_EMPTY)
 		return 0;
 	if (generation < 0 && member_id.len <= 0 && bytes_is_null(instance_id))
-		return g->state == GROUP_DEAD
-		    ? KAFKA_COORDINATOR_NOT_AVAILABLE
-		    : KAFKA_UNKNOWN_MEMBER_ID;
+		return g->state == GROUP_DEAD ? KAFKA_COORDINATOR_NOT_AVAILABLE
+					      : KAFKA_UNKNOWN_MEMBER_ID;
 	if ((error = find_member(g, member_id, instance_id, &m)) != 0)
 		return error;
 	if (generation != g->generation)
@@ -1029,9 +1026,8 @@ group_is_idle(const struct group *g)
 void
 group_describe(struct group *g, struct group_summary *out)
 {
-	struct bytes protocol = g->state == GROUP_STABLE
-	    ? g->protocol
-	    : BYTES_NULL;
+	struct bytes protocol =
+	    g->state == GROUP_STABLE ? g->protocol : BYTES_NULL;
 
 	*out = (struct group_summary){
 	    .state = g->state,

@@ -84,9 +84,8 @@ fill(struct roster_member *m, const struct group_join *join, struct bytes id,
 	m->client_id = put(&end, join->client_id);
 	m->client_host = put(&end, join->client_host);
 	m->session_ms = join->session_ms;
-	m->rebalance_ms = join->rebalance_ms >= 0
-	    ? join->rebalance_ms
-	    : join->session_ms;
+	m->rebalance_ms =
+	    join->rebalance_ms >= 0 ? join->rebalance_ms : join->session_ms;
 	if (m->rebalance_ms == 0)
 		m->rebalance_ms = 1;
 	m->block = block;
@@ -198,9 +197,7 @@ roster_release(struct roster *r)
 static bool
 is_id(struct bytes a, struct bytes b)
 {
-	enum {
-		END = 8
-	};
+	enum { END = 8 };
 
 	return a.len == b.len &&
 	    (a.len < END ||
@@ -267,8 +264,8 @@ roster_add_pending(struct roster *r, struct bytes id, int64_t deadline_ms)
 
 	if (error != 0)
 		return error;
-	pending = reallocarray(r->pending, r->pending_count + 1,
-	    sizeof(*r->pending));
+	pending =
+	    reallocarray(r->pending, r->pending_count + 1, sizeof(*r->pending));
 	if (pending == NULL)
 		return KAFKA_COORDINATOR_NOT_AVAILABLE;
 	r->pending = pending;
@@ -381,15 +378,15 @@ static size_t
 vote(const struct roster_member *first, const bool *common,
     const struct roster_member *m)
 {
-	for (size_t i = 0; i < m->protocol_count; i++) {
-		const struct group_protocol *p =
-		    find_protocol(first, m->protocols[i].name);
+	const struct group_protocol *p = NULL;
 
-		if (p != NULL && common[p - first->protocols])
-			return (size_t)(p - first->protocols);
+	for (size_t i = 0; p == NULL; i++) {
+		assert(i < m->protocol_count);
+		p = find_protocol(first, m->protocols[i].name);
+		if (p != NULL && !common[p - first->protocols])
+			p = NULL;
 	}
-	assert(!"a protocol in common");
-	return 0;
+	return (size_t)(p - first->protocols);
 }
 
 struct bytes
@@ -414,9 +411,8 @@ roster_list(struct roster *r, struct bytes protocol)
 {
 	for (size_t i = 0; i < r->count; i++) {
 		const struct roster_member *m = r->members[i];
-		const struct group_protocol *p = bytes_is_null(protocol)
-		    ? NULL
-		    : find_protocol(m, protocol);
+		const struct group_protocol *p =
+		    bytes_is_null(protocol) ? NULL : find_protocol(m, protocol);
 
 		r->listing[i] = (struct group_member){
 		    .id = m->id,

@@ -186,8 +186,10 @@ client_join_group(struct client *c, struct bytes group)
 	    .client_host = bytes_of("/127.0.0.1"),
 	    .protocol_type = bytes_of(c->type != NULL ? c->type : "consumer"),
 	    .protocols = protocols,
-	    .protocol_count = client_protocols(
-		c->protocols != NULL ? c->protocols : "range:x", protocols),
+	    .protocol_count =
+		client_protocols(c->protocols != NULL ? c->protocols
+						      : "range:x",
+		    protocols),
 	    .session_ms = c->session_ms != 0 ? c->session_ms : 10000,
 	    .rebalance_ms = c->rebalance_ms != 0 ? c->rebalance_ms : 60000,
 	    .id_required = c->version >= 4,
@@ -233,8 +235,7 @@ client_sync(struct client *c, const struct client *const *all, size_t count)
 	};
 
 	for (size_t i = 0; i < count; i++)
-		assignments[i] = (struct group_assignment){
-		    bytes_of(all[i]->id),
+		assignments[i] = (struct group_assignment){bytes_of(all[i]->id),
 		    {(const uint8_t *)letters + i, 1}};
 	c->synced = (struct answer){.waits = true};
 	coordinator_sync(client_coordinator, client_group(), &r, client_now);

@@ -68,8 +68,7 @@ parse(const char *text)
 		if (by_id)
 			memset(p->key.id, *text, sizeof(p->key.id));
 		else
-			p->key.topic =
-			    (struct bytes){(const uint8_t *)text, 1};
+			p->key.topic = (struct bytes){(const uint8_t *)text, 1};
 		p->key.partition = (int32_t)strtol(text + 1, &end, 10);
 		p->offset = strtol(end + 1, &end, 10);
 		text = end;
@@ -164,8 +163,8 @@ test_full(void)
 	s = context.session_id;
 	tap(s > 0 && !context.incremental, "and made; the answer is full");
 	tap_str(seen, "t0@5 t1@6 ");
-	tap(tell(0, (struct fetch_result){.high_watermark = -1,
-		     .log_start = -1}),
+	tap(tell(0,
+		(struct fetch_result){.high_watermark = -1, .log_start = -1}),
 	    "each is in the answer, whatever it is");
 	tell_all();
 	tap_int(fetch_sessions_count(f), 1, "a session");
@@ -237,7 +236,8 @@ test_ids(void)
 	by_id = true;
 	tap_int(begin(s, 1, ""), 0, "a session of ids");
 	tap_str(seen, "t0@5 t1@6 ");
-	tell(0, (struct fetch_result){.error = KAFKA_UNKNOWN_TOPIC_ID,
+	tell(0,
+	    (struct fetch_result){.error = KAFKA_UNKNOWN_TOPIC_ID,
 	    .high_watermark = -1,
 	    .log_start = -1});
 	forget("t0@0");
@@ -519,8 +519,8 @@ model_change(struct model *m, bool full)
 		if (!full && flip && m->asked[k] && forgotten_count < 2) {
 			m->asked[k] = false;
 			m->told[k] = -1;
-			forgotten[forgotten_count++] = (struct fetch_key){
-			    .topic = bytes_of("t"),
+			forgotten[forgotten_count++] =
+			    (struct fetch_key){.topic = bytes_of("t"),
 			    .partition = k};
 			continue;
 		}
@@ -528,8 +528,10 @@ model_change(struct model *m, bool full)
 			continue;
 		m->asked[k] = m->asked[k] || !full;
 		if (m->asked[k])
-			partitions[count++] = (struct fetch_partition){
-			    .key = {.topic = bytes_of("t"), .partition = k},
+			partitions[count++] =
+			    (struct fetch_partition){.key = {.topic =
+								 bytes_of("t"),
+							 .partition = k},
 			    .offset = k};
 	}
 	return count;
