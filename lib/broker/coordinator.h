@@ -20,7 +20,8 @@
  *	members of one				GROUP_MAX_SIZE_REACHED
  *	bytes of what a group's members sent	GROUP_MAX_SIZE_REACHED
  *	bytes of all				COORDINATOR_NOT_AVAILABLE
- * Who was given an id and is to come back with it counts as a member.  Unlike in Apache Kafka a member that has gone counts until its session ends.
+ * Who was given an id and is to come back with it counts as a member.  Unlike
+ * in Apache Kafka a member that has gone counts until its session ends.
  */
 
 #include <stdbool.h>
