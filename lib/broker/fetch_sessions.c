@@ -246,7 +246,7 @@ put(struct fetch_sessions *f, struct session *s,
 
 static bool
 put_all(struct fetch_sessions *f, struct session *s,
-    const struct fetch_request *r, int64_t now)
+    const struct fetch_asked *r, int64_t now)
 {
 	for (size_t i = 0; i < r->count; i++)
 		if (!put(f, s, &r->partitions[i], now))
@@ -255,8 +255,7 @@ put_all(struct fetch_sessions *f, struct session *s,
 }
 
 static void
-forget(struct fetch_sessions *f, struct session *s,
-    const struct fetch_request *r)
+forget(struct fetch_sessions *f, struct session *s, const struct fetch_asked *r)
 {
 	for (size_t i = 0; i < r->forgotten_count; i++) {
 		struct cached *p = find_cached(s, &r->forgotten[i]);
@@ -303,8 +302,7 @@ new_id(struct fetch_sessions *f)
 }
 
 static struct session *
-add_session(struct fetch_sessions *f, const struct fetch_request *r,
-    int64_t now)
+add_session(struct fetch_sessions *f, const struct fetch_asked *r, int64_t now)
 {
 	struct session *s;
 	int32_t id;
@@ -331,8 +329,7 @@ add_session(struct fetch_sessions *f, const struct fetch_request *r,
 
 /* A session with all that is asked; NULL: there is no room for it. */
 static struct session *
-make_session(struct fetch_sessions *f, const struct fetch_request *r,
-    int64_t now)
+make_session(struct fetch_sessions *f, const struct fetch_asked *r, int64_t now)
 {
 	struct session *s;
 
@@ -356,7 +353,7 @@ fetch_sessions_next_epoch(int32_t epoch)
 
 /* Take an incremental fetch in. */
 static int
-resume(struct fetch_sessions *f, const struct fetch_request *r, int64_t now,
+resume(struct fetch_sessions *f, const struct fetch_asked *r, int64_t now,
     struct session **out)
 {
 	struct session *s = find(f, r->session_id);
@@ -381,7 +378,7 @@ resume(struct fetch_sessions *f, const struct fetch_request *r, int64_t now,
 }
 
 int
-fetch_sessions_begin(struct fetch_sessions *f, const struct fetch_request *r,
+fetch_sessions_begin(struct fetch_sessions *f, const struct fetch_asked *r,
     int64_t now, struct fetch_context *out,
     void (*each)(void *arg, const struct fetch_partition *p, void *handle),
     void *arg)

@@ -75,7 +75,8 @@ struct fetch_partition {
 	int32_t bytes_max;
 };
 
-struct fetch_request {
+/* What a request says. */
+struct fetch_asked {
 	int32_t session_id;
 	int32_t epoch;
 	bool by_id;			/* topics; version 13 and later */
@@ -121,8 +122,8 @@ void fetch_sessions_set_random(struct fetch_sessions *f,
  * many partitions, and is given up); INVALID_FETCH_SESSION_EPOCH;
  * FETCH_SESSION_TOPIC_ID_ERROR: ids where there were names, or the reverse.
  */
-int fetch_sessions_begin(struct fetch_sessions *f,
-    const struct fetch_request *r, int64_t now, struct fetch_context *out,
+int fetch_sessions_begin(struct fetch_sessions *f, const struct fetch_asked *r,
+    int64_t now, struct fetch_context *out,
     void (*each)(void *arg, const struct fetch_partition *p, void *handle),
     void *arg);
 /*

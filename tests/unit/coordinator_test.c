@@ -8,6 +8,8 @@
 #include <errno.h>
 
 #include "clients.h"
+/* Whoever serves requests has both; no name may be in both. */
+#include "kafka/messages.h"
 
 static struct client a, b, c;
 

@@ -6,6 +6,8 @@
 #include "broker/fetch_sessions.h"
 
 #include "kafka/error.h"
+/* Whoever serves requests has both; no name may be in both. */
+#include "kafka/messages.h"
 #include "tap.h"
 
 enum {
@@ -80,7 +82,7 @@ parse(const char *text)
 static int
 begin_count(int32_t session, int32_t epoch, size_t count)
 {
-	struct fetch_request r = {.session_id = session,
+	struct fetch_asked r = {.session_id = session,
 	    .epoch = epoch,
 	    .by_id = by_id,
 	    .owner = owner,
@@ -553,7 +555,7 @@ static const char *
 model_fetch(struct model *m)
 {
 	bool full = m->session == 0 || tap_random() % 20 == 0;
-	struct fetch_request r = {.session_id = m->session,
+	struct fetch_asked r = {.session_id = m->session,
 	    .owner = (uint64_t)(m - models) + 1,
 	    .partitions = partitions,
 	    .forgotten = forgotten};
