@@ -5,9 +5,9 @@
 
 load ../helpers
 load broker
-TOOL_TIMEOUT=60
+TOOL_TIMEOUT=${CLIENT_TIMEOUT:-90}
 # How long a fetch may wait where a record must wake it: past any patience here.
-LONG_WAIT=120000
+LONG_WAIT=200000
 
 setup_file() {
 	[ -z "${BROKER_ADDRESS:-}" ] || return 0
@@ -182,7 +182,8 @@ topic_gone() {
 
 @test 'timestamps' {
 	make_topic 1
-	printf '0\t%s\tk\tv\t\n' 1 1000 999 1700000000000 >sent
+	printf '0\t%s\tk\tv\t\n' 1700000000000 1700000000000 1699999999999 \
+	    1700001000000 >sent
 	drive produce "$topic" <sent
 	drive consume "$topic" 0 0 4
 	same "$(cut -f 2 out.txt)" "$(cut -f 2 sent)"

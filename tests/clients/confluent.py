@@ -179,10 +179,6 @@ def cluster():
     say('controller', found.controller.id)
 
 
-def version():
-    say(ck.__version__)
-
-
 try:
     globals()[sys.argv[1]](*sys.argv[2:])
 except ck.KafkaException as e:

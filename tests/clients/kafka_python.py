@@ -119,8 +119,8 @@ def member(group, topic, *words):
                 say(r.partition, r.offset, r.value.decode(), sep='\t')
         try:
             reader.commit()
-        except errors.CommitFailedError:
-            pass    # The group moved on: others read it again.
+        except (errors.CommitFailedError, errors.RebalanceInProgressError):
+            pass    # The group moved on: it is read again.
     reader.close()
 
 
@@ -225,10 +225,6 @@ def cluster():
         say('node', b['node_id'] if OLD else b['broker_id'],
             '%s:%d' % (b['host'], b['port']))
     say('controller', found['controller_id'])
-
-
-def version():
-    say(kafka.__version__)
 
 
 try:

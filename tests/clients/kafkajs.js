@@ -26,10 +26,10 @@ function cannot(why) {
 
 function plug() {
 	CompressionCodecs[CompressionTypes.Snappy] = require('kafkajs-snappy');
-	const lz4 = require('lz4js');
+	const lz4 = require('@platformatic/wasm-utils');
 	CompressionCodecs[CompressionTypes.LZ4] = () => ({
-		compress: async (e) => Buffer.from(lz4.compress(e.buffer)),
-		decompress: async (b) => Buffer.from(lz4.decompress(b)),
+		compress: async (e) => Buffer.from(lz4.lz4Compress(e.buffer)),
+		decompress: async (b) => Buffer.from(lz4.lz4Decompress(b)),
 	});
 	const simple = new Promise((done) => {
 		require('zstd-codec').ZstdCodec.run((z) => done(new z.Simple()));
@@ -204,6 +204,8 @@ const admin = {
 		resources: [{ ...resource(topic),
 			configEntries: [{ name, value }] }] }),
 	async trim(a, topic, partition, offset) {
+		// It does not load the metadata that it needs.
+		await a.fetchTopicOffsets(topic);
 		await a.deleteTopicRecords({ topic, partitions: [
 			{ partition: Number(partition), offset }] });
 		const found = await a.fetchTopicOffsets(topic);
@@ -247,9 +249,7 @@ function code(e) {
 
 async function main([command, ...args]) {
 	plug();
-	if (command === 'version')
-		say(require('kafkajs/package.json').version);
-	else if (command === 'produce')
+	if (command === 'produce')
 		await produce(...args);
 	else if (command === 'consume')
 		await consume(...args);

@@ -652,9 +652,7 @@ main(int argc, char **argv)
 		errx(2, "usage: BROKER_ADDRESS=HOST:PORT librdkafka command");
 	conf = rd_kafka_conf_new();
 	set("bootstrap.servers", broker);
-	if (strcmp(argv[1], "version") == 0)
-		printf("%s\n", rd_kafka_version_str());
-	else if (strcmp(argv[1], "produce") == 0)
+	if (strcmp(argv[1], "produce") == 0)
 		produce(argv + 2);
 	else if (strcmp(argv[1], "consume") == 0)
 		consume(argv + 2);
