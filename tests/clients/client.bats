@@ -69,7 +69,8 @@ other() {
 	return "$got"
 }
 
-# make_topic PARTITIONS [NAME=VALUE]...
+# make_topic PARTITIONS [NAME=VALUE]...  Records with a time of long ago need
+# retention.ms=-1: the broker may delete them at any moment.
 make_topic() {
 	other create "$topic" "$@"
 }
@@ -181,7 +182,7 @@ topic_gone() {
 }
 
 @test 'timestamps' {
-	make_topic 1
+	make_topic 1 retention.ms=-1
 	printf '0\t%s\tk\tv\t\n' 1700000000000 1700000000000 1699999999999 \
 	    1700001000000 >sent
 	drive produce "$topic" <sent
@@ -260,7 +261,7 @@ topic_gone() {
 }
 
 @test 'read from a time' {
-	make_topic 1
+	make_topic 1 retention.ms=-1
 	seq 1000 1000 20000 | awk '{ print "0\t" $1 "\tk\t" NR "\t" }' >sent
 	other produce "$topic" <sent
 	for try in 1:0 1000:0 5500:5 6000:5 20000:19; do

@@ -155,7 +155,7 @@ const admin = {
 		say(found.topics.get(topic).partitions.length);
 	},
 	grow: (a, topic, count) => a.createPartitions({
-		topics: [{ name: topic, count: Number(count), assignments: [] }] }),
+		topics: [{ name: topic, count: Number(count) }] }),
 	async offset(a, topic, partition, time) {
 		const timestamp = { earliest: -2n, latest: -1n }[time] ??
 		    BigInt(time);
