@@ -77,6 +77,7 @@ help:
 	@echo 'demo         install what is missing, build, show the main job'
 	@echo 'check        install what is missing, build, lint, test (quick)'
 	@echo 'check-slow   clang, valgrind, crash, fault and fuzz tests'
+	@echo 'check-clients  clients of Kafka, CLIENTS="NAME...", BROKER=kafka'
 	@echo 'check-deps   the Debian packages that are missing, by purpose'
 	@echo 'fuzz         each of tests/fuzz for FUZZ_SECONDS (60)'
 	@echo 'coverage     how much of lib/ the quick tests run'
@@ -221,6 +222,18 @@ coverage:
 	    $(filter-out %/access.bats,$(CLI_TESTS:%=build/coverage/%))
 	@tests/coverage
 
+# Clients of Kafka's protocol with BROKER=logserve or BROKER=kafka; CLIENTS=
+# names some of tests/clients/list.
+check-clients:
+	@tests/deps.sh ensure build check clients
+	@$(PART) all
+	@tests/clients/run $(CLIENTS)
+
+# README's table of clients is that of the last check-clients.
+readme-clients:
+	@sed -i -e '/<!-- clients -->/r build/clients/matrix.md' \
+	    -e '/<!-- clients -->/,/<!-- end of clients -->/{/<!--/!d}' README.md
+
 # README's list of tools is that of logkit(7).
 readme:
 	@awk -f tests/lint/tools.awk man/logkit.7 >$(BUILD)/tools
@@ -280,7 +293,8 @@ clean:
 -include $(DEPS)
 
 FORCE:
-.PHONY: all help units slows fuzz fuzzers coverage check-deps demo check check-slow bench lint \
+.PHONY: all help units slows fuzz fuzzers coverage check-deps demo check check-slow check-clients \
+    bench lint readme readme-clients \
     format install uninstall clean FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
