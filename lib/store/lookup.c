@@ -209,7 +209,7 @@ lookup_range(struct partition *p, int64_t offset, int64_t end, int64_t max,
 	if (offset >= end)
 		return STATUS_END;
 	*out = (struct lookup_range){.fd = -1};
-	rc = segment_list_read(partition_dirfd(p), ".log", &l);
+	rc = tail_list(p, &l);
 	if (rc != 0)
 		return rc;
 	/* A segment may hold nothing at or behind offset: then the next. */
