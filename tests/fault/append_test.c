@@ -57,6 +57,7 @@ static const char *const ways[][2] = {
     {"file", "EIO+"},
     {"change", "kill-before"},
     {"change", "kill-after"},
+    {"write", "half-kill"},
 	{NULL, NULL},
 };
 
