@@ -71,6 +71,7 @@ help:
 	@echo 'check        install what is missing, build, lint, test (quick)'
 	@echo 'check-slow   clang, valgrind, crash, fault and fuzz tests'
 	@echo 'check-deps   the Debian packages that are missing, by purpose'
+	@echo 'soak         the random ones of these for HOURS, and a table'
 	@echo 'fuzz         each of tests/fuzz for FUZZ_SECONDS (60)'
 	@echo 'coverage     how much of lib/ the quick tests run'
 	@echo 'lint format  style checks alone; rewrite what clang-format would'
@@ -179,6 +180,16 @@ check-slow:
 	    $(if $(shell command -v clang),$(UNIT_SRCS:%.c=build/clang-san/%)) \
 	    $(SLOWS) $(SLOW_TESTS)
 
+# The lanes with random choices for so long, each time with other seeds.
+HOURS = 1
+soak:
+	@tests/deps.sh ensure build check slow
+	@$(PART) all slows
+	@if command -v clang >/dev/null; then \
+	    $(PART) SAN=1 $(FUZZ_BUILD) fuzzers; \
+	    else echo 'skipped: fuzzing needs clang'; fi
+	@tests/soak $(HOURS)
+
 # FUZZ='NAME...': some of the targets; tests/fuzz/run has more variables.
 fuzz:
 	@tests/deps.sh ensure build slow
@@ -262,7 +273,7 @@ clean:
 -include $(DEPS)
 
 FORCE:
-.PHONY: all help units slows fuzz fuzzers coverage check-deps demo check check-slow bench lint \
+.PHONY: all help units slows fuzz fuzzers coverage check-deps demo check check-slow soak bench lint \
     format install uninstall clean FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:

@@ -51,7 +51,7 @@ judge() {
 cuts() {
 	seed=${SEED:-$((SRANDOM % 32768))}
 	RANDOM=$seed
-	echo "SEED=$seed"
+	echo "# SEED=$seed" >&3
 	command -v "$1" >/dev/null || skip "$1 is not installed"
 	truncate -s 300M memory/image
 	"$@" memory/image >/dev/null
@@ -87,7 +87,7 @@ cuts() {
 		    $(grep -c 'log$' <<<"$before")))
 	done
 	umount disk
-	echo "# SEED=$seed: $n cuts, $acked events acknowledged," \
+	echo "# $n cuts, $acked events acknowledged," \
 		"$rolls rolls" >&3
 	((acked > 50 * n))
 }
