@@ -41,9 +41,9 @@ judge() {
 	./oracle judge -d journals/* <there
 	reader_was_right
 	./oracle write -n 1 -t "$1" "journals/$1" logappend -q --report disk/t
-	logcat -F '%p %o %s\n' disk/t >then
-	cmp -n "$(stat -c %s there)" then there
-	./oracle judge -d journals/* <then
+	logcat -F '%p %o %s\n' disk/t >after
+	cmp -n "$(stat -c %s there)" after there
+	./oracle judge -d journals/* <after
 	run_tool 0 logfsck disk/t
 }
 
@@ -67,7 +67,7 @@ cuts() {
 			mkdir journals
 			logcreate --segment-bytes $((RANDOM % 60 + 4))K disk/t
 		fi
-		before=$(ls disk/t/0)
+		before=(disk/t/0/*.log)
 		timeout -k 5 120 ./oracle write -c -w $((RANDOM % 8 + 1)) \
 		    -b "${sizes[RANDOM % 3]}" -s "$RANDOM" -t "cut$n" \
 		    -e $((RANDOM % 600 + 1)) -z disk \
@@ -83,8 +83,8 @@ cuts() {
 		mount -o loop memory/image disk
 		judge "after$n"
 		: $((acked += $(grep -c ^k "journals/$n")))
-		: $((rolls += $(ls disk/t/0/*.log | wc -l) - \
-		    $(grep -c 'log$' <<<"$before")))
+		logs=(disk/t/0/*.log)
+		: $((rolls += ${#logs[@]} - ${#before[@]}))
 	done
 	umount disk
 	echo "# $n cuts, $acked events acknowledged," \

@@ -6,12 +6,13 @@
 #include "fault.h"
 
 #define CODECS                                                                 \
-	"logcreate -P 2 -X segment.bytes=2K t; "                              \
+	"logcreate -P 2 -X segment.bytes=2K t; "                               \
 	"for z in none gzip snappy lz4 zstd; do "                              \
 	"for p in 0 1; do seq -f k=$z-%g 1 12 | "                              \
 	"logappend -K = -p $p -z $z --batch-bytes 200 t; done; done; "         \
 	"logcat -g g -c 7 t >/dev/null"
-#define SETTLE "for p in 0 1; do echo k=last | " \
+#define SETTLE                                                                 \
+	"for p in 0 1; do echo k=last | "                                      \
 	"logappend -K = -p $p --timestamp 1900000000000 t; done"
 
 static const struct scenario scenarios[] = {

@@ -39,6 +39,7 @@ round() (
 	for ((n = 0; n < ${KILL_ROUNDS:-200}; n++)); do
 		round "$n" $((RANDOM % 90 + 10)) || :
 	done
+	kills=$((3 * n))
 	echo last | logappend t 2>>errors
 	logcat -F '%o %v\n' t >all
 	[ "$(tail -n 1 all | cut -d' ' -f2)" = last ]
@@ -56,5 +57,5 @@ round() (
 	[ -z "$(comm -23 acked <(sort all))" ]
 	# A writer that finds a torn tail says so; nothing else is said.
 	run ! grep -v 'lost+found' errors
-	echo "# $((3 * n)) kills, $(wc -l <acked) events acknowledged" >&3
+	echo "# $kills kills, $(wc -l <acked) events acknowledged" >&3
 }
