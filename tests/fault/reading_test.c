@@ -29,7 +29,7 @@ static const struct scenario scenarios[] = {
     {"stat", CODECS, SETTLE, "logstat t", JUDGE_READ, 0, 0, false},
     {"lag", CODECS, SETTLE, "logadmin group describe t g", JUDGE_READ, 0, 0,
 	false},
-    {"check", CODECS, SETTLE, "logfsck t", JUDGE_READ, 0, 0, false},
+    {"check", CODECS, SETTLE, "logfsck t/0", JUDGE_READ, 0, 0, false},
 };
 
 static const char *const ways[][2] = {
