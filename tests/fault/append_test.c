@@ -58,6 +58,7 @@ static const char *const ways[][2] = {
     {"change", "kill-before"},
     {"change", "kill-after"},
     {"write", "half-kill"},
+    {"file", "kill-before"},
 	{NULL, NULL},
 };
 
