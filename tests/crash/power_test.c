@@ -1227,13 +1227,14 @@ run(const struct workload *w, size_t states)
 }
 
 int
-main(void)
+main(int argc, char **argv)
 {
 	const char *only = getenv("POWER_ONLY"), *s = getenv("POWER_STATES");
 	size_t count = sizeof(workloads) / sizeof(workloads[0]);
 	size_t states = s == NULL ? 20000 : strtoull(s, NULL, 10);
-	char path[PATH_MAX + 64], here[PATH_MAX];
+	char path[PATH_MAX + 64], here[PATH_MAX], *slash = strrchr(argv[0], '/');
 
+	(void)argc;
 	/* In memory, where it is there: it is made and removed all the time. */
 	(void)snprintf(work, sizeof(work), "%s",
 	    access("/dev/shm", W_OK) == 0 ? "/dev/shm/power.XXXXXX"
@@ -1249,8 +1250,10 @@ main(void)
 		(void)snprintf(path, sizeof(path), "%s:%s",
 		    getenv("LOGKIT_BIN"), getenv("PATH"));
 	(void)setenv("PATH", path, 1);
-	(void)snprintf(path, sizeof(path),
-	    "%s/build/tests/crash/record_preload.so", here);
+	/* It lies beside this program. */
+	(void)snprintf(path, sizeof(path), "%s/%.*s/record_preload.so",
+	    *argv[0] == '/' ? "" : here,
+	    slash == NULL ? 0 : (int)(slash - argv[0]), argv[0]);
 	if (getenv("RECORD") == NULL)
 		(void)setenv("RECORD", path, 1);
 	(void)snprintf(path, sizeof(path), "%s/trace", work);
