@@ -1232,7 +1232,8 @@ main(int argc, char **argv)
 	const char *only = getenv("POWER_ONLY"), *s = getenv("POWER_STATES");
 	size_t count = sizeof(workloads) / sizeof(workloads[0]);
 	size_t states = s == NULL ? 20000 : strtoull(s, NULL, 10);
-	char path[PATH_MAX + 64], here[PATH_MAX], *slash = strrchr(argv[0], '/');
+	char path[PATH_MAX + 64], here[PATH_MAX],
+	    *slash = strrchr(argv[0], '/');
 
 	(void)argc;
 	/* In memory, where it is there: it is made and removed all the time. */

@@ -275,7 +275,8 @@ test_progress(void)
 	tap(strstr(err, "M of 35.0M B, ") != NULL, "shows done and total");
 	for (const char *s = err; *s != '\0'; s++)
 		shown += *s == '%';
-	tap(shown >= 1 && shown <= 2 + took_ms / 100, "no more than ten a second");
+	tap(shown >= 1 && shown <= 2 + took_ms / 100,
+	    "no more than ten a second");
 	tap(err[strlen(err) - 1] == '\r', "erased at the end");
 	tap_int(run(progress_main, -1, 1, unset), 0, "no terminal");
 	tap(err[0] == '\0', "then nothing is shown");
