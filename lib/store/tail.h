@@ -12,7 +12,7 @@
  * first segment's base or, for a Kafka broker's directory, what the file
  * log-start-offset-checkpoint beside it says.
  *
- * Only the store calls this.
+ * Only the store and the sources of tool call this.
  */
 
 #include <stdbool.h>
