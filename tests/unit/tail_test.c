@@ -9,12 +9,10 @@
 #include <dlfcn.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/status.h"
 #include "store/batch.h"
 #include "store/count.h"
-#include "store/lookup.h"
 #include "store/partition.h"
 #include "store/reader.h"
 #include "store/segment.h"
@@ -158,34 +156,6 @@ check_list(void)
 	partition_close(p);
 }
 
-/* A range from an offset on begins there, if there is one yet. */
-static void
-check_lookup(void)
-{
-	struct lookup_range range;
-	struct partition *p = NULL;
-	struct batch b;
-	int64_t from;
-	int rc;
-
-	if (partition_open(dir, PARTITION_READ, &partition_defaults, &p,
-		NULL) != 0)
-		abort();
-	from = end;
-	to_begin = 2;
-	rc = lookup_range(p, from, INT64_MAX, 1 << 20, &range, NULL);
-	tap(rc == STATUS_END ||
-		(rc == 0 && segment_header_at(range.fd, range.pos, &b) == 0 &&
-		    b.base_offset == from),
-	    "a range passes over nothing");
-	if (rc == 0)
-		close(range.fd);
-	tap_int(lookup_range(p, from, INT64_MAX, 1 << 20, &range, NULL), 0,
-	    "and is there later");
-	close(range.fd);
-	partition_close(p);
-}
-
 int
 main(void)
 {
@@ -198,7 +168,6 @@ main(void)
 	append();
 	check_reader();
 	check_list();
-	check_lookup();
 	partition_close(writer);
 	return tap_done();
 }
