@@ -79,6 +79,7 @@ help:
 	@echo 'check-slow   clang, valgrind, crash, fault and fuzz tests'
 	@echo 'check-clients  clients of Kafka, CLIENTS="NAME...", BROKER=kafka'
 	@echo 'check-deps   the Debian packages that are missing, by purpose'
+	@echo 'soak         the random ones of these for HOURS, and a table'
 	@echo 'fuzz         each of tests/fuzz for FUZZ_SECONDS (60)'
 	@echo 'coverage     how much of lib/ the quick tests run'
 	@echo 'lint format  style checks alone; rewrite what clang-format would'
@@ -198,6 +199,16 @@ check-slow:
 	    $(if $(shell command -v clang),$(UNIT_SRCS:%.c=build/clang-san/%)) \
 	    $(SLOWS) $(SLOW_TESTS)
 
+# The lanes with random choices for so long, each time with other seeds.
+HOURS = 1
+soak:
+	@tests/deps.sh ensure build check slow
+	@$(PART) all slows
+	@if command -v clang >/dev/null; then \
+	    $(PART) SAN=1 $(FUZZ_BUILD) fuzzers; \
+	    else echo 'skipped: fuzzing needs clang'; fi
+	@tests/soak $(HOURS)
+
 # FUZZ='NAME...': some of the targets; tests/fuzz/run has more variables.
 fuzz:
 	@tests/deps.sh ensure build slow
@@ -293,8 +304,8 @@ clean:
 -include $(DEPS)
 
 FORCE:
-.PHONY: all help units slows fuzz fuzzers coverage check-deps demo check check-slow check-clients \
-    bench lint readme readme-clients \
+.PHONY: all help units slows fuzz fuzzers coverage check-deps demo check check-slow soak \
+    check-clients bench lint readme readme-clients \
     format install uninstall clean FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:

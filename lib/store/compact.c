@@ -22,6 +22,7 @@
 #include "store/seek.h"
 #include "store/segment.h"
 #include "store/sum.h"
+#include "store/tail.h"
 #include "store/transactions.h"
 
 enum {
@@ -583,7 +584,7 @@ static int
 list(struct compaction *c)
 {
 	segment_list_release(&c->segments);
-	return segment_list_read(partition_dirfd(c->p), ".log", &c->segments);
+	return tail_list(c->p, &c->segments);
 }
 
 /* The first segment that was not compacted with those before it. */

@@ -10,6 +10,7 @@
 #include "store/reader.h"
 #include "store/seek.h"
 #include "store/segment.h"
+#include "store/tail.h"
 
 void
 retain_options_of(const struct properties *props, int64_t now_ms,
@@ -36,7 +37,7 @@ struct retention {
 static int
 measure(struct retention *r, int64_t *total)
 {
-	int rc = segment_list_read(partition_dirfd(r->p), ".log", &r->segments);
+	int rc = tail_list(r->p, &r->segments);
 
 	*total = 0;
 	if (rc != 0)

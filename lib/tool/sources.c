@@ -14,6 +14,7 @@
 #include "store/groups.h"
 #include "store/partitioner.h"
 #include "store/segment.h"
+#include "store/tail.h"
 #include "tool/message.h"
 
 enum { RETRY_MS = 200 };	/* between two looks for a topic */
@@ -291,7 +292,7 @@ clip_to_segment(struct partition *p, const char *path, int64_t base,
 	int rc = check_segment(p, path, base, f);
 
 	if (rc == 0)
-		rc = segment_list_read(partition_dirfd(p), ".log", &l);
+		rc = tail_list(p, &l);
 	if (rc != 0)
 		return rc;
 	if (*from < base)
