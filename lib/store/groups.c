@@ -39,6 +39,7 @@ struct groups {
 	struct reader *r;
 	void *root;		/* tsearch(3), of struct groups_entry */
 	struct groups_entry **sorted;	/* for groups_at(); NULL: stale */
+	size_t sorted_count;	/* of them, those that have a position */
 	size_t count;
 	struct buf scratch;
 	struct batch_builder builder;
@@ -107,10 +108,13 @@ put_entry(struct groups *g, const struct groups_entry *said)
 			return ENOMEM;
 		}
 		g->count++;
-		free(g->sorted);
-		g->sorted = NULL;
+		e->offset = -1;
 	} else {
 		e = *node;
+	}
+	if ((e->offset < 0) != (said->offset < 0)) {
+		free(g->sorted);
+		g->sorted = NULL;
 	}
 	e->offset = said->offset;
 	e->leader_epoch = said->leader_epoch;
@@ -122,27 +126,23 @@ static void
 collect(const void *node, VISIT visit, void *arg)
 {
 	struct groups *g = arg;
+	struct groups_entry *e = *(struct groups_entry *const *)node;
 
-	if (visit == postorder || visit == leaf)
-		g->sorted[g->count++] = *(struct groups_entry *const *)node;
+	if ((visit == postorder || visit == leaf) && e->offset >= 0)
+		g->sorted[g->sorted_count++] = e;
 }
 
 const struct groups_entry *
 groups_at(struct groups *g, size_t i)
 {
-	size_t count = g->count, seen = 0;
-
 	if (g->sorted == NULL) {
-		g->sorted = calloc(count + 1, sizeof(*g->sorted));
+		g->sorted = calloc(g->count + 1, sizeof(*g->sorted));
 		if (g->sorted == NULL)
 			return NULL;
-		g->count = 0;
+		g->sorted_count = 0;
 		twalk_r(g->root, collect, g);
 	}
-	for (size_t k = 0; k < count; k++)
-		if (g->sorted[k]->offset >= 0 && seen++ == i)
-			return g->sorted[k];
-	return NULL;
+	return i < g->sorted_count ? g->sorted[i] : NULL;
 }
 
 /* --- records ------------------------------------------------------------- */
