@@ -657,9 +657,11 @@ collect_fds(struct exec *x, struct pollfd *fds)
 		for (int32_t n = 0; n < x->sharing.topics[i].count; n++)
 			TAILQ_FOREACH (w, &x->lanes[i][n].works, link)
 				if (is_running(w))
-					fds[count++] = (struct pollfd){
-					    w->orphaned ? w->life : w->pidfd,
-					    POLLIN, 0};
+					fds[count++] =
+					    (struct pollfd){w->orphaned
+						    ? w->life
+						    : w->pidfd,
+						POLLIN, 0};
 	return count;
 }
 
