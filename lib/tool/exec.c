@@ -481,7 +481,7 @@ is_blocked(const struct lane *lane, const struct work *w)
 
 	if (bytes_is_null(w->rec.key))
 		return false;
-	TAILQ_FOREACH (e, &lane->works, link) {
+	TAILQ_FOREACH(e, &lane->works, link) {
 		if (e == w)
 			return false;
 		if (!e->done && !bytes_is_null(e->rec.key) &&
@@ -498,7 +498,7 @@ start_some(struct exec *x, size_t i, int32_t n)
 	int64_t now = now_mono_ms();
 	struct work *w;
 
-	TAILQ_FOREACH (w, &lane->works, link) {
+	TAILQ_FOREACH(w, &lane->works, link) {
 		if (x->running >= x->o->jobs || is_stopping(x))
 			return;
 		if (!is_running(w) && !w->done && w->due_ms <= now &&
@@ -518,7 +518,7 @@ settle(struct exec *x, size_t i, int32_t n)
 
 	while ((w = TAILQ_FIRST(&lane->works)) != NULL && w->done)
 		remove_work(lane, w);
-	TAILQ_FOREACH (w, &lane->works, link)
+	TAILQ_FOREACH(w, &lane->works, link)
 		busy = busy || is_running(w);
 	share->busy = busy;
 	if (share->stream == NULL)
@@ -568,7 +568,7 @@ reap(struct exec *x, size_t i, int32_t n)
 	struct lane *lane = &x->lanes[i][n];
 	struct work *w;
 
-	TAILQ_FOREACH (w, &lane->works, link) {
+	TAILQ_FOREACH(w, &lane->works, link) {
 		if (!has_ended(x, i, n, w))
 			continue;
 		x->running--;
@@ -632,7 +632,7 @@ next_due(struct exec *x)
 
 	for (size_t i = 0; i < x->sharing.count; i++)
 		for (int32_t n = 0; n < x->sharing.topics[i].count; n++)
-			TAILQ_FOREACH (w, &x->lanes[i][n].works, link) {
+			TAILQ_FOREACH(w, &x->lanes[i][n].works, link) {
 				int64_t ms = w->due_ms - now;
 
 				if (is_running(w) || w->done || w->due_ms == 0)
@@ -655,7 +655,7 @@ collect_fds(struct exec *x, struct pollfd *fds)
 		    (struct pollfd){watch_fd(x->s->watch), POLLIN, 0};
 	for (size_t i = 0; i < x->sharing.count; i++)
 		for (int32_t n = 0; n < x->sharing.topics[i].count; n++)
-			TAILQ_FOREACH (w, &x->lanes[i][n].works, link)
+			TAILQ_FOREACH(w, &x->lanes[i][n].works, link)
 				if (is_running(w))
 					fds[count++] =
 					    (struct pollfd){w->orphaned
