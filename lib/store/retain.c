@@ -157,3 +157,30 @@ retain_run(struct partition *p, const struct retain_options *o,
 	segment_list_release(&r.segments);
 	return rc;
 }
+
+int
+retain_before(struct partition *p, int64_t offset, bool dry_run,
+    struct retain_stats *stats, struct fault *f)
+{
+	struct retention r = {.p = p};
+	int64_t total;
+	int rc = partition_offsets(p, &r.offsets, f);
+
+	if (rc == 0)
+		rc = measure(&r, &total);
+	*stats = (struct retain_stats){.log_start = r.offsets.log_start};
+	if (rc == 0 && offset > r.offsets.log_start) {
+		stats->log_start = offset;
+		for (size_t i = 0; i + 1 < r.segments.count &&
+		     r.segments.bases[i + 1] <= offset;
+		     i++) {
+			stats->segments++;
+			stats->bytes += r.sizes[i];
+		}
+		if (!dry_run)
+			rc = partition_delete_before(p, offset, f);
+	}
+	free(r.sizes);
+	segment_list_release(&r.segments);
+	return rc;
+}

@@ -441,6 +441,34 @@ sources_open_partition(struct sources *s, size_t i, int32_t number,
 	return status;
 }
 
+bool
+sources_get_over(const struct sources *s, struct stream *stream, int rc,
+    const struct fault *f, int *status)
+{
+	int64_t from, to;
+
+	if (rc == STATUS_OFFSET) {
+		cli_warn("%s: records up to offset %lld were deleted while "
+			 "reading",
+		    f->file, (long long)f->offset - 1);
+		return true;
+	}
+	*status = message_worse(*status, message_warn(f->file, rc, f));
+	if (!s->r->skip_corrupt ||
+	    (rc != STATUS_CORRUPT && rc != STATUS_UNSUPPORTED))
+		return false;
+	rc = stream_skip(stream, &from, &to);
+	if (rc != 0) {
+		*status =
+		    message_worse(*status, message_warn(f->file, rc, NULL));
+		return false;
+	}
+	if (to > from)
+		warnx("%s: skipped offsets %lld to %lld", f->file,
+		    (long long)from, (long long)to - 1);
+	return true;
+}
+
 static bool
 is_chosen(const struct sources *s, const struct topic_place *place,
     int32_t number)
