@@ -14,8 +14,8 @@
 
 enum { BLOCK = 1 << 20 };
 
-/* The smallest piece of a file that a disk gets wrong as a whole. */
-enum { SECTOR = 512 };
+/* The smallest piece that a disk gets wrong as a whole, and the largest. */
+enum { SECTOR = 512, PIECE_MAX = 64 << 10 };
 
 /*
  * A stretch of the file: valid batches in a row of offsets, or bytes that are
@@ -24,9 +24,11 @@ enum { SECTOR = 512 };
 struct run {
 	int64_t pos;
 	int64_t len;
-	int64_t base;		/* of bytes that are none: as a header says */
-	int64_t last;		/* that leads to the run behind; or -1 */
+	int64_t base;
+	int64_t last;
 	int64_t batches;	/* 0: bytes that are none */
+	int64_t last_pos;	/* of the last batch */
+	int64_t last_base;
 	int64_t weight;		/* of the heaviest chain that ends here */
 	ptrdiff_t before;	/* the run before in that chain, -1 none */
 	const char *what;	/* not valid, and why; NULL valid */
@@ -103,14 +105,14 @@ add_batch(struct finder *f, const struct batch *b, int64_t pos)
 	}
 	r->len = pos + (int64_t)b->size - r->pos;
 	r->last = b->last_offset;
+	r->last_pos = pos;
+	r->last_base = b->base_offset;
 	r->batches++;
 	return 0;
 }
 
-/* b: the header that leads over it; NULL there is none. */
 static int
-add_junk(struct finder *f, int64_t pos, int64_t end, const char *what,
-    const struct batch *b)
+add_junk(struct finder *f, int64_t pos, int64_t end, const char *what)
 {
 	struct run *r = add_run(f);
 
@@ -118,8 +120,8 @@ add_junk(struct finder *f, int64_t pos, int64_t end, const char *what,
 		return ENOMEM;
 	*r = (struct run){.pos = pos,
 	    .len = end - pos,
-	    .base = b == NULL ? -1 : b->base_offset,
-	    .last = b == NULL ? -1 : b->last_offset,
+	    .base = -1,
+	    .last = -1,
 	    .what = what,
 	    .before = -1};
 	return 0;
@@ -156,11 +158,11 @@ pass_over(struct finder *f, struct segment_scan *scan)
 	if (rc == 0 && is_followed(scan, &b)) {
 		segment_scan_start(scan, scan->fd, pos + (int64_t)b.size,
 		    scan->limit);
-		return add_junk(f, pos, scan->pos, what, &b);
+		return add_junk(f, pos, scan->pos, what);
 	}
 	rc = segment_scan_resync(scan, range->first, range->end);
 	return rc == 0 || rc == STATUS_END
-	    ? add_junk(f, pos, scan->pos, what, NULL)
+	    ? add_junk(f, pos, scan->pos, what)
 	    : rc;
 }
 
@@ -188,7 +190,7 @@ find_runs(struct finder *f, struct segment_scan *scan)
 		}
 		rc = salvage_check_records(data, &b, &f->scratch, &what);
 		if (rc == STATUS_CORRUPT)
-			rc = add_junk(f, pos, scan->pos, what, &b);
+			rc = add_junk(f, pos, scan->pos, what);
 		else if (rc == 0)
 			rc = add_batch(f, &b, pos);
 		if (rc != 0)
@@ -196,9 +198,13 @@ find_runs(struct finder *f, struct segment_scan *scan)
 	}
 }
 
+/* --- headers torn in two -------------------------------------------------- */
+
+static const char torn[] = "its offset may be of another batch";
+
 /*
- * Does a header at pos lie in two sectors?  If the one before is damaged, its
- * base offset may be of another batch, though what the CRC covers is right.
+ * A header that lies in two sectors may be put together of two batches', with
+ * the base offset of one and all that the CRC covers of the other.
  */
 static bool
 is_in_two(int64_t pos)
@@ -206,18 +212,110 @@ is_in_two(int64_t pos)
 	return pos / SECTOR != (pos + BATCH_ATTRIBUTES - 1) / SECTOR;
 }
 
-/* A batch whose offset nothing confirms is not valid. */
-static void
-judge_torn(struct finder *f)
+/* Does what is behind the run i go on with the offset behind it? */
+static int
+is_confirmed(const struct finder *f, size_t i, int fd, bool *confirmed)
 {
-	for (size_t i = 1; i < f->count; i++) {
-		struct run *r = &f->runs[i];
-		const struct run *before = r - 1;
+	const struct run *r = &f->runs[i], *behind = r + 1;
+	uint8_t base[sizeof(int64_t)];
+	int rc;
 
-		if (r->what == NULL && r->batches == 1 && is_in_two(r->pos) &&
-		    before->batches == 0 && before->last + 1 != r->base)
-			r->what = "its offset may be of another batch";
+	*confirmed = false;
+	if (i + 1 == f->count) {
+		*confirmed = r->last + 1 == f->range->end;
+		return 0;
 	}
+	if (behind->batches > 0 || behind->len < (int64_t)sizeof(base))
+		return 0;
+	rc = io_pread_full(fd, base, sizeof(base), behind->pos);
+	*confirmed = rc == 0 && (int64_t)buf_get_64(base) == r->last + 1;
+	return rc;
+}
+
+/* Something is wrong between two runs, one behind the other. */
+static bool
+is_damage(const struct run *a, const struct run *b)
+{
+	return a->what != NULL || b->what != NULL || b->base <= a->last;
+}
+
+/* Could the damage that is nearest to the end of the run i reach there? */
+static bool
+is_near_damage(const struct finder *f, size_t i)
+{
+	int64_t pos = f->runs[i].last_pos;
+
+	for (size_t k = i; k > 0 && f->runs[k].pos > pos - PIECE_MAX; k--)
+		if (is_damage(&f->runs[k - 1], &f->runs[k]))
+			return true;
+	for (size_t k = i;
+	     k + 1 < f->count && f->runs[k + 1].pos < pos + PIECE_MAX; k++)
+		if (is_damage(&f->runs[k], &f->runs[k + 1]))
+			return true;
+	return false;
+}
+
+/* The last batch of a run is taken off it: nothing confirms its offset. */
+static int
+tear_off(struct finder *to, const struct run *run)
+{
+	struct run *r, last = *run;
+
+	last.pos = run->last_pos;
+	last.len = run->pos + run->len - last.pos;
+	last.base = run->last_base;
+	last.batches = 1;
+	last.what = torn;
+	if (run->batches > 1) {
+		r = add_run(to);
+		if (r == NULL)
+			return ENOMEM;
+		*r = *run;
+		r->len -= last.len;
+		r->last = last.base - 1;
+		r->batches--;
+	}
+	r = add_run(to);
+	if (r == NULL)
+		return ENOMEM;
+	*r = last;
+	return 0;
+}
+
+/*
+ * The others of a run are confirmed by the one behind; a header in one sector
+ * is of one batch.
+ */
+static int
+find_torn(struct finder *f, int fd)
+{
+	struct finder to = {.range = f->range};
+	bool confirmed = true;
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < f->count; i++) {
+		const struct run *r = &f->runs[i];
+		bool doubtful = r->what == NULL && is_in_two(r->last_pos) &&
+		    is_near_damage(f, i);
+
+		if (doubtful)
+			rc = is_confirmed(f, i, fd, &confirmed);
+		if (rc == 0 && doubtful && !confirmed) {
+			rc = tear_off(&to, r);
+		} else if (rc == 0) {
+			struct run *same = add_run(&to);
+
+			if (same == NULL)
+				rc = ENOMEM;
+			else
+				*same = *r;
+		}
+	}
+	free(f->runs);
+	f->runs = to.runs;
+	f->count = to.count;
+	f->cap = to.cap;
+	return rc;
 }
 
 /* --- the heaviest ascending chain ---------------------------------------- */
@@ -503,16 +601,6 @@ place_strays(struct finder *f, bool all)
 	return rc;
 }
 
-static void
-take_back_strays(struct finder *f)
-{
-	for (size_t i = 0; i < f->count; i++)
-		if (f->runs[i].what == out_of_place) {
-			f->runs[i].what = NULL;
-			f->runs[i].chosen = false;
-		}
-}
-
 static int
 add_to_crc(const struct run *r, int fd, uint8_t *block, uint32_t *crc)
 {
@@ -558,8 +646,11 @@ prove_order(struct finder *f, int fd, bool *proven)
 	if (rc == 0)
 		rc = compute_crc(f, fd, &crc);
 	*proven = rc == 0 && crc == f->range->crc;
-	if (!*proven)
-		take_back_strays(f);
+	for (size_t i = 0; i < f->count && !*proven; i++) {
+		if (f->runs[i].what == out_of_place)
+			f->runs[i].what = NULL;
+		f->runs[i].chosen = false;
+	}
 	return rc;
 }
 
@@ -717,14 +808,14 @@ undo_split(struct finder *f, size_t i, const struct run *old)
 	memmove(r + 1, r + 3, (f->count - i - 1) * sizeof(*r));
 }
 
-/* Do the runs follow each other as they stand? */
+/* Do the batches follow each other as they stand? */
 static bool
 is_in_order(const struct finder *f)
 {
 	int64_t done = f->range->first;
 
 	for (size_t i = 0; i < f->count; i++) {
-		if (f->runs[i].len == 0)
+		if (f->runs[i].len == 0 || f->runs[i].batches == 0)
 			continue;
 		if (f->runs[i].base < done)
 			return false;
@@ -733,15 +824,17 @@ is_in_order(const struct finder *f)
 	return done <= f->range->end;
 }
 
-/* All are right as they stand; one may have had a bit that was not. */
+/* All batches are right as they stand, but for the bit that was found. */
 static void
 accept_all(struct finder *f)
 {
 	for (size_t i = 0; i < f->count; i++) {
-		f->runs[i].chosen = f->runs[i].len > 0;
-		f->runs[i].what = f->runs[i].mended
-		    ? "a bit of its header has changed"
-		    : NULL;
+		struct run *r = &f->runs[i];
+
+		r->chosen = r->len > 0 && r->batches > 0;
+		if (r->batches > 0)
+			r->what = r->mended ? "a bit of its header has changed"
+					    : NULL;
 	}
 }
 
@@ -772,13 +865,15 @@ search_run(struct finder *f, size_t i, int fd, uint32_t change, bool *found)
 	return rc;
 }
 
-static bool
-is_whole(const struct finder *f)
+/* Bytes that are no batches. */
+static size_t
+count_junk(const struct finder *f)
 {
+	size_t n = 0;
+
 	for (size_t i = 0; i < f->count; i++)
-		if (f->runs[i].batches == 0)
-			return false;
-	return true;
+		n += f->runs[i].batches == 0;
+	return n;
 }
 
 static int
@@ -795,18 +890,59 @@ crc_as_it_stands(const struct finder *f, int fd, uint32_t *crc)
 	return rc;
 }
 
-/* Is all as it was, or but for one bit of a header? */
+/* Is it one bit of the run i that changes the CRC so? */
+static bool
+has_bit(const struct finder *f, size_t i, uint32_t change)
+{
+	const struct run *r = &f->runs[i];
+	uint32_t crc =
+	    crc32c_change(8 * (uint64_t)(f->range->size - r->pos - r->len));
+
+	for (int64_t bits = 8 * r->len; bits > 0; bits--) {
+		if (crc == change)
+			return true;
+		crc = crc32c_before(crc);
+	}
+	return false;
+}
+
+/* Has one bit changed and nothing else? */
 static int
 prove_bit(struct finder *f, int fd, bool *proven)
 {
+	size_t junk = count_junk(f);
 	uint32_t crc;
-	int rc = crc_as_it_stands(f, fd, &crc);
+	int rc = junk > 1 ? 0 : crc_as_it_stands(f, fd, &crc);
 
-	*proven = rc == 0 && crc == f->range->crc && is_in_order(f);
-	for (size_t i = 0; rc == 0 && !*proven && i < f->count; i++)
-		rc = search_run(f, i, fd, crc ^ f->range->crc, proven);
+	if (rc != 0 || junk > 1)
+		return rc;
+	crc ^= f->range->crc;
+	for (size_t i = 0; rc == 0 && junk == 0 && !*proven && i < f->count;
+	     i++)
+		rc = search_run(f, i, fd, crc, proven);
+	for (size_t i = 0; junk == 1 && i < f->count; i++)
+		if (f->runs[i].batches == 0)
+			*proven = is_in_order(f) && has_bit(f, i, crc);
 	if (*proven)
 		accept_all(f);
+	return rc;
+}
+
+/* Is all that is valid as it was, with something put between? */
+static int
+prove_rest(struct finder *f, int fd, bool *proven)
+{
+	uint32_t crc;
+	int rc;
+
+	if (!is_in_order(f))
+		return 0;
+	for (size_t i = 0; i < f->count; i++)
+		f->runs[i].chosen = f->runs[i].batches > 0;
+	rc = compute_crc(f, fd, &crc);
+	*proven = rc == 0 && crc == f->range->crc;
+	for (size_t i = 0; i < f->count && !*proven; i++)
+		f->runs[i].chosen = false;
 	return rc;
 }
 
@@ -957,18 +1093,23 @@ static int
 choose(struct finder *f, int fd)
 {
 	const struct salvage_range *range = f->range;
-	bool whole = range->has_crc && is_whole(f), proven = false;
+	bool proven = false;
 	int rc = 0;
 
-	if (whole)
+	if (range->has_crc)
+		rc = prove_rest(f, fd, &proven);
+	if (rc == 0 && range->has_crc && !proven)
 		rc = prove_bit(f, fd, &proven);
-	if (rc != 0 || proven)
-		return rc;
-	judge_torn(f);
-	rc = choose_chain(f);
-	if (rc == 0 && whole)
+	if (rc == 0 && !proven)
+		rc = choose_chain(f);
+	if (rc == 0 && range->has_crc && !proven)
 		rc = prove_order(f, fd, &proven);
 	if (rc != 0 || proven)
+		return rc;
+	rc = find_torn(f, fd);
+	if (rc == 0)
+		rc = choose_chain(f);
+	if (rc != 0)
 		return rc;
 	doubt(f);
 	rc = place_strays(f, false);

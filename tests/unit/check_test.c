@@ -26,7 +26,7 @@
 
 enum { FILES_MAX = 400, PRODUCERS = 3, RECORDS_MAX = 20000, PAGE = 512 };
 
-static char dir[256];
+static char dir[300];
 static int dir_count;
 static int32_t sequence[PRODUCERS + 1];
 
