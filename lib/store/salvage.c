@@ -391,9 +391,11 @@ choose_chain(struct finder *f)
 		free(best);
 		return ENOMEM;
 	}
-	for (size_t i = 0; i < f->count; i++)
+	for (size_t i = 0; i < f->count; i++) {
+		f->runs[i].chosen = false;
 		if (f->runs[i].what == NULL)
 			order[n++] = &f->runs[i];
+	}
 	qsort(order, n, sizeof(struct run *), compare_last);
 	for (size_t i = 0; i < f->count; i++) {
 		struct run *r = &f->runs[i];
@@ -646,11 +648,9 @@ prove_order(struct finder *f, int fd, bool *proven)
 	if (rc == 0)
 		rc = compute_crc(f, fd, &crc);
 	*proven = rc == 0 && crc == f->range->crc;
-	for (size_t i = 0; i < f->count && !*proven; i++) {
+	for (size_t i = 0; i < f->count && !*proven; i++)
 		if (f->runs[i].what == out_of_place)
 			f->runs[i].what = NULL;
-		f->runs[i].chosen = false;
-	}
 	return rc;
 }
 
@@ -941,8 +941,6 @@ prove_rest(struct finder *f, int fd, bool *proven)
 		f->runs[i].chosen = f->runs[i].batches > 0;
 	rc = compute_crc(f, fd, &crc);
 	*proven = rc == 0 && crc == f->range->crc;
-	for (size_t i = 0; i < f->count && !*proven; i++)
-		f->runs[i].chosen = false;
 	return rc;
 }
 
@@ -1037,6 +1035,22 @@ find_lost(struct salvage *out, size_t count, int64_t pos, int64_t until)
 }
 
 /*
+ * May batches be missing at pos, where two pieces touch?  Where pages have
+ * changed places one may have come that begins, by chance, with a batch.
+ */
+static bool
+is_open(const struct finder *f, const struct salvage *out, size_t count,
+    int64_t pos)
+{
+	size_t at = find_flaw(out, count, pos - PIECE_MAX);
+
+	return count > 0 &&
+	    (f->range->dense ||
+		(pos % SECTOR == 0 && at < count &&
+		    out->flaws[at].pos < pos + PIECE_MAX));
+}
+
+/*
  * Offsets that are in no piece are lost, if bytes are between those before and
  * behind.  It is said of these bytes, or of the place where they should be.
  */
@@ -1052,13 +1066,13 @@ tell_gap(const struct finder *f, struct salvage *out, size_t lost, size_t i)
 	struct salvage_flaw *flaw = find_lost(out, lost, pos, until);
 
 	if (offset >= offset_end ||
-	    (pos == until && (!f->range->dense || lost == 0)) ||
+	    (pos == until && !is_open(f, out, lost, pos)) ||
 	    (flaw == NULL && offset_end == INT64_MAX))
 		return;
 	if (flaw == NULL || flaw->offset < flaw->offset_end) {
 		flaw = &out->flaws[out->flaw_count++];
 		*flaw = (struct salvage_flaw){.pos = pos,
-		    .what = "batches are missing"};
+		    .what = "batches may be missing"};
 	}
 	flaw->offset = offset;
 	flaw->offset_end = offset_end;
@@ -1100,7 +1114,7 @@ choose(struct finder *f, int fd)
 		rc = prove_rest(f, fd, &proven);
 	if (rc == 0 && range->has_crc && !proven)
 		rc = prove_bit(f, fd, &proven);
-	if (rc == 0 && !proven)
+	if (rc == 0 && range->has_crc && !proven)
 		rc = choose_chain(f);
 	if (rc == 0 && range->has_crc && !proven)
 		rc = prove_order(f, fd, &proven);
