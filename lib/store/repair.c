@@ -523,6 +523,7 @@ rewrite_segment(struct repair *r, int64_t base, int64_t next,
 		w.old = *old;
 		range.dense =
 		    old->next_offset == next && next - base == old->records;
+		range.full_size = old->size;
 		range.has_crc = true;
 		range.crc = old->crc;
 		if (base == r->old_active)

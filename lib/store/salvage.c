@@ -32,6 +32,7 @@ struct run {
 	int64_t weight;		/* of the heaviest chain that ends here */
 	ptrdiff_t before;	/* the run before in that chain, -1 none */
 	const char *what;	/* not valid, and why; NULL valid */
+	bool cut;		/* a batch that the file's end cuts short */
 	bool chosen;		/* it is right, and to be kept */
 	bool in_chain;		/* it was, before any was put in doubt */
 	bool mended;		/* it is to have another base offset: */
@@ -145,7 +146,7 @@ is_followed(struct segment_scan *scan, const struct batch *b)
 
 /* Go behind the damage at scan->pos. */
 static int
-pass_over(struct finder *f, struct segment_scan *scan)
+pass_over(struct finder *f, struct segment_scan *scan, bool is_short)
 {
 	const struct salvage_range *range = f->range;
 	const char *what = scan->what;
@@ -161,9 +162,13 @@ pass_over(struct finder *f, struct segment_scan *scan)
 		return add_junk(f, pos, scan->pos, what);
 	}
 	rc = segment_scan_resync(scan, range->first, range->end);
-	return rc == 0 || rc == STATUS_END
-	    ? add_junk(f, pos, scan->pos, what)
-	    : rc;
+	is_short =
+	    is_short && rc == STATUS_END && range->size < range->full_size;
+	if (rc == 0 || rc == STATUS_END)
+		rc = add_junk(f, pos, scan->pos, what);
+	if (rc == 0)
+		f->runs[f->count - 1].cut = is_short;
+	return rc;
 }
 
 static int
@@ -183,7 +188,7 @@ find_runs(struct finder *f, struct segment_scan *scan)
 		if (rc > 0)
 			return rc;
 		if (rc != 0) {
-			rc = pass_over(f, scan);
+			rc = pass_over(f, scan, rc == STATUS_SHORT);
 			if (rc != 0)
 				return rc;
 			continue;
@@ -236,7 +241,8 @@ is_confirmed(const struct finder *f, size_t i, int fd, bool *confirmed)
 static bool
 is_damage(const struct run *a, const struct run *b)
 {
-	return a->what != NULL || b->what != NULL || b->base <= a->last;
+	return a->what != NULL || (b->what != NULL && !b->cut) ||
+	    (b->what == NULL && b->base <= a->last);
 }
 
 /* Could the damage that is nearest to the end of the run i reach there? */

@@ -64,6 +64,7 @@ struct salvage {
 /* The segment, or the part of it, that is looked at. */
 struct salvage_range {
 	int64_t size;		/* of the file; what is behind is not read */
+	int64_t full_size;	/* as it was; 0 not known */
 	int64_t first;		/* offsets from here on */
 	int64_t end;		/* to below this; INT64_MAX: not known */
 	bool dense;		/* each offset of the range was there */

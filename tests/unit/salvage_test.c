@@ -233,7 +233,7 @@ show(const char *what, const struct salvage *s)
 		    (long long)s->flaws[i].offset_end, s->flaws[i].what);
 }
 
-static int64_t lost, damaged;
+static int64_t lost;
 
 static bool
 round_ok(int fd, bool dense, bool has_crc)
@@ -250,6 +250,8 @@ round_ok(int fd, bool dense, bool has_crc)
 	range.end = dense || random_below(2) == 0 ? end : INT64_MAX;
 	range.crc = crc32c(whole, size);
 	len = size;
+	if (has_crc)
+		range.full_size = (int64_t)size;
 	harm(dense || has_crc);
 	range.size = (int64_t)size;
 	must(ftruncate(fd, 0) == 0 &&
@@ -276,7 +278,7 @@ main(void)
 		bool dense = (kind & 1) != 0, has_crc = (kind & 2) != 0;
 		int failed = 0;
 
-		lost = damaged = 0;
+		lost = 0;
 		for (int i = 0; i < rounds && failed < 5; i++)
 			failed += !round_ok(fd, dense, has_crc);
 		tap(failed == 0, "%s, %s", dense ? "dense" : "with gaps",
