@@ -484,6 +484,17 @@ put_in_doubt(struct finder *f, size_t i, int step)
 	}
 }
 
+/*
+ * In a dense segment: a batch that does not begin it, though it is the first,
+ * or does not go on behind one that is in doubt itself.
+ */
+static bool
+is_without_support(const struct finder *f, size_t i)
+{
+	return i == 0 ? f->runs[0].base != f->range->first
+		      : f->runs[i - 1].what == torn;
+}
+
 /* The chain is right only where no other one is as good. */
 static void
 doubt(struct finder *f)
@@ -503,9 +514,9 @@ doubt(struct finder *f)
 		put_in_doubt(f, i, -1);
 		put_in_doubt(f, i, 1);
 	}
-	if (f->range->dense && f->count > 0 && f->runs[0].batches == 1 &&
-	    f->runs[0].base != f->range->first)
-		f->runs[0].chosen = false;
+	for (size_t i = 0; f->range->dense && i < f->count; i++)
+		if (f->runs[i].batches == 1 && is_without_support(f, i))
+			f->runs[i].chosen = false;
 }
 
 /* --- those that are not in the chain ------------------------------------- */
@@ -564,7 +575,7 @@ is_set_apart(const struct finder *f, size_t i)
 	return f->runs[low].what != NULL && f->runs[high].what != NULL;
 }
 
-/* Are there bytes between the two, in the file?  NULL: where it begins, ends. */
+/* Are there bytes between the two?  NULL: where the file begins, ends. */
 static bool
 is_between(const struct finder *f, const struct run *a, const struct run *b)
 {

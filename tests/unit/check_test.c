@@ -839,8 +839,8 @@ cut_all(int64_t bytes, int step, int phase, int repair)
 		     len += (size_t)step) {
 			failed += !cut_ok(find_saved(names[i]), len);
 			if (cuts++ % repair == 0)
-				failed += !cut_is_repaired(
-				    find_saved(names[i]), len);
+				failed +=
+				    !cut_is_repaired(find_saved(names[i]), len);
 		}
 	}
 	tap(failed == 0 && cuts > 0 && count > 2,

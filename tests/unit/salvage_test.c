@@ -1,6 +1,6 @@
 /*
  * Segments of random batches, with sectors of the file swapped, copied, zeroed,
- * bits flipped: no batch may be kept at another offset than its own, and what
+ * bits flipped, base offsets changed: no batch may be kept at another offset than its own, and what
  * is not kept must be told.
  *
  * Many headers lie in two sectors, at the same place of each, so that a swap
@@ -18,7 +18,7 @@
 #include "store/salvage.h"
 #include "tap.h"
 
-enum { SECTOR = 512, BATCHES_MAX = 200, SIZE_MAX_ = 64 << 10 };
+enum { SECTOR = 512, BATCHES_MAX = 200, FILE_MAX = 64 << 10 };
 
 static struct {
 	int64_t base;
@@ -27,7 +27,7 @@ static struct {
 	bool kept;
 } batches[BATCHES_MAX];
 static int count;
-static uint8_t whole[SIZE_MAX_], bytes[SIZE_MAX_];
+static uint8_t whole[FILE_MAX], bytes[FILE_MAX];
 static size_t size;
 static int64_t first, end;
 static char damage[200];
@@ -102,7 +102,8 @@ make_segment(bool dense)
 		int records = random_below(4) == 0 ? 1 + random_below(5) : 1;
 
 		add_batch(base, records,
-		    records > 1 ? 8 + (size_t)random_below(50) : pick_len(phase));
+		    records > 1 ? 8 + (size_t)random_below(50)
+				: pick_len(phase));
 		base += records;
 		if (!dense && random_below(3) > 0)
 			base += random_below(12);
@@ -124,11 +125,27 @@ is_covered(size_t pos)
 	}
 }
 
+/* Another base offset in one of the headers. */
+static void
+harm_base(void)
+{
+	int64_t base = first + random_below((int)(end - first));
+	struct batch b;
+	size_t at = 0;
+
+	for (int i = random_below(count); i > 0; i--) {
+		must(batch_decode(whole + at, size - at, &b, NULL) == 0);
+		at += b.size;
+	}
+	buf_put_64(bytes + at + BATCH_BASE_OFFSET, (uint64_t)base);
+}
+
 /* sure: not in what nothing tells apart from what was. */
 static void
-harm(bool sure)
+harm(bool sure, bool dense)
 {
-	int sectors = (int)(size / SECTOR), what = random_below(6);
+	int sectors = (int)(size / SECTOR);
+	int what = random_below(dense ? 7 : 6);
 	int pages = 1 + (random_below(3) == 0) * random_below(3);
 	size_t n = (size_t)pages * SECTOR;
 	size_t a, b, bit = (size_t)random_below((int)size * 8);
@@ -145,6 +162,8 @@ harm(bool sure)
 		memset(bytes + a, 0, n);
 	} else if (what == 2) {
 		memcpy(bytes + a, whole + b, n);
+	} else if (what == 6) {
+		harm_base();
 	} else if (what == 3) {
 		size = (size_t)random_below((int)size);
 	} else if (a >= b + n || b >= a + n) {
@@ -252,7 +271,7 @@ round_ok(int fd, bool dense, bool has_crc)
 	len = size;
 	if (has_crc)
 		range.full_size = (int64_t)size;
-	harm(dense || has_crc);
+	harm(dense || has_crc, dense);
 	range.size = (int64_t)size;
 	must(ftruncate(fd, 0) == 0 &&
 	    pwrite(fd, bytes, size, 0) == (ssize_t)size);
