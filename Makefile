@@ -33,7 +33,7 @@ endif
 
 WARNINGS = -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes \
     -Wmissing-prototypes -Wpointer-arith -Wwrite-strings -Wformat=2
-ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -Ilib $(BSD_CFLAGS) $(CPPFLAGS) \
+ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -Ilib -I$(BUILD)/gen $(BSD_CFLAGS) $(CPPFLAGS) \
     $(CFLAGS) $(WARNINGS) -fvisibility=hidden -pthread
 ALL_LDFLAGS = $(LDFLAGS) -pthread -Wl,--as-needed -Wl,-z,relro
 LIBS = $(BSD_LIBS) -ldl
@@ -44,7 +44,7 @@ ALL_LDFLAGS += -fsanitize=address,undefined
 endif
 
 LIB_SRCS := $(wildcard lib/*/*.c)
-LIB_OBJS := $(LIB_SRCS:%.c=$(BUILD)/%.o)
+LIB_OBJS := $(LIB_SRCS:%.c=$(BUILD)/%.o) $(BUILD)/gen/kafka/messages.o
 LIB := $(BUILD)/liblogkit.a
 PROGS := $(basename $(notdir $(wildcard src/*.c))) \
     $(notdir $(patsubst %/main.c,%,$(wildcard src/*/main.c)))
@@ -87,8 +87,19 @@ $(BUILD)/flags: FORCE
 	@echo '$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) $(LIBS)' >$@.new
 	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
 
-$(BUILD)/%.o: %.c $(BUILD)/flags
+$(BUILD)/%.o: %.c $(BUILD)/flags | $(BUILD)/gen/kafka/messages.h
 	@mkdir -p $(@D)
+	@echo 'CC $@'
+	$(Q)$(CC) $(ALL_CFLAGS) $(if $(WERROR),-Werror) -MMD -MP -c -o $@ $<
+
+# The protocol's messages, from their schema.
+MESSAGES := $(BUILD)/gen/kafka/messages
+$(MESSAGES).h $(MESSAGES).c: $(MESSAGES).%: lib/kafka/messages.awk \
+    lib/kafka/messages.schema
+	@mkdir -p $(@D)
+	@echo 'AWK $@'
+	$(Q)awk -v out=$* -f $^ >$@
+$(MESSAGES).o: $(MESSAGES).c $(BUILD)/flags
 	@echo 'CC $@'
 	$(Q)$(CC) $(ALL_CFLAGS) $(if $(WERROR),-Werror) -MMD -MP -c -o $@ $<
 
