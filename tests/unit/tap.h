@@ -117,7 +117,7 @@ tap_random(void)
 }
 
 /* A fresh directory, in TMPDIR, removed at exit with all that is in it. */
-static char tap_dir_path[256];
+static char tap_dir_path[200];
 static pid_t tap_dir_owner;
 
 static inline void
