@@ -3,7 +3,7 @@
  *
  * A log is made by a random history; then again and again one of its files is
  * damaged, checked, repaired, read, appended to and put back as it was.
- * CHECK_ROUNDS (20) is how often, 0 never; CHECK_FLIPS=0 and =1 flip each bit
+ * CHECK_ROUNDS (10) is how often, 0 never; CHECK_FLIPS=0 and =1 flip each bit
  * of a log of 64 KiB, and cut it to each length: the even and the odd ones.
  */
 
@@ -623,7 +623,7 @@ rounds(const char *name, int count, bool compacted)
 	int failed = 0, done = 0;
 	char text[200];
 
-	for (int i = 0; i < count && failed < 5; i++) {
+	while (done < count && failed < 5) {
 		const char *suffix = suffixes[random_below(11)];
 		enum damage damage = (enum damage)random_below(DAMAGES);
 		int file = pick_file(suffix);
@@ -637,8 +637,7 @@ rounds(const char *name, int count, bool compacted)
 			failed++;
 		make_well();
 	}
-	tap(failed == 0 && done > count / 4, "%s: %d kinds of damage", name,
-	    done);
+	tap(failed == 0, "%s: %d kinds of damage", name, done);
 }
 
 /*
@@ -851,7 +850,7 @@ int
 main(void)
 {
 	const char *env = getenv("CHECK_ROUNDS"), *part = getenv("CHECK_FLIPS");
-	int count = env == NULL ? 20 : atoi(env);
+	int count = env == NULL ? 10 : atoi(env);
 	int step = count < 100 ? 20 : 1;
 
 	if (part != NULL) {
