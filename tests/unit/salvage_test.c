@@ -31,6 +31,7 @@ static uint8_t whole[FILE_MAX], bytes[FILE_MAX];
 static size_t size;
 static int64_t first, end;
 static char damage[200];
+static bool is_flip;		/* of one bit, no more */
 
 static int
 random_below(int n)
@@ -156,7 +157,8 @@ harm(bool sure, bool dense)
 	b = (size_t)random_below(sectors - pages + 1) * SECTOR;
 	snprintf(damage, sizeof(damage), "%d at %zu, %zu, %zu; bit %zu", what,
 	    a, b, n, bit);
-	if (what == 0 && (sure || is_covered(bit / 8))) {
+	is_flip = what == 0 && (sure || is_covered(bit / 8));
+	if (is_flip) {
 		bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
 	} else if (what <= 1) {
 		memset(bytes + a, 0, n);
@@ -263,6 +265,7 @@ round_ok(int fd, bool dense, bool has_crc)
 	size_t len;
 	struct salvage s;
 	const char *what;
+	int missing = 0;
 
 	make_segment(dense);
 	range.first = first;
@@ -277,10 +280,13 @@ round_ok(int fd, bool dense, bool has_crc)
 	    pwrite(fd, bytes, size, 0) == (ssize_t)size);
 	must(salvage_segment(fd, &range, &s) == 0);
 	what = judge(&s, size < len);
+	for (int i = 0; i < count; i++)
+		missing += !batches[i].kept;
+	lost += missing;
+	if (what == NULL && has_crc && is_flip && missing > 1)
+		what = "a bit costs more than its batch";
 	if (what != NULL)
 		show(what, &s);
-	for (int i = 0; i < count; i++)
-		lost += !batches[i].kept;
 	salvage_release(&s);
 	return what == NULL;
 }
