@@ -27,8 +27,9 @@ kafka_free_ports() {
 	    print join(" ", map { $_->sockport } @s), "\n";' "$1"
 }
 
+# In a subshell: it becomes java.
 kafka_java() {
-	java -Xmx512m -XX:TieredStopAtLevel=1 -XX:+UseSerialGC \
+	exec java -Xmx512m -XX:TieredStopAtLevel=1 -XX:+UseSerialGC \
 	    -cp "$kafka_jars/*" "$@"
 }
 
@@ -65,13 +66,13 @@ kafka_start() {
 	# shellcheck disable=SC2086 # two words
 	kafka_config "$dir" $ports "$@" >"$dir/server.properties"
 	[ -e "$dir/data/meta.properties" ] ||
-		kafka_java kafka.tools.StorageTool format \
+		(kafka_java kafka.tools.StorageTool format \
 		    -t "$(head -c 16 /dev/urandom | basenc --base64url | tr -d =)" \
-		    -c "$dir/server.properties" >"$dir/format.out" 2>&1 || {
+		    -c "$dir/server.properties") >"$dir/format.out" 2>&1 || {
 		cat "$dir/format.out"
 		return 1
 	}
-	kafka_java kafka.Kafka "$dir/server.properties" \
+	(kafka_java kafka.Kafka "$dir/server.properties") \
 	    >"$dir/broker.out" 2>&1 3>&- &
 	kafka_pid=$!
 	KAFKA_BROKER=127.0.0.1:${ports% *}
