@@ -1,5 +1,6 @@
 #include "store/watch.h"
 
+#include <sys/eventfd.h>
 #include <sys/inotify.h>
 #include <sys/vfs.h>
 
@@ -16,6 +17,7 @@ enum {
 
 struct watch {
 	int fd;			/* -1: polling */
+	int wake_fd;		/* -1: nobody asked for it */
 };
 
 int
@@ -26,6 +28,7 @@ watch_open(struct watch **out)
 	if (w == NULL)
 		return ENOMEM;
 	w->fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	w->wake_fd = -1;
 	*out = w;
 	return 0;
 }
@@ -37,6 +40,8 @@ watch_close(struct watch *w)
 		return;
 	if (w->fd >= 0)
 		close(w->fd);
+	if (w->wake_fd >= 0)
+		close(w->wake_fd);
 	free(w);
 }
 
@@ -117,18 +122,27 @@ drain(int fd)
 }
 
 int
+watch_wake_fd(struct watch *w)
+{
+	if (w->wake_fd < 0)
+		w->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	return w->wake_fd;
+}
+
+int
 watch_wait(struct watch *w, int timeout_ms, int fd, bool *changed)
 {
-	struct pollfd fds[2] = {
+	struct pollfd fds[3] = {
 	    {w->fd, POLLIN, 0},
 	    {fd, 0, 0},
+	    {w->wake_fd, POLLIN, 0},
 	};
 	int most = w->fd < 0 ? POLL_MS : LOOK_MS;
 	int n;
 
 	if (timeout_ms < 0 || timeout_ms > most)
 		timeout_ms = most;
-	n = poll(fds, 2, timeout_ms);
+	n = poll(fds, 3, timeout_ms);
 	if (n < 0)
 		return errno;
 	if (fds[1].revents != 0)
@@ -136,6 +150,8 @@ watch_wait(struct watch *w, int timeout_ms, int fd, bool *changed)
 	*changed = n == 0 || w->fd < 0;
 	if (fds[0].revents != 0)
 		*changed = drain(w->fd) || *changed;
+	if (fds[2].revents != 0)
+		*changed = drain(w->wake_fd) || *changed;
 	return 0;
 }
 
