@@ -16,6 +16,7 @@ enum {
 	LOOK_MS = 5000,		/* between two looks for new partitions */
 	/* How long a wait for records is without a look at what went wrong. */
 	WAIT_MS = 100,
+	NUDGE_MS = 2,
 };
 
 struct remote_topic {
@@ -419,6 +420,31 @@ take_record(struct remote_partition *p, const rd_kafka_message_t *m,
 }
 
 /*
+ * The library's thread that had fetched enough sleeps for up to a second,
+ * however fast that was taken.  A request wakes it; its answer does not matter.
+ */
+static void
+nudge(struct remote_partition *p)
+{
+	int64_t start, end;
+
+	(void)rdkafka.query_watermark_offsets(p->c->rk, p->name, p->number,
+	    &start, &end, 0);
+}
+
+/* Into the place of the first; how many came. */
+static ssize_t
+wait_for_one(struct remote_partition *p)
+{
+	p->taken[0] = rdkafka.consume_queue(p->queue, NUDGE_MS);
+	if (p->taken[0] == NULL) {
+		nudge(p);
+		p->taken[0] = rdkafka.consume_queue(p->queue, WAIT_MS);
+	}
+	return p->taken[0] != NULL;
+}
+
+/*
  * Take what the library has; wait for it where that is ours to do.
  * STATUS_END: there is nothing.
  */
@@ -435,10 +461,8 @@ fill(struct remote_partition *p, struct fault *f)
 		/* A batch that is waited for would be waited for until full. */
 		n = rdkafka.consume_batch_queue(p->queue, 0, p->taken,
 		    TAKE_MAX);
-		if (n <= 0 && waits) {
-			p->taken[0] = rdkafka.consume_queue(p->queue, WAIT_MS);
-			n = p->taken[0] != NULL;
-		}
+		if (n <= 0 && waits)
+			n = wait_for_one(p);
 		if (n > 0) {
 			p->count = (size_t)n;
 			p->c->down_ms = -1;
