@@ -36,6 +36,7 @@
 	F(producev) F(flush) F(purge) F(outq_len)                              \
 	F(topic_partition_list_new) F(topic_partition_list_destroy)            \
 	F(topic_partition_list_add) F(topic_partition_list_find)               \
+	F(seek_partitions) F(queue_get_consumer)                             \
 	F(subscribe) F(consumer_poll) F(consumer_close) F(assign)              \
 	F(assignment_lost) F(committed) F(commit)                              \
 	F(event_destroy) F(event_error) F(event_error_string) F(event_type)    \

@@ -40,7 +40,6 @@ struct remote_partition {
 	int64_t next;		/* after all that was given or passed over */
 	rd_kafka_queue_t *queue; /* owned */
 	bool running;		/* the library fetches it */
-	bool at_end;		/* the log's own end was seen */
 	rd_kafka_message_t *taken[TAKE_MAX];
 	size_t count;
 	size_t at;		/* of those, the next; the one before is out */
@@ -198,18 +197,19 @@ remote_partition_open(struct remote_topic *t, int32_t number,
 }
 
 int
-remote_partition_of_member(struct cluster *c, const char *topic, int32_t number,
-    rd_kafka_queue_t *queue, bool *removed, struct remote_partition **out,
+remote_partition_of_member(struct remote_topic *t, struct cluster *c,
+    int32_t number, rd_kafka_queue_t *queue, struct remote_partition **out,
     struct fault *f)
 {
-	int rc = new_partition(c, topic, number, out, f);
+	int rc = new_partition(c, t->name, number, out, f);
 
 	if (rc != 0) {
 		rdkafka.queue_destroy(queue);
 		return rc;
 	}
-	(*out)->removed = removed;
+	(*out)->removed = &t->removed;
 	(*out)->queue = queue;
+	wake_by(queue, t->wake_fd);
 	return 0;
 }
 
@@ -317,6 +317,30 @@ tell(const struct remote_partition *p, int rc, int64_t offset,
 	return status_fault(f, rc, name, -1, offset, what);
 }
 
+/* A member's partition is fetched all the time: from elsewhere now. */
+static int
+move_member(struct remote_partition *p, struct fault *f)
+{
+	rd_kafka_topic_partition_list_t *list;
+	rd_kafka_error_t *error;
+	int rc = 0;
+
+	if (p->topic != NULL)
+		return 0;
+	list = rdkafka.topic_partition_list_new(1);
+	rdkafka.topic_partition_list_add(list, p->name, p->number)->offset =
+	    p->next;
+	error = rdkafka.seek_partitions(p->c->rk, list,
+	    (int)p->c->o.timeout_ms);
+	if (error != NULL) {
+		rc = cluster_fail(p->c, rdkafka.error_code(error),
+		    rdkafka.error_string(error), f);
+		rdkafka.error_destroy(error);
+	}
+	rdkafka.topic_partition_list_destroy(list);
+	return rc;
+}
+
 /* Retention has overtaken us: go on at the first record left. */
 static int
 catch_up(struct remote_partition *p, struct fault *f)
@@ -329,11 +353,13 @@ catch_up(struct remote_partition *p, struct fault *f)
 	rc = cluster_offsets(p->c, p->name, p->number, &p->start, &end, f);
 	if (rc != 0)
 		return rc;
-	if (end > p->end)
-		p->end = end;
 	/* Beyond the end is where a log was cut short, or made anew. */
 	p->next = was > end ? end : p->start;
-	p->at_end = false;
+	if (was > end || end > p->end)
+		p->end = end;
+	rc = move_member(p, f);
+	if (rc != 0)
+		return rc;
 	if (was > end)
 		return tell(p, STATUS_CORRUPT, was,
 		    "the log ends before what was read", f);
@@ -347,7 +373,7 @@ take_event(struct remote_partition *p, const rd_kafka_message_t *m,
 {
 	switch (m->err) {
 	case RD_KAFKA_RESP_ERR__PARTITION_EOF:
-		p->at_end = true;
+		/* What is hidden before it counts as passed over. */
 		if (m->offset > p->next)
 			p->next = m->offset;
 		return 0;
@@ -452,7 +478,7 @@ static int
 fill(struct remote_partition *p, struct fault *f)
 {
 	int64_t deadline_ms = cluster_deadline_ms(p->c);
-	bool waits = p->topic != NULL && !p->at_end;
+	bool waits = p->topic != NULL && p->next < p->end;
 	ssize_t n;
 	int rc;
 
@@ -486,8 +512,7 @@ feed_next(void *arg, int64_t to, struct record *out, struct fault *f)
 	int rc;
 
 	for (;;) {
-		/* All that was asked for, or all there is to somebody's end. */
-		if (p->next >= to || (p->at_end && to != INT64_MAX)) {
+		if (p->next >= to) {
 			stop(p);
 			drop_taken(p);
 			return STATUS_END;
@@ -522,12 +547,11 @@ feed_seek(void *arg, int64_t offset, struct fault *f)
 	struct remote_partition *p = arg;
 
 	(void)f;
-	if (offset == p->next && !p->at_end)
+	if (offset == p->next)
 		return 0;
 	stop(p);
 	drop_taken(p);
 	p->next = offset;
-	p->at_end = false;
 	return 0;
 }
 

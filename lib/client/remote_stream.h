@@ -10,11 +10,11 @@
  *
  * BOUNDS.  An end is the last stable offset (with uncommitted: the high
  * watermark) when the partition was opened.  A feed is past it when a record at
- * or behind it came, or when the cluster says that nothing is left up to its own
- * end: what compaction took and what is hidden does not make it wait.
+ * or behind it came, or when the cluster says that nothing is left before an
+ * offset that is: what compaction took and what is hidden does not make it wait.
  *
- * WAITING.  A feed that has not reached the end of its log yet waits for
- * records, as long as a cluster's timeout; from then on it gives what is there.
+ * WAITING.  A feed that has not reached that end waits for records, as long as
+ * a cluster's timeout; from then on it gives what is there.
  */
 
 #include <stdbool.h>
@@ -50,13 +50,13 @@ bool remote_topic_is_removed(const struct remote_topic *t);
 int remote_partition_open(struct remote_topic *t, int32_t number,
     struct remote_partition **out, struct fault *f);
 /*
- * The same of a partition whose records a member of a group gets: c is its
- * connection, *removed is set when it is gone, queue becomes the partition's.
- * It never waits.
+ * The same of a partition whose records a member of a group gets: c is the
+ * member's connection, and queue, which becomes the partition's, gives what it
+ * gets.  It never waits.
  */
-int remote_partition_of_member(struct cluster *c, const char *topic,
-    int32_t number, rd_kafka_queue_t *queue, bool *removed,
-    struct remote_partition **out, struct fault *f);
+int remote_partition_of_member(struct remote_topic *t, struct cluster *c,
+    int32_t number, rd_kafka_queue_t *queue, struct remote_partition **out,
+    struct fault *f);
 /* Of one that was not made a feed. */
 void remote_partition_close(struct remote_partition *p);
 /* As stream_resolve(). */

@@ -113,6 +113,8 @@ settings_refusal(const char *name)
 	    {"isolation.level", "--uncommitted says it"},
 	    {"auto.offset.reset", "-o says where to begin"},
 	    {"transactional.id", "there are no transactions"},
+	    {"partition.assignment.strategy",
+		"members share partitions by range"},
 	    {"test.mock.num.brokers", "it is for tests of the library"},
 	};
 

@@ -303,6 +303,7 @@ static bool
 print_shares(struct printing *p)
 {
 	struct sharing *sh = &p->sharing;
+	struct fault f = {.file = ""};
 	int64_t before = p->printed;
 	bool any = false;
 
@@ -313,6 +314,9 @@ print_shares(struct printing *p)
 
 			if (share->stream == NULL || share->over)
 				continue;
+			/* What comes from a cluster comes at any time. */
+			if (sh->remote != NULL)
+				(void)stream_refresh(share->stream, &f);
 			p->s.stream = share->stream;
 			(void)print_all(p);
 			p->s.stream = NULL;
@@ -392,6 +396,7 @@ run_group(struct printing *p)
 		worsen(p, sharing_balance(sh));
 		any = p->worst == CLI_DONE && print_shares(p);
 		worsen(p, sharing_commit(sh, false));
+		sh->idle = !any;
 		if (any || p->worst != CLI_DONE || p->printed == p->s.r->count)
 			continue;
 		/* A follower without an end waits for what may become its. */

@@ -439,8 +439,8 @@ resolve(struct sources *s, const struct opened *p, size_t i, int32_t number,
 	return rc;
 }
 
-int
-sources_add_remote(struct sources *s, struct stream *stream, size_t i,
+static int
+add_remote(struct sources *s, struct stream *stream, size_t i,
     struct remote_partition *p, int32_t number, int64_t stored)
 {
 	const struct opened o = {.remote = p};
@@ -471,7 +471,32 @@ open_remote_partition(struct sources *s, struct stream *stream, size_t i,
 		return CLI_DONE;
 	if (rc != 0)
 		return message_warn(s->paths[i], rc, &f);
-	return sources_add_remote(s, stream, i, p, number, stored);
+	return add_remote(s, stream, i, p, number, stored);
+}
+
+int
+sources_open_member(struct sources *s, size_t i, int32_t number, int64_t stored,
+    struct cluster *c, rd_kafka_queue_t *queue, struct stream **out)
+{
+	struct remote_partition *p;
+	struct fault f = {.file = ""};
+	int status;
+	int rc = remote_partition_of_member(s->remotes[i], c, number, queue, &p,
+	    &f);
+
+	if (rc != 0)
+		return message_warn(s->paths[i], rc, &f);
+	rc = stream_open(stream_flags(s), &s->filter, 1, out);
+	if (rc != 0) {
+		remote_partition_close(p);
+		return message_warn("stream", rc, NULL);
+	}
+	status = add_remote(s, *out, i, p, number, stored);
+	if (status != CLI_DONE) {
+		stream_close(*out);
+		*out = NULL;
+	}
+	return status;
 }
 
 static int

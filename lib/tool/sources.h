@@ -70,9 +70,13 @@ const char *sources_topic_id(const struct sources *s, const char *topic);
  */
 int sources_open_partition(struct sources *s, size_t i, int32_t number,
     int64_t stored, struct stream **out);
-/* The records of a partition that are wanted, [*from, *to), of a group. */
-int sources_add_remote(struct sources *s, struct stream *stream, size_t i,
-    struct remote_partition *p, int32_t number, int64_t stored);
+/*
+ * The same of a partition that a member of a cluster's group has, whose records
+ * queue gives; queue is the stream's.
+ */
+int sources_open_member(struct sources *s, size_t i, int32_t number,
+    int64_t stored, struct cluster *c, rd_kafka_queue_t *queue,
+    struct stream **out);
 /* What a cluster is opened with. */
 void sources_cluster_options(struct sources *s, struct cluster_options *out);
 /* Find out what the operands are, and open no partition. */
