@@ -356,6 +356,29 @@ remote_admin_delete_before(struct cluster *c, const char *topic,
 
 /* --- groups --------------------------------------------------------------- */
 
+static int
+compare_names(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static int
+each_name(const rd_kafka_ConsumerGroupListing_t **groups, size_t count,
+    int (*fn)(const char *group, void *arg), void *arg)
+{
+	const char **names = calloc(count + 1, sizeof(char *));
+	int rc = names == NULL ? ENOMEM : 0;
+
+	for (size_t i = 0; rc == 0 && i < count; i++)
+		names[i] = rdkafka.ConsumerGroupListing_group_id(groups[i]);
+	if (rc == 0)
+		qsort(names, count, sizeof(char *), compare_names);
+	for (size_t i = 0; rc == 0 && i < count; i++)
+		rc = fn(names[i], arg);
+	free(names);
+	return rc;
+}
+
 int
 remote_admin_groups(struct cluster *c,
     int (*fn)(const char *group, void *arg), void *arg, struct fault *f)
@@ -381,10 +404,7 @@ remote_admin_groups(struct cluster *c,
 	if (rc == 0) {
 		groups =
 		    rdkafka.ListConsumerGroups_result_valid(result, &count);
-		for (size_t i = 0; rc == 0 && i < count; i++)
-			rc = fn(rdkafka.ConsumerGroupListing_group_id(
-				    groups[i]),
-			    arg);
+		rc = each_name(groups, count, fn, arg);
 	}
 	end(&r);
 	return rc;
@@ -596,5 +616,28 @@ remote_admin_seek(struct cluster *c, const char *group, const char *topic,
 	rc = forget ? forget_positions(c, group, list, f)
 		    : set_positions(c, group, list, f);
 	rdkafka.topic_partition_list_destroy(list);
+	return rc;
+}
+
+int
+remote_admin_forget(struct cluster *c, const char *group, struct fault *f)
+{
+	rd_kafka_DeleteGroup_t *wanted = rdkafka.DeleteGroup_new(group);
+	const rd_kafka_group_result_t **groups;
+	struct request r;
+	size_t count;
+	int rc;
+
+	begin(&r, c, RD_KAFKA_ADMIN_OP_DELETEGROUPS, false);
+	rdkafka.DeleteGroups(c->rk, &wanted, 1, r.options, r.queue);
+	rc = await(&r, f);
+	if (rc == 0) {
+		groups = rdkafka.DeleteGroups_result_groups(
+		    rdkafka.event_DeleteGroups_result(r.event), &count);
+		if (count == 1)
+			rc = seek_outcome(c, groups[0], f);
+	}
+	end(&r);
+	rdkafka.DeleteGroup_destroy(wanted);
 	return rc;
 }

@@ -54,7 +54,7 @@ int remote_admin_change(struct cluster *c, const char *topic,
 int remote_admin_delete_before(struct cluster *c, const char *topic,
     int32_t partition, int64_t offset, int64_t *start, struct fault *f);
 
-/* Call fn for each consumer group, until it returns not 0. */
+/* Call fn for each consumer group, by name, until it returns not 0. */
 int remote_admin_groups(struct cluster *c,
     int (*fn)(const char *group, void *arg), void *arg, struct fault *f);
 /* How many members it has; 0, too, if it is not there. */
@@ -76,5 +76,8 @@ struct remote_admin_position {
 int remote_admin_seek(struct cluster *c, const char *group, const char *topic,
     const struct remote_admin_position *positions, size_t count,
     struct fault *f);
+
+/* Forget it with all its positions.  EBUSY: it has members. */
+int remote_admin_forget(struct cluster *c, const char *group, struct fault *f);
 
 #endif

@@ -12,6 +12,7 @@
 
 #include <stdint.h>
 
+#include "client/cluster.h"
 #include "store/topic.h"
 #include "tool/listing.h"
 
@@ -31,6 +32,12 @@ struct lag_worst {
  * number.  Errors as groups_open() and partition_offsets().
  */
 int lag_add(struct listing *l, const char *path, struct topic_place *place,
+    const char *group, struct lag_worst *worst, size_t *rows, struct fault *f);
+/*
+ * The same of a topic of a cluster, NULL: of all.  When a position was committed
+ * nobody tells there.  Errors as cluster.h.
+ */
+int lag_add_remote(struct listing *l, struct cluster *c, const char *topic,
     const char *group, struct lag_worst *worst, size_t *rows, struct fault *f);
 
 #endif
