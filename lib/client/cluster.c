@@ -109,8 +109,7 @@ static const struct row always[] = {
 };
 
 static int
-set(rd_kafka_conf_t *conf, const char *name, const char *value,
-    struct fault *f)
+set(rd_kafka_conf_t *conf, const char *name, const char *value, struct fault *f)
 {
 	char why[CLUSTER_WHY_MAX];
 
@@ -192,10 +191,9 @@ open_handle(struct cluster *c, const struct place *place,
 	int rc = configure(conf, place, use, c, f);
 
 	if (rc == 0)
-		c->rk =
-		    rdkafka.new(use->producer ? RD_KAFKA_PRODUCER
-					      : RD_KAFKA_CONSUMER,
-			conf, c->why, sizeof(c->why));
+		c->rk = rdkafka.new(use->producer ? RD_KAFKA_PRODUCER
+						  : RD_KAFKA_CONSUMER,
+		    conf, c->why, sizeof(c->why));
 	if (c->rk != NULL)
 		return 0;
 	/* Else it belongs to the handle. */

@@ -23,7 +23,7 @@
 	F(conf_set_dr_msg_cb) F(conf_set_rebalance_cb)                         \
 	F(new) F(destroy) F(destroy_flags) F(poll) F(fatal_error)              \
 	F(poll_set_consumer)                                                   \
-	F(clusterid) F(mem_free) F(metadata) F(metadata_destroy)                           \
+	F(clusterid) F(mem_free) F(metadata) F(metadata_destroy)               \
 	F(topic_new) F(topic_destroy)                                          \
 	F(query_watermark_offsets) F(offsets_for_times)                        \
 	F(queue_new) F(queue_destroy) F(queue_poll) F(queue_forward)           \

@@ -59,8 +59,8 @@ await(struct request *r, struct fault *f)
 	int rc;
 
 	while (r->event == NULL) {
-		r->event = rdkafka.queue_poll(r->queue,
-		    cluster_slice_ms(deadline_ms));
+		r->event =
+		    rdkafka.queue_poll(r->queue, cluster_slice_ms(deadline_ms));
 		rc = cluster_check(r->c, f);
 		if (rc != 0 && r->event == NULL)
 			return rc;
@@ -192,6 +192,40 @@ remote_admin_remove(struct cluster *c, const char *topic, struct fault *f)
 /* --- settings ------------------------------------------------------------- */
 
 static int
+compare_settings(const void *a, const void *b)
+{
+	const rd_kafka_ConfigEntry_t *const *l = a, *const *r = b;
+
+	return strcmp(rdkafka.ConfigEntry_name(*l),
+	    rdkafka.ConfigEntry_name(*r));
+}
+
+static int
+each_setting(const char *topic, const rd_kafka_ConfigEntry_t **entries,
+    size_t count, remote_admin_on_setting *fn, void *arg)
+{
+	const rd_kafka_ConfigEntry_t **sorted =
+	    calloc(count + 1, sizeof(rd_kafka_ConfigEntry_t *));
+	int rc = sorted == NULL ? ENOMEM : 0;
+
+	if (rc == 0 && count > 0) {
+		memcpy(sorted, entries, count * sizeof(*sorted));
+		qsort(sorted, count, sizeof(*sorted), compare_settings);
+	}
+	for (size_t i = 0; rc == 0 && i < count; i++) {
+		const char *value = rdkafka.ConfigEntry_value(sorted[i]);
+
+		rc = fn(topic, rdkafka.ConfigEntry_name(sorted[i]),
+		    value == NULL ? "" : value,
+		    rdkafka.ConfigEntry_source(sorted[i]) ==
+			RD_KAFKA_CONFIG_SOURCE_DYNAMIC_TOPIC_CONFIG,
+		    arg);
+	}
+	free(sorted);
+	return rc;
+}
+
+static int
 take_settings(struct request *r, remote_admin_on_setting *fn, void *arg,
     struct fault *f)
 {
@@ -209,17 +243,8 @@ take_settings(struct request *r, remote_admin_on_setting *fn, void *arg,
 			return cluster_fail(r->c, err,
 			    rdkafka.ConfigResource_error_string(topics[i]), f);
 		entries = rdkafka.ConfigResource_configs(topics[i], &n);
-		for (size_t k = 0; rc == 0 && k < n; k++) {
-			const char *value =
-			    rdkafka.ConfigEntry_value(entries[k]);
-
-			rc = fn(rdkafka.ConfigResource_name(topics[i]),
-			    rdkafka.ConfigEntry_name(entries[k]),
-			    value == NULL ? "" : value,
-			    rdkafka.ConfigEntry_source(entries[k]) ==
-				RD_KAFKA_CONFIG_SOURCE_DYNAMIC_TOPIC_CONFIG,
-			    arg);
-		}
+		rc = each_setting(rdkafka.ConfigResource_name(topics[i]),
+		    entries, n, fn, arg);
 	}
 	return rc;
 }
@@ -288,8 +313,8 @@ remote_admin_change(struct cluster *c, const char *topic,
 	size_t n;
 	int rc;
 
-	change.topic = rdkafka.ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC,
-	    topic);
+	change.topic =
+	    rdkafka.ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topic);
 	rc = remote_admin_settings(c, &topic, 1, keep_setting, &change, f);
 	for (size_t i = 0; i < count; i++)
 		if (settings[i].value != NULL)
@@ -380,8 +405,8 @@ each_name(const rd_kafka_ConsumerGroupListing_t **groups, size_t count,
 }
 
 int
-remote_admin_groups(struct cluster *c,
-    int (*fn)(const char *group, void *arg), void *arg, struct fault *f)
+remote_admin_groups(struct cluster *c, int (*fn)(const char *group, void *arg),
+    void *arg, struct fault *f)
 {
 	const rd_kafka_ListConsumerGroups_result_t *result;
 	const rd_kafka_ConsumerGroupListing_t **groups;
@@ -429,17 +454,16 @@ remote_admin_members(struct cluster *c, const char *group, int *members,
 		    rdkafka.event_DescribeConsumerGroups_result(r.event),
 		    &count);
 		if (count == 1)
-			error = rdkafka.ConsumerGroupDescription_error(
-			    groups[0]);
+			error =
+			    rdkafka.ConsumerGroupDescription_error(groups[0]);
 	}
 	if (error != NULL &&
 	    rdkafka.error_code(error) != RD_KAFKA_RESP_ERR_NO_ERROR)
 		rc = cluster_fail(c, rdkafka.error_code(error),
 		    rdkafka.error_string(error), f);
 	else if (rc == 0 && count == 1)
-		*members =
-		    (int)rdkafka.ConsumerGroupDescription_member_count(
-			groups[0]);
+		*members = (int)rdkafka.ConsumerGroupDescription_member_count(
+		    groups[0]);
 	end(&r);
 	return rc;
 }
@@ -447,10 +471,10 @@ remote_admin_members(struct cluster *c, const char *group, int *members,
 static int
 compare(const void *a, const void *b)
 {
-	const rd_kafka_topic_partition_t *l = *(rd_kafka_topic_partition_t *
-	    const *)a;
-	const rd_kafka_topic_partition_t *r = *(rd_kafka_topic_partition_t *
-	    const *)b;
+	const rd_kafka_topic_partition_t *l =
+	    *(rd_kafka_topic_partition_t *const *)a;
+	const rd_kafka_topic_partition_t *r =
+	    *(rd_kafka_topic_partition_t *const *)b;
 	int topics = strcmp(l->topic, r->topic);
 
 	if (topics != 0)
@@ -528,8 +552,8 @@ seek_outcome(struct cluster *c, const rd_kafka_group_result_t *group,
 
 	if (error != NULL)
 		err = rdkafka.error_code(error);
-	for (int i = 0; err == RD_KAFKA_RESP_ERR_NO_ERROR && list != NULL &&
-	     i < list->cnt;
+	for (int i = 0;
+	     err == RD_KAFKA_RESP_ERR_NO_ERROR && list != NULL && i < list->cnt;
 	     i++)
 		err = list->elems[i].err;
 	if (err == RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID ||

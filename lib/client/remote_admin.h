@@ -42,7 +42,10 @@ int remote_admin_remove(struct cluster *c, const char *topic, struct fault *f);
 /* One setting of a topic.  is_set: said for it, not the cluster's default. */
 typedef int remote_admin_on_setting(const char *topic, const char *name,
     const char *value, bool is_set, void *arg);
-/* All settings of topics; stops where fn does not return 0, with that. */
+/*
+ * All settings of topics, each topic's by name; stops where fn does not return
+ * 0, with that.
+ */
 int remote_admin_settings(struct cluster *c, const char *const *topics,
     size_t count, remote_admin_on_setting *fn, void *arg, struct fault *f);
 /* The others stay, unless somebody else changes them at that moment. */

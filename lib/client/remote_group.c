@@ -43,8 +43,8 @@ take(struct remote_group *g, rd_kafka_topic_partition_t *p)
 static int
 take_all(struct remote_group *g, rd_kafka_topic_partition_list_t *list)
 {
-	rd_kafka_resp_err_t err = rdkafka.committed(g->c->rk, list,
-	    (int)g->c->o.timeout_ms);
+	rd_kafka_resp_err_t err =
+	    rdkafka.committed(g->c->rk, list, (int)g->c->o.timeout_ms);
 	int rc = 0;
 
 	for (int i = 0; err == RD_KAFKA_RESP_ERR_NO_ERROR && i < list->cnt; i++)

@@ -27,7 +27,7 @@ struct remote_group_events {
 	 */
 	int (*taken)(void *arg, const char *topic, int32_t partition,
 	    int64_t stored, rd_kafka_queue_t *queue, int64_t *offset);
-	/* All that we have are about to be others': what is done is committed. */
+	/* All that we have are about to go: commit what is done. */
 	void (*leaving)(void *arg);
 	void (*given)(void *arg, const char *topic, int32_t partition);
 	void *arg;

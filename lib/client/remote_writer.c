@@ -91,8 +91,8 @@ configure(const struct settings *said, rd_kafka_conf_t *conf, void *arg)
 	if (rc == 0)
 		rc = set_number(conf, "message.timeout.ms", 0);
 	if (rc == 0)
-		rc = set_number(conf, "queue.buffering.max.kbytes",
-		    ROOM_KBYTES);
+		rc =
+		    set_number(conf, "queue.buffering.max.kbytes", ROOM_KBYTES);
 	if (rc == 0)
 		rc = set_number(conf, "queue.buffering.max.messages",
 		    ROOM_MESSAGES);
@@ -199,7 +199,7 @@ make_headers(const struct record *rec, rd_kafka_headers_t **out)
 	while (record_headers_next(&it, &h) == 0) {
 		const void *value = bytes_is_null(h.value) ? NULL
 		    : h.value.len == 0                     ? ""
-					   : (const void *)h.value.data;
+				       : (const void *)h.value.data;
 
 		if (rdkafka.header_add(list,
 			h.name.len == 0 ? "" : (const char *)h.name.data,
@@ -219,7 +219,7 @@ data_of(struct bytes b)
 {
 	if (bytes_is_null(b))
 		return NULL;
-	return b.len == 0 ? (void *)(uintptr_t)"" : (void *)(uintptr_t)b.data;
+	return b.len == 0 ? (void *)(uintptr_t) "" : (void *)(uintptr_t)b.data;
 }
 
 static size_t

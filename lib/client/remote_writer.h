@@ -46,7 +46,7 @@ void remote_writer_close(struct remote_writer *w);
 
 /*
  * Take a record to a partition; it is copied.  tag comes back with its
- * acknowledgement.  STATUS_TOO_BIG: the client refuses it, and it was not taken.
+ * acknowledgement.  STATUS_TOO_BIG: the client refuses it; it was not taken.
  */
 int remote_writer_add(struct remote_writer *w, const struct record *rec,
     int32_t partition, size_t tag, struct fault *f);

@@ -147,8 +147,7 @@ read_all(const char *path, struct buf *b)
 
 /* One pair of the file, which what is set already wins over. */
 static int
-take(struct settings *s, const char *name, const char *value,
-    const char **what)
+take(struct settings *s, const char *name, const char *value, const char **what)
 {
 	*what = settings_refusal(name);
 	if (*what != NULL)

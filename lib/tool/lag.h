@@ -34,8 +34,8 @@ struct lag_worst {
 int lag_add(struct listing *l, const char *path, struct topic_place *place,
     const char *group, struct lag_worst *worst, size_t *rows, struct fault *f);
 /*
- * The same of a topic of a cluster, NULL: of all.  When a position was committed
- * nobody tells there.  Errors as cluster.h.
+ * The same of a topic of a cluster, NULL: of all.  Nobody tells there when a
+ * position was committed.  Errors as cluster.h.
  */
 int lag_add_remote(struct listing *l, struct cluster *c, const char *topic,
     const char *group, struct lag_worst *worst, size_t *rows, struct fault *f);

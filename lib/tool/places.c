@@ -145,8 +145,7 @@ load(struct places *p)
 	int rc = settings_load(&p->settings, p->config, &f);
 
 	if (rc == STATUS_SYNTAX)
-		errx(CLI_FAIL, "%s:%lld: %s", f.file, (long long)f.pos,
-		    f.what);
+		errx(CLI_FAIL, "%s:%lld: %s", f.file, (long long)f.pos, f.what);
 	if (rc != 0)
 		errx(CLI_FAIL, "%s: %s", f.file, status_text(rc));
 	rc = cluster_check_settings(&p->settings, &f);

@@ -48,8 +48,8 @@ void places_parse_topic(const char *operand, struct place *out);
  * What a cluster is opened with.  Loads the library and the user's properties;
  * exits if either cannot be had.
  */
-void places_cluster_options(struct places *p,
-    const volatile sig_atomic_t *stop, struct cluster_options *out);
+void places_cluster_options(struct places *p, const volatile sig_atomic_t *stop,
+    struct cluster_options *out);
 
 /* An option that has no equivalent there is refused by its name. */
 void places_refuse(const char *option, const char *why)

@@ -140,8 +140,7 @@ static void
 on_given(void *arg, const char *topic, int32_t number)
 {
 	struct sharing *sh = arg;
-	struct share *share =
-	    &sh->topics[find_topic(sh, topic)].shares[number];
+	struct share *share = &sh->topics[find_topic(sh, topic)].shares[number];
 
 	stream_close(share->stream);
 	share->stream = NULL;
@@ -190,8 +189,10 @@ commit_remote(struct sharing *sh, size_t i)
 		struct share *share = &t->shares[n];
 
 		if (share->stream != NULL && share->next != share->committed)
-			positions[count++] = (struct remote_group_position){
-			    sh->s->places[i].name, n, share->next};
+			positions[count++] =
+			    (struct remote_group_position){sh->s->places[i]
+							       .name,
+				n, share->next};
 	}
 	if (rc == 0)
 		rc = remote_group_commit(sh->remote, positions, count, &f);
@@ -221,7 +222,7 @@ balance_remote(struct sharing *sh)
 	return rc == 0 ? CLI_DONE : message_warn(sh->s->paths[0], rc, &f);
 }
 
-/* --- either ---------------------------------------------------------------- */
+/* --- either ------------------------------------------------------------- */
 
 int
 sharing_open(struct sources *s, const char *group, struct sharing *out)

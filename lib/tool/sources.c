@@ -125,8 +125,7 @@ static void
 check_remote(const struct reading *r)
 {
 	if (r->control)
-		places_refuse("--control",
-		    "markers stay with the cluster");
+		places_refuse("--control", "markers stay with the cluster");
 	if (r->latest)
 		places_refuse("--latest", "read it into a topic first");
 	if (r->reverse)
@@ -454,8 +453,8 @@ add_remote(struct sources *s, struct stream *stream, size_t i,
 		return message_warn(s->paths[i], rc, &f);
 	}
 	remote_partition_feed(p, &feed);
-	rc = stream_add_feed(stream, &feed, s->places[i].name, number, from,
-	    to);
+	rc =
+	    stream_add_feed(stream, &feed, s->places[i].name, number, from, to);
 	return rc == 0 ? CLI_DONE : message_warn(s->paths[i], rc, NULL);
 }
 
@@ -481,8 +480,8 @@ sources_open_member(struct sources *s, size_t i, int32_t number, int64_t stored,
 	struct remote_partition *p;
 	struct fault f = {.file = ""};
 	int status;
-	int rc = remote_partition_of_member(s->remotes[i], c, number, queue, &p,
-	    &f);
+	int rc =
+	    remote_partition_of_member(s->remotes[i], c, number, queue, &p, &f);
 
 	if (rc != 0)
 		return message_warn(s->paths[i], rc, &f);

@@ -15,7 +15,7 @@
 #include <stdint.h>
 
 #include "base/parse.h"
-#include "client/remote_stream.h"
+#include "client/remote.h"
 #include "store/stream.h"
 #include "store/topic.h"
 #include "store/watch.h"

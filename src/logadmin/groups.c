@@ -252,9 +252,8 @@ change_remote(const struct admin_options *o, char **words,
 	int status;
 
 	listing_init(&l, change_columns, o->json);
-	status = at != NULL
-	    ? remote_group_seek(o, words[0], words[1], at, &l)
-	    : remote_group_rm(o, words[0], words[1], &l);
+	status = at != NULL ? remote_group_seek(o, words[0], words[1], at, &l)
+			    : remote_group_rm(o, words[0], words[1], &l);
 	if (status == CLI_DONE)
 		listing_print(&l, !cli_quiet);
 	listing_release(&l);

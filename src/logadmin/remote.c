@@ -11,7 +11,7 @@
 #include "base/now.h"
 #include "base/status.h"
 #include "client/remote_admin.h"
-#include "client/remote_stream.h"
+#include "client/remote.h"
 #include "store/groups.h"
 #include "tool/lag.h"
 #include "tool/message.h"
@@ -19,8 +19,8 @@
 enum { SETTLE_MS = 100 };
 
 static int
-connect_to(const struct admin_options *o, const char *path,
-    struct place *place, struct cluster **c)
+connect_to(const struct admin_options *o, const char *path, struct place *place,
+    struct cluster **c)
 {
 	struct cluster_options options;
 	struct fault f = {.file = ""};
@@ -233,9 +233,8 @@ make_settings(char **pairs, size_t *count, struct buf **texts)
 		    buf_add_8(&(*texts)[i], 0) != 0)
 			err(CLI_FAIL, "%s", pairs[i]);
 		settings[i].name = properties_info(id)->name;
-		settings[i].value = p.values[id].is_set
-		    ? (const char *)(*texts)[i].data
-		    : NULL;
+		settings[i].value =
+		    p.values[id].is_set ? (const char *)(*texts)[i].data : NULL;
 	}
 	*count = n;
 	return settings;
@@ -431,8 +430,8 @@ remote_group_describe(const struct admin_options *o, const char *path,
 
 	if (status != CLI_DONE)
 		return status;
-	rc = lag_add_remote(l, c,
-	    place.topic[0] == '\0' ? NULL : place.topic, group, NULL, rows, &f);
+	rc = lag_add_remote(l, c, place.topic[0] == '\0' ? NULL : place.topic,
+	    group, NULL, rows, &f);
 	return finish(path, c, rc, &f);
 }
 
@@ -604,8 +603,8 @@ take_position(const char *topic, int32_t partition, int64_t offset, void *arg)
 	if (ch->topic != NULL && strcmp(ch->topic, topic) != 0)
 		return 0;
 	list_change(ch, topic, partition, offset, -1);
-	ch->positions = reallocarray(ch->positions, ch->count + 1,
-	    sizeof(*ch->positions));
+	ch->positions =
+	    reallocarray(ch->positions, ch->count + 1, sizeof(*ch->positions));
 	if (ch->positions == NULL)
 		err(CLI_FAIL, NULL);
 	ch->positions[ch->count++] =
@@ -637,10 +636,9 @@ remote_group_rm(const struct admin_options *o, const char *path,
 		return CLI_FAIL;
 	}
 	if (rc == 0 && !o->dry_run)
-		rc = ch.topic == NULL
-		    ? remote_admin_forget(c, group, &f)
-		    : remote_admin_seek(c, group, ch.topic, ch.positions,
-			  ch.count, &f);
+		rc = ch.topic == NULL ? remote_admin_forget(c, group, &f)
+				      : remote_admin_seek(c, group, ch.topic,
+					    ch.positions, ch.count, &f);
 	free(ch.positions);
 	cluster_close(c);
 	return told(path, group, rc, &f);

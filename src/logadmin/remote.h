@@ -3,8 +3,8 @@
 
 /*
  * logadmin's verbs for a place in a cluster.  Each tells what is wrong, and
- * returns an exit status; listings have the columns of the verbs in topics.c and
- * groups.c.
+ * returns an exit status; listings have the columns of the verbs in topics.c
+ * and groups.c.
  */
 
 #include <stddef.h>

@@ -15,7 +15,7 @@
 struct remote_wish {
 	struct places *places;
 	const struct properties *settings;
-	const bool *said;	/* which of them; the others are the cluster's */
+	const bool *said;	/* which of them: the cluster has the others */
 	int32_t partitions;
 	bool partitions_given;
 	int32_t replicas;	/* -1: the cluster's */

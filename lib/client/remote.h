@@ -1,5 +1,5 @@
-#ifndef CLIENT_REMOTE_STREAM_H
-#define CLIENT_REMOTE_STREAM_H
+#ifndef CLIENT_REMOTE_H
+#define CLIENT_REMOTE_H
 
 /*
  * Reading a topic of a cluster as a stream (store/stream.h): each partition is
@@ -10,8 +10,8 @@
  *
  * BOUNDS.  An end is the last stable offset (with uncommitted: the high
  * watermark) when the partition was opened.  A feed is past it when a record at
- * or behind it came, or when the cluster says that nothing is left before an
- * offset that is: what compaction took and what is hidden does not make it wait.
+ * or behind it came, or when the cluster says that nothing is left before such
+ * an offset: what compaction took and what is hidden does not make it wait.
  *
  * WAITING.  A feed that has not reached that end waits for records, as long as
  * a cluster's timeout; from then on it gives what is there.
@@ -28,7 +28,7 @@
 struct remote_topic;
 struct remote_partition;
 
-/* To follow: wake_fd becomes readable when records have come.  Else it is -1. */
+/* To follow: wake_fd becomes readable when records have come.  Else -1. */
 int remote_topic_open(const struct place *place,
     const struct cluster_options *o, bool uncommitted, int wake_fd,
     struct remote_topic **out, struct fault *f);
@@ -64,8 +64,7 @@ int remote_partition_resolve(struct remote_partition *p,
     const struct position *pos, int64_t stored, int64_t *offset, int *clamped,
     struct fault *f);
 /* For stream_add_feed(): the partition is the feed's arg. */
-void remote_partition_feed(struct remote_partition *p,
-    struct stream_feed *out);
+void remote_partition_feed(struct remote_partition *p, struct stream_feed *out);
 /* First offset, and end as of when it was opened. */
 void remote_partition_bounds(const struct remote_partition *p, int64_t *start,
     int64_t *end);

@@ -1,4 +1,4 @@
-#include "client/remote_stream.h"
+#include "client/remote.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -308,8 +308,8 @@ start(struct remote_partition *p, struct fault *f)
 
 /* A place of this partition, for messages. */
 static int
-tell(const struct remote_partition *p, int rc, int64_t offset,
-    const char *what, struct fault *f)
+tell(const struct remote_partition *p, int rc, int64_t offset, const char *what,
+    struct fault *f)
 {
 	char name[sizeof(f->file)];
 
@@ -330,8 +330,8 @@ move_member(struct remote_partition *p, struct fault *f)
 	list = rdkafka.topic_partition_list_new(1);
 	rdkafka.topic_partition_list_add(list, p->name, p->number)->offset =
 	    p->next;
-	error = rdkafka.seek_partitions(p->c->rk, list,
-	    (int)p->c->o.timeout_ms);
+	error =
+	    rdkafka.seek_partitions(p->c->rk, list, (int)p->c->o.timeout_ms);
 	if (error != NULL) {
 		rc = cluster_fail(p->c, rdkafka.error_code(error),
 		    rdkafka.error_string(error), f);
