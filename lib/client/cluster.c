@@ -94,6 +94,8 @@ static const struct row usual[] = {
     {"check.crcs", "true"},
     {"queued.max.messages.kbytes", "4096"},
     {"fetch.error.backoff.ms", "100"},
+    /* Others take over from a member that was killed. */
+    {"session.timeout.ms", "10000"},
     {"socket.keepalive.enable", "true"},
     {"api.version.request", "true"},
     {NULL, NULL},

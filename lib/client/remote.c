@@ -26,6 +26,7 @@ struct remote_topic {
 	int32_t count;
 	int64_t look_ms;	/* monotonic: when count was asked for */
 	int wake_fd;
+	bool missed;		/* it was not there at the last look */
 	bool removed;
 };
 
@@ -114,9 +115,18 @@ remote_topic_look(struct remote_topic *t)
 
 	if (now_mono_ms() - t->look_ms < LOOK_MS)
 		return t->count;
-	if (cluster_partitions(t->c, t->name, &count, &f) == 0 &&
-	    count > t->count)
-		t->count = count;
+	switch (cluster_partitions(t->c, t->name, &count, &f)) {
+	case 0:
+		t->missed = false;
+		if (count > t->count)
+			t->count = count;
+		break;
+	case STATUS_NO_TOPIC:
+		/* One broker may not know it yet, or for a moment. */
+		t->removed = t->missed;
+		t->missed = true;
+		break;
+	}
 	t->look_ms = now_mono_ms();
 	return t->count;
 }

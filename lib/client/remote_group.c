@@ -11,7 +11,7 @@ struct remote_group {
 	struct remote_group_events events;
 	rd_kafka_queue_t *queue;	/* rebalances come through it */
 	bool settled;
-	int64_t deadline_ms;		/* monotonic: be settled by then */
+	int64_t deadline_ms;		/* monotonic: to be settled; 0: none */
 	int rc;				/* of the last rebalance */
 	struct fault fault;
 };
@@ -74,6 +74,7 @@ on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t err,
 	if (err == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS && g->rc == 0) {
 		g->rc = take_all(g, list);
 		g->settled = true;
+		g->deadline_ms = 0;
 		if (g->rc == 0) {
 			rdkafka.assign(rk, list);
 			return;
@@ -82,7 +83,6 @@ on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t err,
 	if (err == RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS) {
 		give_all(g, list);
 		g->settled = false;
-		g->deadline_ms = cluster_deadline_ms(g->c);
 	}
 	rdkafka.assign(rk, NULL);
 }
@@ -128,7 +128,9 @@ remote_group_open(const struct place *place, const struct cluster_options *o,
 		free(g);
 		return rc;
 	}
-	g->deadline_ms = cluster_deadline_ms(g->c);
+	/* Who follows can wait for members that are busy. */
+	if (wake_fd < 0)
+		g->deadline_ms = cluster_deadline_ms(g->c);
 	g->queue = rdkafka.queue_get_consumer(g->c->rk);
 	if (wake_fd >= 0)
 		rdkafka.queue_io_event_enable(g->queue, wake_fd, &one,
@@ -192,7 +194,8 @@ remote_group_poll(struct remote_group *g, int wait_ms, struct fault *f)
 		rc = cluster_check(g->c, f);
 	if (g->settled)
 		g->c->down_ms = -1;
-	else if (rc == 0 && now_mono_ms() >= g->deadline_ms)
+	else if (rc == 0 && g->deadline_ms != 0 &&
+	    now_mono_ms() >= g->deadline_ms)
 		rc = cluster_timed_out(g->c, f);
 	return rc;
 }

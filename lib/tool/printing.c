@@ -37,6 +37,7 @@ struct printing {
 	bool cursor_dirty;
 	int worst;		/* the exit status so far */
 	struct sharing sharing;	/* -g */
+	bool sigpipe_ignored;	/* as we were started */
 };
 
 static void
@@ -67,6 +68,19 @@ worsen(struct printing *p, int status)
 		p->worst = status;
 }
 
+/*
+ * The reader of our output has gone.  A member of a group has left it by now, so
+ * that the others need not wait for it.
+ */
+static void
+die_of_pipe(const struct printing *p)
+{
+	if (p->sigpipe_ignored)
+		exit(CLI_FAIL);
+	signal(SIGPIPE, SIG_DFL);
+	raise(SIGPIPE);
+}
+
 /* Write what was printed.  A reader that has gone ends us quietly. */
 static void
 flush_out(struct printing *p)
@@ -76,9 +90,9 @@ flush_out(struct printing *p)
 	p->out.len = 0;
 	/* What was written before is done with. */
 	if (rc != 0 && p->s.r->group != NULL)
-		(void)sharing_commit(&p->sharing, true);
+		(void)sharing_close(&p->sharing);
 	if (rc == EPIPE)
-		exit(CLI_FAIL);
+		die_of_pipe(p);
 	if (rc != 0)
 		errx(CLI_FAIL, "stdout: %s", status_text(rc));
 }
@@ -149,7 +163,7 @@ refuse(struct printing *p, const struct stream_record *rec, size_t before,
 	if (before > 0)
 		flush_out(p);
 	if (p->s.r->group != NULL)
-		(void)sharing_commit(&p->sharing, true);
+		(void)sharing_close(&p->sharing);
 	errx(CLI_FAIL, "%s/%d: offset %lld: %s", rec->topic,
 	    (int)rec->partition, (long long)rec->rec.offset,
 	    rc == STATUS_SYNTAX ? "its bytes cannot be printed in this form"
@@ -363,9 +377,8 @@ wait_in_group(struct printing *p)
 	wait_ms = sharing_wait_ms(&p->sharing, wait_ms);
 	rc = watch_wait(p->s.watch, (int)wait_ms, STDOUT_FILENO, &changed);
 	if (rc == EPIPE) {
-		(void)sharing_commit(&p->sharing, true);
-		signal(SIGPIPE, SIG_DFL);
-		raise(SIGPIPE);
+		(void)sharing_close(&p->sharing);
+		die_of_pipe(p);
 	}
 	if (rc == 0 && changed && p->sharing.quick == 0)
 		p->sharing.quick = SHARING_QUICK_LOOKS;
@@ -388,6 +401,7 @@ run_group(struct printing *p)
 	worsen(p, sources_locate(&p->s));
 	if (p->s.gave_up)
 		return;
+	p->sigpipe_ignored = signal(SIGPIPE, SIG_IGN) == SIG_IGN;
 	if (p->worst == CLI_DONE)
 		worsen(p, sharing_open(&p->s, p->s.r->group, sh));
 	p->event_ms = now_mono_ms();
