@@ -22,6 +22,9 @@
 #include "tool/message.h"
 #include "writer.h"
 
+/* A cluster that is asked for a topic's settings, at most. */
+enum { SETTINGS_MS = 5000 };
+
 static void
 on_signal(int sig)
 {
@@ -146,8 +149,16 @@ ask_remote(struct cluster *c, const struct place *place, struct topic *t,
 	}
 	if (rc != 0)
 		return rc;
-	/* Not everybody may see them: then they are as usual. */
-	(void)remote_admin_settings(c, &name, 1, take_setting, t, &unused);
+	/*
+	 * Not everybody may see them: then they are taken to be as usual, and
+	 * the cluster refuses what it does not like.
+	 */
+	c->o.timeout_ms /= 4;
+	if (c->o.timeout_ms > SETTINGS_MS)
+		c->o.timeout_ms = SETTINGS_MS;
+	if (remote_admin_settings(c, &name, 1, take_setting, t, &unused) != 0 &&
+	    cli_verbose > 0)
+		warnx("%s: its settings are not to be seen", c->name);
 	if (place->partition >= t->partitions)
 		return STATUS_NO_TOPIC;
 	return 0;
