@@ -21,6 +21,7 @@ build	liblz4-dev	header	lz4frame.h
 build	libsnappy-dev	header	snappy-c.h
 build	libzstd-dev	header	zstd.h
 build	librdkafka-dev	header	librdkafka/rdkafka.h
+build	libevent-dev	header	event2/event.h
 demo	jq		cmd	jq
 check	perl		cmd	prove
 check	bats		cmd	bats
@@ -31,6 +32,7 @@ check	shellcheck	cmd	shellcheck
 check	clang-format	cmd	clang-format
 check	zsh		cmd	zsh
 check	fish		cmd	fish
+check	kcat		cmd	kcat
 slow	clang		cmd	clang
 slow	libclang-rt-14-dev	clang	libclang_rt.asan-x86_64.a
 slow	patch		cmd	patch
@@ -46,7 +48,7 @@ END
 
 # Nothing runs without these; other tests can be left out.
 required='gcc libc6-dev pkg-config libbsd-dev zlib1g-dev liblz4-dev
-libsnappy-dev libzstd-dev librdkafka-dev perl'
+libsnappy-dev libzstd-dev librdkafka-dev libevent-dev perl'
 
 there() {
 	case $1 in

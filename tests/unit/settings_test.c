@@ -24,14 +24,14 @@ test_order(const char *path)
 			 "ssl.ca.location=ca\n");
 	setenv("LOGKIT_SASL_PASSWORD", "environment", 1);
 	settings_init(&s);
-	tap_int(settings_set(&s, "client.id", "said"), 0);
-	tap_int(settings_set(&s, "client.id", "said last"), 0);
-	tap_int(settings_load(&s, path, &f), 0);
+	tap_int(settings_set(&s, "client.id", "said"), 0, "right");
+	tap_int(settings_set(&s, "client.id", "said last"), 0, "right");
+	tap_int(settings_load(&s, path, &f), 0, "right");
 	tap_str(settings_get(&s, "client.id"), "said last");
 	tap_str(settings_get(&s, "sasl.password"), "environment");
 	tap_str(settings_get(&s, "ssl.ca.location"), "ca");
 	tap(settings_get(&s, "group.id") == NULL, "not set");
-	tap_int((int64_t)s.count, 3);
+	tap_int((int64_t)s.count, 3, "right");
 	settings_release(&s);
 	unsetenv("LOGKIT_SASL_PASSWORD");
 }
@@ -44,8 +44,8 @@ check_bad(const char *path, const char *text, int line)
 
 	write_file(path, text);
 	settings_init(&s);
-	tap_int(settings_load(&s, path, &f), STATUS_SYNTAX, "%s", text);
-	tap_int(f.pos, line);
+	tap_int(settings_load(&s, path, &f), STATUS_SYNTAX, "line %d", line);
+	tap_int(f.pos, line, "right");
 	tap(f.what != NULL, "it is said why");
 	settings_release(&s);
 }
@@ -69,11 +69,11 @@ main(void)
 
 	settings_init(&s);
 	tap_int(settings_load(&s, NULL, &f), 0, "no file is fine");
-	tap_int((int64_t)s.count, 0);
-	tap_int(settings_load(&s, "/nonexistent/config", &f), ENOENT);
+	tap_int((int64_t)s.count, 0, "right");
+	tap_int(settings_load(&s, "/nonexistent/config", &f), ENOENT, "right");
 	tap_str(f.file, "/nonexistent/config");
 	setenv("LOGKIT_CONFIG", "/nonexistent/config", 1);
-	tap_int(settings_load(&s, NULL, &f), ENOENT);
+	tap_int(settings_load(&s, NULL, &f), ENOENT, "right");
 	settings_release(&s);
 
 	tap(settings_is_secret("sasl.password"), "a secret");
