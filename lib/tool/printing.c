@@ -69,8 +69,8 @@ worsen(struct printing *p, int status)
 }
 
 /*
- * The reader of our output has gone.  A member of a group has left it by now, so
- * that the others need not wait for it.
+ * The reader of our output has gone.  A member of a group has left it by now,
+ * so that the others need not wait for it.
  */
 static void
 die_of_pipe(const struct printing *p)

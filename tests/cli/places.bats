@@ -138,6 +138,7 @@ closed_port() {
 	for command in logcat 'logtail -f' 'logcat -g g' 'logcreate' logstat \
 	    'logcompact --before 3' 'logadmin topic rm' 'logadmin topic ls' \
 	    logappend; do
+		# shellcheck disable=SC2086 # a list of words
 		set -- $command
 		program=$1
 		shift

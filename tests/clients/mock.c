@@ -29,8 +29,8 @@ main(int argc, char **argv)
 			return 2;
 		*colon = '\0';
 		if (rd_kafka_mock_topic_create(cluster, argv[i],
-			(int)strtol(colon + 1, NULL, 10), 1) !=
-		    RD_KAFKA_RESP_ERR_NO_ERROR)
+			(int)strtol(colon + 1, NULL, 10),
+			1) != RD_KAFKA_RESP_ERR_NO_ERROR)
 			return 1;
 	}
 	puts(rd_kafka_mock_cluster_bootstraps(cluster));

@@ -3,7 +3,8 @@
 
 broker_given=${LOGKIT_BROKER:-}
 load ../helpers
-. "${BATS_TEST_DIRNAME}/kafka.bash"
+# shellcheck source=tests/clients/kafka.bash
+. "$ROOT/tests/clients/kafka.bash"
 # The first run may fetch Kafka's jars.
 TOOL_TIMEOUT=120
 
@@ -254,6 +255,19 @@ has_lines_of() {
 	[ "$(cat "$@" | wc -l)" -ge "$n" ]
 }
 
+has_partitions() {
+	logadmin -J topic ls "kafka://$broker" |
+		grep -q "\"topic\":\"$topic\",\"partitions\":$1,"
+}
+
+has_records() {
+	[ "$(logcat "$at" | wc -l)" -eq "$1" ]
+}
+
+gone() {
+	run ! logcat "$1"
+}
+
 @test 'topics are made, changed, listed and removed' {
 	run_tool 0 logcreate -P 2 --retention 2d "$at"
 	run_tool 1 logcreate "$at"
@@ -262,7 +276,7 @@ has_lines_of() {
 	run_tool 4 logcreate --if-not-exists --retention 3d "$at"
 	run_tool 0 logcreate --grow-to 5 "$at"
 	run_tool 2 logcreate --grow-to 2 "$at"
-	wait_for eval 'logadmin -J topic ls "kafka://$broker" | grep "\"topic\":\"$topic\",\"partitions\":5"'
+	wait_for has_partitions 5
 	run_tool 0 logadmin -b "$broker" topic ls
 	has "$out" "$topic"
 	run_tool 0 logadmin topic set "$at" retention.ms=1h segment.bytes=1M
@@ -279,7 +293,7 @@ has_lines_of() {
 	has "$out" '"name":"logkit.partitions","value":"5"'
 	run_tool 0 logadmin topic rm --dry-run "$at-2"
 	run_tool 0 logadmin topic rm "$at-2"
-	wait_for eval '! logcat "$at-2" 2>/dev/null'
+	wait_for gone "$at-2"
 	run_tool 1 logadmin topic rm "$at-2"
 	same "$err" "logadmin: $at-2: no such topic"
 }
@@ -345,7 +359,7 @@ has_lines_of() {
 	start writer logappend "$at" pipe
 	exec 9>pipe
 	printf 'one\ntwo\nhalf' >&9
-	wait_for eval '[ "$(logcat "$at" | wc -l)" -eq 2 ]'
+	wait_for has_records 2
 	kill -TERM "$writer_pid"
 	exec 9>&-
 	wait_exit 143 "$writer_pid"

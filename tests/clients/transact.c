@@ -70,10 +70,9 @@ main(int argc, char **argv)
 		if (strcmp(word, "commit") == 0 || strcmp(word, "abort") == 0) {
 			(void)rd_kafka_flush(rk, WAIT_MS);
 			check(word,
-			    *word == 'c' ? rd_kafka_commit_transaction(rk,
-					       WAIT_MS)
-					 : rd_kafka_abort_transaction(rk,
-					       WAIT_MS));
+			    *word == 'c'
+				? rd_kafka_commit_transaction(rk, WAIT_MS)
+				: rd_kafka_abort_transaction(rk, WAIT_MS));
 			begun = 0;
 			continue;
 		}

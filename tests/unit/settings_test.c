@@ -20,8 +20,9 @@ test_order(const char *path)
 	struct settings s;
 	struct fault f = {.file = ""};
 
-	write_file(path, "# a comment\nclient.id = file\nsasl.password=file\n"
-			 "ssl.ca.location=ca\n");
+	write_file(path,
+	    "# a comment\nclient.id = file\nsasl.password=file\n"
+	    "ssl.ca.location=ca\n");
 	setenv("LOGKIT_SASL_PASSWORD", "environment", 1);
 	settings_init(&s);
 	tap_int(settings_set(&s, "client.id", "said"), 0, "right");
