@@ -37,7 +37,7 @@ struct printing {
 	bool cursor_dirty;
 	int worst;		/* the exit status so far */
 	struct sharing sharing;	/* -g */
-	bool sigpipe_ignored;	/* as we were started */
+	bool sigpipe_ignored;	/* not by us alone */
 };
 
 static void
@@ -457,7 +457,8 @@ run_stream(struct printing *p)
 int
 printing_run(struct reading *r, int operands, char **operand)
 {
-	struct printing p = {.worst = CLI_DONE};
+	/* Where it is not ignored, nothing is left to be told of it. */
+	struct printing p = {.worst = CLI_DONE, .sigpipe_ignored = true};
 
 	sources_init(&p.s, r, operands, operand);
 	buf_init(&p.out, RECORDS_BYTES_MAX);
