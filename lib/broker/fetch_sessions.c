@@ -276,7 +276,7 @@ limit_owner(struct fetch_sessions *f, uint64_t owner)
 
 	if (owner == 0)
 		return;
-	TAILQ_FOREACH (s, &f->uses, use) {
+	TAILQ_FOREACH(s, &f->uses, use) {
 		if (s->owner != owner)
 			continue;
 		if (oldest == NULL)
@@ -405,7 +405,7 @@ fetch_sessions_begin(struct fetch_sessions *f, const struct fetch_asked *r,
 	out->session_id = s->id;
 	out->serial = s->serial;
 	out->epoch = s->epoch;
-	TAILQ_FOREACH (p, &s->order, order)
+	TAILQ_FOREACH(p, &s->order, order)
 		each(arg, &p->asked, p);
 	if (s->count == 0 && !full) {
 		out->session_id = 0;

@@ -1,4 +1,4 @@
-/* What a group does is in the order of a rebalance: join, sync, then the rest. */
+/* In the order of a rebalance: joining, syncing, then the rest. */
 
 #include "broker/group.h"
 

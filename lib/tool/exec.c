@@ -453,7 +453,7 @@ is_blocked(const struct lane *lane, const struct work *w)
 
 	if (bytes_is_null(w->rec.key))
 		return false;
-	TAILQ_FOREACH (e, &lane->works, link) {
+	TAILQ_FOREACH(e, &lane->works, link) {
 		if (e == w)
 			return false;
 		if (!e->done && !bytes_is_null(e->rec.key) &&
@@ -470,7 +470,7 @@ start_some(struct exec *x, size_t i, int32_t n)
 	int64_t now = now_mono_ms();
 	struct work *w;
 
-	TAILQ_FOREACH (w, &lane->works, link) {
+	TAILQ_FOREACH(w, &lane->works, link) {
 		if (x->running >= x->o->jobs || x->failed || sources_stop != 0)
 			return;
 		if (w->pid == 0 && !w->done && w->due_ms <= now &&
@@ -490,7 +490,7 @@ settle(struct exec *x, size_t i, int32_t n)
 
 	while ((w = TAILQ_FIRST(&lane->works)) != NULL && w->done)
 		remove_work(lane, w);
-	TAILQ_FOREACH (w, &lane->works, link)
+	TAILQ_FOREACH(w, &lane->works, link)
 		busy = busy || w->pid != 0;
 	share->busy = busy;
 	if (share->stream == NULL)
@@ -510,7 +510,7 @@ reap(struct exec *x, size_t i, int32_t n)
 	struct work *w;
 	int status;
 
-	TAILQ_FOREACH (w, &lane->works, link) {
+	TAILQ_FOREACH(w, &lane->works, link) {
 		if (w->pid == 0 || waitpid(w->pid, &status, WNOHANG) != w->pid)
 			continue;
 		x->running--;
@@ -572,7 +572,7 @@ next_due(struct exec *x)
 
 	for (size_t i = 0; i < x->sharing.count; i++)
 		for (int32_t n = 0; n < x->sharing.topics[i].count; n++)
-			TAILQ_FOREACH (w, &x->lanes[i][n].works, link) {
+			TAILQ_FOREACH(w, &x->lanes[i][n].works, link) {
 				int64_t ms = w->due_ms - now;
 
 				if (w->pid != 0 || w->done || w->due_ms == 0)
@@ -595,7 +595,7 @@ collect_fds(struct exec *x, struct pollfd *fds)
 		    (struct pollfd){watch_fd(x->s->watch), POLLIN, 0};
 	for (size_t i = 0; i < x->sharing.count; i++)
 		for (int32_t n = 0; n < x->sharing.topics[i].count; n++)
-			TAILQ_FOREACH (w, &x->lanes[i][n].works, link)
+			TAILQ_FOREACH(w, &x->lanes[i][n].works, link)
 				if (w->pid != 0)
 					fds[count++] = (struct pollfd){w->pidfd,
 					    POLLIN, 0};

@@ -60,7 +60,7 @@ find_claim(struct group_table *g, const char *group, const char *topic)
 {
 	struct claim *c;
 
-	TAILQ_FOREACH (c, &g->claims, entry)
+	TAILQ_FOREACH(c, &g->claims, entry)
 		if (strcmp(c->group, group) == 0 &&
 		    strcmp(c->topic, topic) == 0)
 			return c;
@@ -72,7 +72,7 @@ drop_claims(struct group_table *g, const char *group)
 {
 	struct claim *c, *next;
 
-	TAILQ_FOREACH_SAFE (c, &g->claims, entry, next) {
+	TAILQ_FOREACH_SAFE(c, &g->claims, entry, next) {
 		if (group != NULL && strcmp(c->group, group) != 0)
 			continue;
 		TAILQ_REMOVE(&g->claims, c, entry);

@@ -215,7 +215,7 @@ fail_round(struct log_queue *round, int rc)
 {
 	struct log_append *a;
 
-	TAILQ_FOREACH (a, round, entry) {
+	TAILQ_FOREACH(a, round, entry) {
 		if (a->act != NULL || a->code != KAFKA_NONE)
 			continue;
 		a->code = codes_of_append(rc, true);
@@ -231,7 +231,7 @@ act_all(struct log *l, struct log_queue *round, int rc)
 	const struct fault f = {.file = ""};
 	struct log_append *a;
 
-	TAILQ_FOREACH (a, round, entry) {
+	TAILQ_FOREACH(a, round, entry) {
 		if (a->act == NULL)
 			continue;
 		if (rc != 0)
@@ -261,7 +261,7 @@ append_round(struct log *l, struct log_queue *round, struct buf *scratch)
 	bool any = false;
 	int rc = open_writer(l, &settings);
 
-	TAILQ_FOREACH (a, round, entry) {
+	TAILQ_FOREACH(a, round, entry) {
 		a->base_offset = a->append_time = -1;
 		if (a->act != NULL)
 			continue;
@@ -286,7 +286,7 @@ append_round(struct log *l, struct log_queue *round, struct buf *scratch)
 	}
 	if (any)
 		waiting_wake(l->waiting, l);
-	TAILQ_FOREACH (a, round, entry)
+	TAILQ_FOREACH(a, round, entry)
 		a->log_start = log_start(l);
 }
 

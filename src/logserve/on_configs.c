@@ -24,6 +24,8 @@
 typedef struct describe_configs_request_resources describe_in;
 typedef struct describe_configs_response_results describe_out;
 typedef struct describe_configs_response_results_configs config_out;
+typedef struct alter_configs_response_responses alter_out;
+typedef struct incremental_alter_configs_response_responses incremental_out;
 
 enum resource {
 	RESOURCE_TOPIC = 2,
@@ -250,14 +252,14 @@ struct alteration {
 	struct bytes name;
 	struct change *changes;
 	int32_t count;
-	int code;
+	int16_t code;		/* enum error_code */
 	struct bytes why;
 };
 
 static int
 refuse(struct alteration *a, int code, struct bytes why)
 {
-	a->code = code;
+	a->code = (int16_t)code;
 	a->why = why;
 	return STATUS_SYNTAX;
 }
@@ -354,7 +356,7 @@ alter(struct alteration *a)
 		rc = alter_topic(a);
 	if (rc == 0 || a->code != KAFKA_NONE)
 		return;
-	a->code = codes_of_change(rc);
+	a->code = (int16_t)codes_of_change(rc);
 	a->why = request_copy(a->request, status_text(rc));
 }
 
@@ -422,11 +424,7 @@ on_alter_configs(struct request *r)
 	out->responses_count = count;
 	for (int32_t i = 0; i < count; i++) {
 		alter(&list[i]);
-		out->responses[i] =
-		    (struct alter_configs_response_responses){.error_code =
-								  (int16_t)
-								      list[i]
-									  .code,
+		out->responses[i] = (alter_out){.error_code = list[i].code,
 		    .error_message = list[i].why,
 		    .resource_type = list[i].type,
 		    .resource_name = list[i].name};
@@ -479,8 +477,7 @@ on_incremental_alter_configs(struct request *r)
 	for (int32_t i = 0; i < count; i++) {
 		alter(&list[i]);
 		out->responses[i] =
-		    (struct incremental_alter_configs_response_responses){
-			.error_code = (int16_t)list[i].code,
+		    (incremental_out){.error_code = list[i].code,
 			.error_message = list[i].why,
 			.resource_type = list[i].type,
 			.resource_name = list[i].name};

@@ -17,6 +17,8 @@
 #include "store/segment.h"
 
 typedef struct describe_log_dirs_response_results_topics topic_out;
+typedef struct describe_log_dirs_response_results_topics_partitions
+    partition_out;
 
 /* The topics found so far, in the request's memory. */
 struct found {
@@ -87,9 +89,8 @@ describe(struct found *f, struct served *t, const int32_t *numbers,
 
 		if (catalog_log(c, t, number, &log) != 0)
 			continue;
-		out->partitions[out->partitions_count++] = (struct
-		    describe_log_dirs_response_results_topics_partitions){
-			.partition_index = number,
+		out->partitions[out->partitions_count++] =
+		    (partition_out){.partition_index = number,
 			.partition_size = size_of(log->path)};
 	}
 	return 0;
@@ -146,12 +147,8 @@ on_describe_log_dirs(struct request *r)
 	f.out = out->results = request_alloc(r, 1, sizeof(*out->results));
 	if (out->results != NULL) {
 		out->results_count = 1;
-		*f.out =
-		    (struct describe_log_dirs_response_results){.log_dir =
-								    bytes_of(
-									root),
-		    .total_bytes = -1,
-		    .usable_bytes = -1};
+		f.out->log_dir = bytes_of(root);
+		f.out->total_bytes = f.out->usable_bytes = -1;
 		if (statvfs(root, &fs) == 0) {
 			f.out->total_bytes =
 			    (int64_t)(fs.f_blocks * fs.f_frsize);

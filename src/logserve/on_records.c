@@ -46,7 +46,7 @@ finish_part(struct deletion *d)
 	request_answer(r);
 }
 
-/* -1 is all that consumers can see. */
+/* -1 is all that consumers can see, and beyond it nothing is deleted. */
 static int
 delete_before(struct partition *writer, struct log_append *a)
 {
@@ -58,7 +58,7 @@ delete_before(struct partition *writer, struct log_append *a)
 
 	if (rc == 0 && offset == -1)
 		offset = o.high_watermark;
-	if (rc == 0 && (offset < 0 || offset > o.high_watermark))
+	if (rc == 0 && offset < 0)
 		rc = STATUS_OFFSET;
 	if (rc == 0)
 		rc = partition_delete_before(writer, offset, &f);
@@ -134,9 +134,8 @@ begin_topic(struct deletion *d, int32_t at)
 	for (int32_t i = 0; i < in->partitions_count; i++) {
 		records_out *o = &out->partitions[i];
 
-		*o = (records_out){.partition_index =
-				       in->partitions[i].partition_index,
-		    .low_watermark = -1};
+		o->partition_index = in->partitions[i].partition_index;
+		o->low_watermark = -1;
 		code = topic_code != KAFKA_NONE
 		    ? topic_code
 		    : begin_part(d, d->topics[at], &in->partitions[i], o);

@@ -80,6 +80,7 @@ is_self(const int32_t *ids, int32_t count)
 
 typedef struct create_topics_request_topics create_in;
 typedef struct create_topics_response_topics create_out;
+typedef struct create_topics_response_topics_configs create_config;
 
 /* Partition numbers given by hand are 0, 1, ... in any order. */
 static struct verdict
@@ -177,13 +178,10 @@ describe(struct request *r, const struct properties *p, int32_t partitions,
 	for (int32_t i = 0; i < out->configs_count; i++) {
 		enum properties_id id = (enum properties_id)i;
 
-		out->configs[i] = (struct
-		    create_topics_response_topics_configs){.name = bytes_of(
-							       properties_info(
-								   id)
-								   ->name),
-		    .value = settings_value(r, p, id),
-		    .config_source = (int8_t)settings_source(p, id)};
+		out->configs[i] =
+		    (create_config){.name = bytes_of(properties_info(id)->name),
+			.value = settings_value(r, p, id),
+			.config_source = (int8_t)settings_source(p, id)};
 	}
 }
 
@@ -391,6 +389,7 @@ on_delete_topics(struct request *r)
 /* --- CreatePartitions ----------------------------------------------------- */
 
 typedef struct create_partitions_request_topics grow_in;
+typedef struct create_partitions_response_results grow_out;
 
 static struct verdict
 check_growth(const grow_in *in, int32_t now)
@@ -474,12 +473,7 @@ on_create_partitions(struct request *r)
 			    "named more than once");
 		else
 			v = grow(r, &in->topics[i]);
-		out->results[i] =
-		    (struct create_partitions_response_results){.name =
-								    in
-									->topics
-									    [i]
-									.name,
+		out->results[i] = (grow_out){.name = in->topics[i].name,
 		    .error_code = (int16_t)v.code,
 		    .error_message = v.why};
 	}

@@ -268,7 +268,7 @@ drain_loop(void *arg)
 	struct drain *d = arg;
 	struct client *c, *next;
 
-	TAILQ_FOREACH_SAFE (c, &d->server->clients[d->loop], entry, next)
+	TAILQ_FOREACH_SAFE(c, &d->server->clients[d->loop], entry, next)
 		session_drain(c->session, d->deadline_ms);
 }
 

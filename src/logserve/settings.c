@@ -8,7 +8,7 @@
 #include "request.h"
 
 enum {
-	TEXT_MAX = 128,		/* longer than any name or value that is right */
+	TEXT_MAX = 128,		/* longer than a right name or value */
 	MESSAGE_MAX = 512,
 };
 

@@ -28,7 +28,7 @@ alter() {
 		i=$((i + 1))
 	done
 	call AlterConfigs "$version" resources.0.resource_type=2 \
-		resources.0.resource_name=t "${fields[@]}" $extra
+		resources.0.resource_name=t "${fields[@]}" ${extra:+"$extra"}
 }
 
 # change VERSION [NAME OPERATION VALUE]...: of t, by IncrementalAlterConfigs.
@@ -43,7 +43,7 @@ change() {
 		shift 3
 	done
 	call IncrementalAlterConfigs "$version" resources.0.resource_type=2 \
-		resources.0.resource_name=t "${fields[@]}" $extra
+		resources.0.resource_name=t "${fields[@]}" ${extra:+"$extra"}
 }
 
 SET=0 DELETE=1 APPEND=2 SUBTRACT=3
@@ -69,7 +69,7 @@ settings() {
 	same "$(grep -c 'configs.[0-9]*.name' <<<"$out")" 26
 	describe 4 2 t include_documentation=true
 	while read -r name type; do
-		same "$name $(setting $name config_type)" "$name $type"
+		same "$name $(setting "$name" config_type)" "$name $type"
 	done <<-'END'
 		preallocate 1
 		compression.type 2

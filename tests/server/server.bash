@@ -13,6 +13,7 @@ CALL=$ROOT/build/tests/server/call
 setup() {
 	helpers_setup
 	mkdir root
+	# shellcheck disable=SC2119
 	serve
 }
 
@@ -22,6 +23,7 @@ teardown() {
 }
 
 # serve [OPTION]...: start it; $address is where.
+# shellcheck disable=SC2119,SC2120 # no option is fine
 serve() {
 	rm -f ready
 	start server logserve --ready-fd 7 -l localhost:0 "$@" root 7>ready

