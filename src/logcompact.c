@@ -13,6 +13,8 @@
 #include "base/now.h"
 #include "base/parse.h"
 #include "base/status.h"
+#include "client/remote_admin.h"
+#include "client/remote.h"
 #include "store/compact.h"
 #include "store/keymap.h"
 #include "store/partition.h"
@@ -22,6 +24,7 @@
 #include "store/stream.h"
 #include "store/topic.h"
 #include "tool/message.h"
+#include "tool/places.h"
 
 enum {
 	OPT_POLICY = 256,
@@ -52,7 +55,8 @@ static const struct cli_option options[] = {
     {0, NULL, NULL, NULL},
 };
 
-static const struct cli_option *const tables[] = {options, NULL};
+static const struct cli_option *const tables[] = {options, places_options,
+    places_options_client, NULL};
 
 static const struct cli_program program = {
     "[OPTION]... TOPIC...",
@@ -73,6 +77,7 @@ static struct {
 	int64_t policy;		/* bits of properties_cleanup; 0: the topic's */
 	int64_t retention_ms;	/* INT64_MIN: the topic's */
 	int64_t retention_bytes;
+	struct places places;
 } opt = {
     .memory = 128 << 20,
     .retention_ms = INT64_MIN,
@@ -148,6 +153,9 @@ set_option(int id)
 		    opt.memory < KEYMAP_BYTES_MIN)
 			cli_usage("--memory %s: not a size of 64K or more",
 			    cli_arg);
+		break;
+	default:
+		(void)places_set(&opt.places, id);
 		break;
 	}
 }
@@ -345,13 +353,109 @@ check_partitions(const char *path, const struct topic_place *place)
 	return CLI_DONE;
 }
 
+/* Offsets are of one partition. */
+static void
+check_before(int32_t partitions)
+{
+	if (opt.has_before && opt.before.kind == POSITION_OFFSET &&
+	    partitions > 1 && opt.partitions.count == 0)
+		cli_usage("--before %lld: offsets are of one partition; choose "
+			  "it with -p",
+		    (long long)opt.before.n);
+}
+
+/* --- a cluster ------------------------------------------------------------ */
+
+static void
+check_remote(void)
+{
+	static const char why[] = "a cluster cleans up by itself";
+
+	if (opt.drop_key != NULL)
+		places_refuse("--drop-key", "append a tombstone of the key");
+	if (opt.policy != 0)
+		places_refuse("--policy", why);
+	if (opt.include_active)
+		places_refuse("--include-active", why);
+	if (!opt.has_before)
+		cli_usage("of a kafka:// place only --before can be deleted: "
+			  "%s",
+		    why);
+}
+
+static int
+do_remote_partition(const char *path, struct remote_topic *t, struct cluster *c,
+    int32_t number)
+{
+	struct outcome out = {.retained = {.segments = 0}};
+	struct remote_partition *p = NULL;
+	struct fault f = {.file = ""};
+	int64_t first = 0, end;
+	int rc = remote_partition_open(t, number, &p, &f);
+
+	if (rc == 0) {
+		remote_partition_bounds(p, &first, &end);
+		rc = remote_partition_resolve(p, &opt.before, -1,
+		    &out.retained.log_start, NULL, &f);
+		remote_partition_close(p);
+	}
+	if (rc == 0 && !opt.dry_run && out.retained.log_start > first)
+		rc = remote_admin_delete_before(c, remote_topic_name(t), number,
+		    out.retained.log_start, &out.retained.log_start, &f);
+	if (rc != 0)
+		return message_warn(path, rc, &f);
+	if (opt.stats)
+		print_stats(remote_topic_name(t), number, &out);
+	return CLI_DONE;
+}
+
+static int
+do_remote_topic(const char *path)
+{
+	struct cluster_options o;
+	struct fault f = {.file = ""};
+	struct remote_topic *t = NULL;
+	struct cluster *c = NULL;
+	struct place place;
+	int32_t count;
+	int worst = CLI_DONE, rc;
+
+	places_parse_topic(path, &place);
+	check_remote();
+	places_cluster_options(&opt.places, NULL, &o);
+	rc = remote_topic_open(&place, &o, true, -1, &t, &f);
+	if (rc == 0)
+		rc = remote_admin_open(&place, &o, &c, &f);
+	if (rc == 0 && place.partition >= remote_topic_count(t))
+		rc = STATUS_NO_TOPIC;
+	if (rc == 0) {
+		count = remote_topic_count(t);
+		check_before(place.partition >= 0 ? 1 : count);
+		for (int32_t n = 0; n < count; n++) {
+			int status;
+
+			if (!parse_partitions_has(&opt.partitions, n) ||
+			    (place.partition >= 0 && n != place.partition))
+				continue;
+			status = do_remote_partition(path, t, c, n);
+			worst = status > worst ? status : worst;
+		}
+	}
+	remote_topic_close(t);
+	cluster_close(c);
+	return rc == 0 ? worst : message_warn(path, rc, &f);
+}
+
 static int
 do_topic(const char *path)
 {
 	struct topic_place place;
 	struct fault f = {.file = ""};
-	int worst = CLI_DONE, rc = topic_locate(path, &place, &f);
+	int worst = CLI_DONE, rc;
 
+	if (place_is_remote(path))
+		return do_remote_topic(path);
+	rc = topic_locate(path, &place, &f);
 	if (rc != 0)
 		return message_warn(path, rc, &f);
 	if (!place.has_topic || place.kind > TOPIC_PLACE_PARTITION) {
@@ -363,11 +467,7 @@ do_topic(const char *path)
 		topic_place_close(&place);
 		return CLI_FAIL;
 	}
-	if (opt.has_before && opt.before.kind == POSITION_OFFSET &&
-	    place.count > 1 && opt.partitions.count == 0)
-		cli_usage("--before %lld: offsets are of one partition; choose "
-			  "it with -p",
-		    (long long)opt.before.n);
+	check_before(place.count);
 	for (int32_t n = place.first; n < place.first + place.count; n++) {
 		if (!parse_partitions_has(&opt.partitions, n))
 			continue;
@@ -384,16 +484,19 @@ main(int argc, char **argv)
 	int id, worst = CLI_DONE;
 
 	cli_start(argv);
+	places_init(&opt.places);
 	while ((id = cli_next(&program, argc, argv)) != -1)
 		set_option(id);
 	if (cli_operand == argc)
 		cli_usage("no topic named");
 	check_options();
+	places_take(&opt.places, argc - cli_operand, argv + cli_operand);
 	for (int i = cli_operand; i < argc; i++) {
 		int rc = do_topic(argv[i]);
 
 		worst = rc > worst ? rc : worst;
 	}
+	places_release(&opt.places);
 	cli_close_stdout();
 	return worst;
 }

@@ -20,6 +20,7 @@ build	zlib1g-dev	header	zlib.h
 build	liblz4-dev	header	lz4frame.h
 build	libsnappy-dev	header	snappy-c.h
 build	libzstd-dev	header	zstd.h
+build	librdkafka-dev	header	librdkafka/rdkafka.h
 build	libevent-dev	header	event2/event.h
 demo	jq		cmd	jq
 check	perl		cmd	prove
@@ -56,7 +57,7 @@ END
 
 # Nothing runs without these; other tests can be left out.
 required='gcc libc6-dev pkg-config libbsd-dev zlib1g-dev liblz4-dev
-libsnappy-dev libzstd-dev libevent-dev perl'
+libsnappy-dev libzstd-dev librdkafka-dev libevent-dev perl'
 
 there() {
 	case $1 in

@@ -1,5 +1,6 @@
 #include "store/watch.h"
 
+#include <sys/eventfd.h>
 #include <sys/inotify.h>
 #include <sys/vfs.h>
 
@@ -17,6 +18,7 @@ enum {
 struct watch {
 	int fd;			/* -1: polling */
 	bool closed;		/* the last wait told of a file's close */
+	int wake_fd;		/* -1: nobody asked for it */
 };
 
 int
@@ -27,6 +29,7 @@ watch_open(struct watch **out)
 	if (w == NULL)
 		return ENOMEM;
 	w->fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	w->wake_fd = -1;
 	*out = w;
 	return 0;
 }
@@ -38,6 +41,8 @@ watch_close(struct watch *w)
 		return;
 	if (w->fd >= 0)
 		close(w->fd);
+	if (w->wake_fd >= 0)
+		close(w->wake_fd);
 	free(w);
 }
 
@@ -127,12 +132,29 @@ drain(struct watch *w)
 	return any;
 }
 
+static bool
+drain_wake(struct watch *w)
+{
+	uint64_t count;
+
+	return read(w->wake_fd, &count, sizeof(count)) > 0;
+}
+
+int
+watch_wake_fd(struct watch *w)
+{
+	if (w->wake_fd < 0)
+		w->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	return w->wake_fd;
+}
+
 int
 watch_wait(struct watch *w, int timeout_ms, int fd, bool *changed)
 {
-	struct pollfd fds[2] = {
+	struct pollfd fds[3] = {
 	    {w->fd, POLLIN, 0},
 	    {fd, 0, 0},
+	    {w->wake_fd, POLLIN, 0},
 	};
 	int most = w->fd < 0 ? POLL_MS : LOOK_MS;
 	int n;
@@ -140,7 +162,7 @@ watch_wait(struct watch *w, int timeout_ms, int fd, bool *changed)
 	if (timeout_ms < 0 || timeout_ms > most)
 		timeout_ms = most;
 	w->closed = false;
-	n = poll(fds, 2, timeout_ms);
+	n = poll(fds, 3, timeout_ms);
 	if (n < 0)
 		return errno;
 	if (fds[1].revents != 0)
@@ -148,6 +170,8 @@ watch_wait(struct watch *w, int timeout_ms, int fd, bool *changed)
 	*changed = n == 0 || w->fd < 0;
 	if (fds[0].revents != 0)
 		*changed = drain(w) || *changed;
+	if (fds[2].revents != 0)
+		*changed = drain_wake(w) || *changed;
 	return 0;
 }
 

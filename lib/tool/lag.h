@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "base/parse.h"
+#include "client/cluster.h"
 #include "store/topic.h"
 #include "tool/listing.h"
 
@@ -40,5 +41,11 @@ struct lag_wanted {
 int lag_add(struct listing *l, const char *path, struct topic_place *place,
     const struct lag_wanted *wanted, struct lag_worst *worst, size_t *rows,
     struct fault *f);
+/*
+ * The same of a topic of a cluster, NULL: of all.  Nobody tells there when a
+ * position was committed.  Errors as cluster.h.
+ */
+int lag_add_remote(struct listing *l, struct cluster *c, const char *topic,
+    const char *group, struct lag_worst *worst, size_t *rows, struct fault *f);
 
 #endif

@@ -39,6 +39,7 @@ struct printing {
 	int worst;		/* the exit status so far */
 	bool failed;		/* no more can be read */
 	struct sharing sharing;	/* -g */
+	bool sigpipe_ignored;	/* not by us alone */
 };
 
 static volatile sig_atomic_t ticks;	/* seconds since a signal, about */
@@ -113,6 +114,19 @@ write_out(const struct buf *out)
 	return 0;
 }
 
+/*
+ * The reader of our output has gone.  A member of a group has left it by now,
+ * so that the others need not wait for it.
+ */
+static void
+die_of_pipe(const struct printing *p)
+{
+	if (p->sigpipe_ignored)
+		exit(CLI_FAIL);
+	signal(SIGPIPE, SIG_DFL);
+	raise(SIGPIPE);
+}
+
 /* Write what was printed.  A reader that has gone ends us quietly. */
 static void
 flush_out(struct printing *p)
@@ -122,13 +136,13 @@ flush_out(struct printing *p)
 	p->out.len = 0;
 	/* What was written before is done with. */
 	if (rc != 0 && p->s.r->group != NULL)
-		(void)sharing_commit(&p->sharing, true);
+		(void)sharing_close(&p->sharing);
 	if (rc == EINTR) {
 		signal(sources_stop, SIG_DFL);
 		raise(sources_stop);
 	}
 	if (rc == EPIPE)
-		exit(CLI_FAIL);
+		die_of_pipe(p);
 	if (rc != 0)
 		errx(CLI_FAIL, "stdout: %s", status_text(rc));
 }
@@ -172,7 +186,7 @@ refuse(struct printing *p, const struct stream_record *rec, size_t before,
 	if (before > 0)
 		flush_out(p);
 	if (p->s.r->group != NULL)
-		(void)sharing_commit(&p->sharing, true);
+		(void)sharing_close(&p->sharing);
 	errx(CLI_FAIL, "%s/%d: offset %lld: %s", rec->topic,
 	    (int)rec->partition, (long long)rec->rec.offset,
 	    rc == STATUS_SYNTAX ? "its bytes cannot be printed in this form"
@@ -328,6 +342,7 @@ static bool
 print_shares(struct printing *p)
 {
 	struct sharing *sh = &p->sharing;
+	struct fault f = {.file = ""};
 	int64_t before = p->printed;
 	bool any = false;
 
@@ -338,6 +353,9 @@ print_shares(struct printing *p)
 
 			if (share->stream == NULL || share->over)
 				continue;
+			/* What comes from a cluster comes at any time. */
+			if (sh->remote != NULL)
+				(void)stream_refresh(share->stream, &f);
 			p->s.stream = share->stream;
 			(void)print_all(p);
 			p->s.stream = NULL;
@@ -384,9 +402,8 @@ wait_in_group(struct printing *p)
 	wait_ms = sharing_wait_ms(&p->sharing, wait_ms);
 	rc = watch_wait(p->s.watch, (int)wait_ms, STDOUT_FILENO, &changed);
 	if (rc == EPIPE) {
-		(void)sharing_commit(&p->sharing, true);
-		signal(SIGPIPE, SIG_DFL);
-		raise(SIGPIPE);
+		(void)sharing_close(&p->sharing);
+		die_of_pipe(p);
 	}
 	sharing_look(&p->sharing);
 	refresh_shares(p);
@@ -425,6 +442,7 @@ run_group(struct printing *p)
 	struct sharing *sh = &p->sharing;
 	bool any;
 
+	p->sigpipe_ignored = signal(SIGPIPE, SIG_IGN) == SIG_IGN;
 	join(p);
 	p->event_ms = now_mono_ms();
 	while (!p->failed && !p->s.gave_up && sources_stop == 0 &&
@@ -432,6 +450,7 @@ run_group(struct printing *p)
 		take_status(p, sharing_balance(sh));
 		any = !p->failed && print_shares(p);
 		take_status(p, sharing_commit(sh, false));
+		sh->idle = !any;
 		if (any || p->failed || p->printed == p->s.r->count)
 			continue;
 		/* A follower without an end waits for what may become its. */
@@ -480,7 +499,8 @@ run_stream(struct printing *p)
 int
 printing_run(struct reading *r, int operands, char **operand)
 {
-	struct printing p = {.worst = CLI_DONE};
+	/* Where it is not ignored, nothing is left to be told of it. */
+	struct printing p = {.worst = CLI_DONE, .sigpipe_ignored = true};
 
 	sources_init(&p.s, r, operands, operand);
 	buf_init(&p.out, RECORDS_BYTES_MAX);

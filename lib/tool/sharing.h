@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "client/remote_group.h"
 #include "store/groups.h"
 #include "store/member.h"
 #include "store/stream.h"
@@ -32,8 +33,8 @@ struct share {
 };
 
 struct sharing_topic {
-	struct groups *groups;
-	struct member *member;
+	struct groups *groups;	/* NULL in a cluster */
+	struct member *member;	/* NULL in a cluster */
 	struct share *shares;	/* one per partition */
 	int32_t count;
 	bool removed;		/* it is not there any more: told */
@@ -52,6 +53,9 @@ struct sharing {
 	size_t count;
 	int64_t commit_ms;	/* monotonic, last commit */
 	int quick;		/* looks that are left of those */
+	struct remote_group *remote;	/* NULL: directories */
+	int status;		/* of what happened within its calls */
+	bool idle;		/* the caller had nothing to do last time */
 };
 
 /* Join the group in each topic; s->places are located.  */

@@ -11,8 +11,10 @@
 #include "base/cli.h"
 #include "base/parse.h"
 #include "base/status.h"
+#include "remote.h"
 #include "store/topic.h"
 #include "tool/message.h"
+#include "tool/places.h"
 
 enum {
 	OPT_REPLICAS = 256,
@@ -38,7 +40,8 @@ static const struct cli_option options[] = {
     {OPT_RETENTION_BYTES, "retention-bytes", "SIZE",
 	"keep about that much in each partition"},
     {OPT_SEGMENT_BYTES, "segment-bytes", "SIZE", "size of a segment (1G)"},
-    {OPT_REPLICAS, "replicas", "N", "copies on servers; 1 in a directory"},
+    {OPT_REPLICAS, "replicas", "N",
+	"copies in a cluster (as it does); 1 in a directory"},
     {OPT_IF_NOT_EXISTS, "if-not-exists", NULL,
 	"fine if it is there with the same settings"},
     {OPT_GROW_TO, "grow-to", "N", "add partitions to a topic, up to N"},
@@ -48,7 +51,8 @@ static const struct cli_option options[] = {
     {0, NULL, NULL, NULL},
 };
 
-static const struct cli_option *const tables[] = {options, NULL};
+static const struct cli_option *const tables[] = {options, places_options,
+    NULL};
 
 static const struct cli_program program = {
     "[OPTION]... TOPIC...",
@@ -62,9 +66,11 @@ static const char *like;
 static int64_t partitions = 1;
 static int64_t grow_to;
 static int64_t first_offset = -1;
+static int32_t replicas = -1;
 static bool partitions_given;
 static bool if_not_exists;
 static bool dry_run;
+static struct places places;
 
 static void
 set_pair(const char *pair)
@@ -97,13 +103,24 @@ take_like(void)
 {
 	struct topic t;
 	struct fault fault = {.file = ""};
-	int rc = topic_open(like, &t, &fault);
+	int32_t count = 0;
+	int rc;
 
+	if (place_is_remote(like)) {
+		rc = remote_like(like, &places, &settings, said, &count);
+		if (!partitions_given)
+			partitions = count;
+		partitions_given = true;
+		return rc;
+	}
+	rc = topic_open(like, &t, &fault);
 	if (rc != 0)
 		return message_warn(like, rc, &fault);
 	for (int i = 0; i < PROPERTIES_COUNT; i++)
-		if (!said[i])
+		if (!said[i]) {
 			settings.values[i] = t.settings.values[i];
+			said[i] = settings.values[i].is_set;
+		}
 	if (!partitions_given)
 		partitions = t.partitions;
 	partitions_given = true;
@@ -136,10 +153,7 @@ set_option(int id)
 		set_pair(cli_arg);
 		break;
 	case OPT_REPLICAS:
-		if (count_of(id, cli_arg) != 1)
-			cli_usage("--replicas %s: a directory has one copy; "
-				  "more are for kafka:// places",
-			    cli_arg);
+		replicas = (int32_t)count_of(id, cli_arg);
 		break;
 	case OPT_RETENTION:
 		if (parse_duration(cli_arg, &ms) != 0 &&
@@ -179,6 +193,9 @@ set_option(int id)
 				  "%lld",
 			    cli_arg, (long long)TOPIC_FIRST_OFFSET_MAX);
 		break;
+	default:
+		(void)places_set(&places, id);
+		break;
 	}
 }
 
@@ -214,6 +231,37 @@ refuse(const char *path, int rc)
 	return CLI_FAIL;
 }
 
+static struct remote_wish
+remote_wish(void)
+{
+	return (struct remote_wish){
+	    .places = &places,
+	    .settings = &settings,
+	    .said = said,
+	    .partitions = (int32_t)partitions,
+	    .partitions_given = partitions_given,
+	    .replicas = replicas,
+	    .if_not_exists = if_not_exists,
+	    .dry_run = dry_run,
+	};
+}
+
+static void
+check_remote(const char *path)
+{
+	struct place place;
+
+	places_parse_topic(path, &place);
+	if (first_offset >= 0)
+		places_refuse("--first-offset", "a log begins at 0 there");
+	if (grow_to == 0)
+		return;
+	if (grow_to < remote_count(path, &places))
+		cli_usage("%s: has more partitions already; they cannot be "
+			  "removed",
+		    path);
+}
+
 /* What nobody can make or grow: told before anything is done. */
 static void
 check(const char *path)
@@ -221,6 +269,14 @@ check(const char *path)
 	struct topic t;
 	int32_t there;
 
+	if (place_is_remote(path)) {
+		check_remote(path);
+		return;
+	}
+	if (replicas > 1)
+		cli_usage("--replicas %d: a directory has one copy; more are "
+			  "for kafka:// places",
+		    (int)replicas);
 	if (grow_to == 0 &&
 	    (path[0] == '\0' || topic_may_create(path) == STATUS_SYNTAX))
 		cli_usage("%s: not a name for a topic (1 to %d of A-Z a-z 0-9 "
@@ -255,8 +311,11 @@ check_growing(void)
 static int
 create(const char *path)
 {
+	const struct remote_wish wish = remote_wish();
 	int rc;
 
+	if (place_is_remote(path))
+		return remote_create(path, &wish);
 	if (dry_run) {
 		rc = topic_may_create(path);
 		if (rc != 0)
@@ -280,8 +339,12 @@ grow(const char *path)
 {
 	struct topic t;
 	struct fault fault = {.file = ""};
-	int rc = topic_open(path, &t, &fault);
+	const struct remote_wish wish = remote_wish();
+	int rc;
 
+	if (place_is_remote(path))
+		return remote_grow(path, (int32_t)grow_to, &wish);
+	rc = topic_open(path, &t, &fault);
 	if (rc != 0)
 		return message_warn(path, rc, &fault);
 	if (dry_run) {
@@ -303,10 +366,12 @@ main(int argc, char **argv)
 
 	cli_start(argv);
 	properties_init(&settings);
+	places_init(&places);
 	while ((id = cli_next(&program, argc, argv)) != -1)
 		set_option(id);
 	if (cli_operand == argc)
 		cli_usage("no topic named");
+	places_take(&places, argc - cli_operand, argv + cli_operand);
 	if (grow_to > 0)
 		check_growing();
 	for (int i = cli_operand; i < argc; i++)
@@ -319,6 +384,7 @@ main(int argc, char **argv)
 		if (worst == CLI_DONE || rc == CLI_FAIL)
 			worst = rc != CLI_DONE ? rc : worst;
 	}
+	places_release(&places);
 	cli_close_stdout();
 	return worst;
 }
