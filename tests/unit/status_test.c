@@ -14,7 +14,7 @@ main(void)
 	tap_str(status_text(0), "done");
 	tap_str(status_text(ENOSPC), "No space left on device");
 	tap_str(status_text(-1), "unknown status");
-	for (int rc = STATUS_END; rc <= STATUS_INSIDE; rc++) {
+	for (int rc = STATUS_END; rc <= STATUS_CLUSTER; rc++) {
 		unknown += strcmp(status_text(rc), "unknown status") == 0;
 		for (int other = STATUS_END; other < rc; other++)
 			twice +=
