@@ -32,7 +32,7 @@ struct device {
 	dev_t number;
 	struct task task;
 	bool busy;		/* handed to the pool, or running */
-	TAILQ_HEAD(, served) topics; /* that wait; a reference each */
+	TAILQ_HEAD(, served) topics; /* that wait; with a reference */
 	/* Of the task alone: */
 	size_t read;		/* since the last look at the clock */
 	int64_t free_ns;	/* when all that was read may have been */
