@@ -23,7 +23,7 @@
 #include "tell.h"
 
 enum {
-	RATE_STEP = 1 << 20,	/* so much is read without a look at the clock */
+	RATE_STEP = 1 << 20,	/* bytes between looks at the clock */
 };
 
 /* What is read for upkeep is read from one device by one thread. */
