@@ -365,7 +365,8 @@ queue(struct upkeep *u, struct served *t, dev_t number, int32_t first,
 	t->upkeep.waits = true;
 	t->upkeep.first = first;
 	t->upkeep.last = last;
-	TAILQ_INSERT_TAIL(&d->topics, catalog_retain(t), upkeep.entry);
+	(void)catalog_retain(t);
+	TAILQ_INSERT_TAIL(&d->topics, t, upkeep.entry);
 	if (!d->busy)
 		pool_run(u->server->pool, &d->task);
 	d->busy = true;
