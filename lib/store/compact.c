@@ -155,6 +155,8 @@ walk(struct compaction *c, int64_t base, int64_t from, visit *fn, void *arg)
 		if (rc == STATUS_CORRUPT)
 			rc = damaged(c, base, c->scan.pos - (int64_t)b.size,
 			    b.base_offset, "records do not add up");
+		if (rc == 0 && c->o->pace != NULL)
+			rc = c->o->pace(c->o->pace_arg, b.size);
 	}
 	(void)io_close(&fd);
 	if (rc == STATUS_END)

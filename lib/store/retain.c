@@ -57,27 +57,6 @@ measure(struct retention *r, int64_t *total)
 	return 0;
 }
 
-/* The largest timestamp of the last segment, which has no .sum yet. */
-static int
-newest_of_active(struct retention *r, int64_t *newest, struct fault *f)
-{
-	struct reader *rd = NULL;
-	const uint8_t *data;
-	struct batch b;
-	int rc =
-	    reader_open(r->p, READER_UNCOMMITTED | READER_CONTROL, 0, &rd, f);
-
-	*newest = -1;
-	if (rc == 0)
-		rc = reader_seek(rd, r->segments.bases[r->segments.count - 1],
-		    NULL, f);
-	while (rc == 0 && (rc = reader_next(rd, &b, &data, f)) == 0)
-		if (b.max_timestamp > *newest)
-			*newest = b.max_timestamp;
-	reader_close(rd);
-	return rc == STATUS_END ? 0 : rc;
-}
-
 static void
 choose_by_size(struct retention *r, int64_t total)
 {
@@ -95,6 +74,38 @@ is_old(const struct retention *r, int64_t newest)
 {
 	return newest >= 0 && newest != INT64_MAX &&
 	    r->o->now_ms - newest > r->o->retention_ms;
+}
+
+/*
+ * Is all of the last segment old?  It has no .sum yet, so it is read, up to
+ * the first batch that is not; most often its time index knows of one.
+ */
+static int
+look_at_active(struct retention *r, struct fault *f)
+{
+	int64_t base = r->segments.bases[r->segments.count - 1], newest;
+	struct reader *rd = NULL;
+	const uint8_t *data;
+	struct batch b;
+	int rc = seek_max_timestamp(partition_dirfd(r->p), base, &newest);
+
+	if (rc != 0 || (newest != INT64_MAX && !is_old(r, newest)))
+		return rc;
+	newest = -1;
+	rc = reader_open(r->p, READER_UNCOMMITTED | READER_CONTROL, 0, &rd, f);
+	if (rc == 0)
+		rc = reader_seek(rd, base, NULL, f);
+	while (rc == 0 && (newest < 0 || is_old(r, newest)) &&
+	    (rc = reader_next(rd, &b, &data, f)) == 0) {
+		if (b.max_timestamp > newest)
+			newest = b.max_timestamp;
+		if (r->o->pace != NULL)
+			rc = r->o->pace(r->o->pace_arg, b.size);
+	}
+	reader_close(rd);
+	rc = rc == STATUS_END ? 0 : rc;
+	r->all = rc == 0 && is_old(r, newest);
+	return rc;
 }
 
 static int
@@ -117,9 +128,7 @@ choose_by_age(struct retention *r, struct fault *f)
 	if (r->o->sealed_only || r->segments.count == 0 ||
 	    r->sizes[r->gone] == 0)
 		return 0;
-	rc = newest_of_active(r, &newest, f);
-	r->all = rc == 0 && is_old(r, newest);
-	return rc;
+	return look_at_active(r, f);
 }
 
 int

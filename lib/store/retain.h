@@ -16,6 +16,7 @@
  */
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct fault;
@@ -28,6 +29,9 @@ struct retain_options {
 	int64_t retention_bytes;	/* -1: any */
 	bool sealed_only;	/* leave the active segment alone */
 	bool dry_run;
+	/* As in compact.h; asked where the active segment has to be read. */
+	int (*pace)(void *arg, size_t bytes);
+	void *pace_arg;
 };
 
 /* Those of a topic. */

@@ -35,6 +35,11 @@ enum {
 	CONFIG_POOL_THREADS = 64,
 	CONFIG_THREADS_MAX = 64,
 	CONFIG_FETCH_WAIT_MS = 60000,	/* no fetch waits for longer */
+	/* Upkeep: log.initial.task.delay.ms, log.retention.check.interval.ms */
+	CONFIG_UPKEEP_FIRST_MS = 30000,
+	CONFIG_UPKEEP_MS = 300000,
+	CONFIG_UPKEEP_RATE = 50000000,	/* bytes read in a second */
+	CONFIG_UPKEEP_KEYS_BYTES = 64 << 20,	/* keys of one pass */
 	CONFIG_METADATA_BYTES = 4096,	/* offset.metadata.max.bytes */
 };
 

@@ -1,6 +1,5 @@
 #include "log.h"
 
-#include <err.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +11,7 @@
 #include "kafka/error.h"
 #include "net/pool.h"
 #include "store/reader.h"
+#include "tell.h"
 #include "validate.h"
 #include "waiting.h"
 
@@ -173,12 +173,32 @@ static void
 tell_cut(struct log *l)
 {
 	struct partition_cut cut;
+	struct tell t;
 
 	partition_take_cut(l->writer, &cut);
-	if (cut.len > 0)
-		warnx("%s: %lld bytes behind offset %lld moved to %s/%s/%s",
-		    l->path, (long long)cut.len, (long long)cut.offset, l->path,
-		    LOST_DIR, cut.saved);
+	if (cut.len == 0)
+		return;
+	tell_begin(&t, "recovered");
+	tell_text(&t, "path", l->path);
+	tell_number(&t, "offset", cut.offset);
+	tell_number(&t, "bytes", cut.len);
+	tell_text(&t, "moved_to", LOST_DIR);
+	tell_text(&t, "name", cut.saved);
+	tell_error(&t);
+}
+
+static void
+tell_failed(const struct log *l, const char *what, const struct fault *f,
+    int rc)
+{
+	struct tell t;
+
+	tell_begin(&t, what);
+	tell_text(&t, "path", l->path);
+	if (f->file[0] != '\0')
+		tell_text(&t, "file", f->file);
+	tell_text(&t, "why", status_text(rc));
+	tell_error(&t);
 }
 
 static void
@@ -199,9 +219,10 @@ append_one(struct log *l, struct log_append *a,
 		return;
 	rc = partition_append(l->writer, &pa, &f);
 	tell_cut(l);
+	a->rolled = pa.rolled;
 	set_result(a, rc, &f);
 	if (f.file[0] != '\0')
-		warnx("%s: %s: %s", l->path, f.file, status_text(rc));
+		tell_failed(l, "append failed", &f, rc);
 	a->base_offset = a->code == KAFKA_NONE ? pa.base_offset : -1;
 	if (properties_int(settings, PROPERTIES_TIMESTAMP_TYPE) ==
 	    PROPERTIES_LOG_APPEND_TIME)
@@ -274,8 +295,7 @@ append_round(struct log *l, struct log_queue *round, struct buf *scratch)
 	if (any && !l->relaxed)
 		rc = partition_sync(l->writer, &f);
 	if (any && rc != 0) {
-		warnx("%s: %s", f.file[0] != '\0' ? f.file : l->path,
-		    status_text(rc));
+		tell_failed(l, "sync failed", &f, rc);
 		fail_round(round, rc);
 	}
 	act_all(l, round, rc);
@@ -327,6 +347,7 @@ log_append(struct log *l, struct log_append *a)
 
 	a->code = KAFKA_NONE;
 	a->why = NULL;
+	a->rolled = false;
 	pthread_mutex_lock(&l->write_lock);
 	TAILQ_INSERT_TAIL(&l->queue, a, entry);
 	start = !l->busy;

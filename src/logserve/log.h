@@ -50,6 +50,7 @@ struct log_append {
 	int64_t base_offset;
 	int64_t append_time;	/* -1: the producer's times count */
 	int64_t log_start;
+	bool rolled;		/* a segment was closed by it */
 };
 
 TAILQ_HEAD(log_queue, log_append);
