@@ -30,13 +30,17 @@ BSD_ARCHIVE := $(shell pkg-config --variable=libdir libbsd 2>/dev/null)/libbsd.a
 ifneq ($(wildcard $(BSD_ARCHIVE)),)
 BSD_LIBS := -Wl,-Bstatic $(BSD_LIBS) -lmd -Wl,-Bdynamic
 endif
+# For lib/net.  --as-needed below keeps it out of programs without sockets.
+EVENT_CFLAGS := $(shell pkg-config --cflags libevent_core 2>/dev/null)
+EVENT_LIBS := $(shell pkg-config --libs libevent_core 2>/dev/null)
 
 WARNINGS = -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes \
     -Wmissing-prototypes -Wpointer-arith -Wwrite-strings -Wformat=2
-ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -Ilib -I$(BUILD)/gen $(BSD_CFLAGS) $(CPPFLAGS) \
-    $(CFLAGS) $(WARNINGS) -fvisibility=hidden -pthread
+ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -Ilib -I$(BUILD)/gen $(BSD_CFLAGS) \
+    $(EVENT_CFLAGS) $(CPPFLAGS) $(CFLAGS) $(WARNINGS) -fvisibility=hidden \
+    -pthread
 ALL_LDFLAGS = $(LDFLAGS) -pthread -Wl,--as-needed -Wl,-z,relro
-LIBS = $(BSD_LIBS) -ldl
+LIBS = $(BSD_LIBS) $(EVENT_LIBS) -ldl
 ifdef SAN
 ALL_CFLAGS += -O1 -fno-omit-frame-pointer -fsanitize=address,undefined \
     -fno-sanitize-recover=all
@@ -60,7 +64,10 @@ REPLAYS := $(FUZZ_SRCS:%_fuzz.c=$(BUILD)/%_replay)
 FUZZERS := $(FUZZ_SRCS:%.c=$(BUILD)/%)
 # Libraries that a test loads into a program: tests/SET/NAME_preload.c
 PRELOADS := $(patsubst %.c,$(BUILD)/%.so,$(wildcard tests/*/*_preload.c))
-DEPS := $(LIB_OBJS:.o=.d) $(PROG_SRCS:%.c=$(BUILD)/%.d) $(UNITS:=.d) \
+# Programs that tests of the server run.
+SERVER_SRCS := $(wildcard tests/server/*.c)
+SERVER_TOOLS := $(SERVER_SRCS:%.c=$(BUILD)/%)
+DEPS := $(SERVER_TOOLS:=.d) $(LIB_OBJS:.o=.d) $(PROG_SRCS:%.c=$(BUILD)/%.d) $(UNITS:=.d) \
     $(SLOWS:=.d) $(PRELOADS:.so=.d) $(FUZZERS:=.d)
 
 all: $(PROGS:%=$(BIN)/%) $(LIB)
@@ -120,7 +127,7 @@ $(BIN)/$(1): $(patsubst %.c,$(BUILD)/%.o,$(wildcard src/$(1).c src/$(1)/*.c)) \
 endef
 $(foreach p,$(PROGS),$(eval $(call PROGRAM,$(p))))
 
-$(UNITS) $(SLOWS): %: %.o $(LIB)
+$(UNITS) $(SLOWS) $(SERVER_TOOLS): %: %.o $(LIB)
 	@echo 'LD $@'
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
@@ -138,7 +145,7 @@ $(FUZZERS): %: %.o $(BUILD)/tests/fuzz/fuzz.o $(LIB)
 	@echo 'LD $@'
 	$(Q)$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS)
 
-units: $(UNITS) $(REPLAYS)
+units: $(UNITS) $(REPLAYS) $(SERVER_TOOLS)
 fuzzers: $(FUZZERS)
 slows: $(SLOWS) $(PRELOADS)
 
@@ -152,7 +159,7 @@ demo:
 	@$(PART) all
 	@examples/demo.sh
 
-CLI_TESTS := $(wildcard tests/cli/*.bats)
+CLI_TESTS := $(wildcard tests/cli/*.bats tests/server/*.bats)
 SLOW_TESTS := $(wildcard $(foreach s,$(SLOW_SETS),tests/$s/*.bats \
     tests/$s/*_test.sh))
 # Shell functions are the same with any programs.

@@ -20,6 +20,7 @@ build	zlib1g-dev	header	zlib.h
 build	liblz4-dev	header	lz4frame.h
 build	libsnappy-dev	header	snappy-c.h
 build	libzstd-dev	header	zstd.h
+build	libevent-dev	header	event2/event.h
 demo	jq		cmd	jq
 check	perl		cmd	prove
 check	bats		cmd	bats
@@ -30,6 +31,7 @@ check	shellcheck	cmd	shellcheck
 check	clang-format	cmd	clang-format
 check	zsh		cmd	zsh
 check	fish		cmd	fish
+check	kcat		cmd	kcat
 slow	clang		cmd	clang
 slow	libclang-rt-14-dev	clang	libclang_rt.asan-x86_64.a
 slow	patch		cmd	patch
@@ -45,7 +47,7 @@ END
 
 # Nothing runs without these; other tests can be left out.
 required='gcc libc6-dev pkg-config libbsd-dev zlib1g-dev liblz4-dev
-libsnappy-dev libzstd-dev perl'
+libsnappy-dev libzstd-dev libevent-dev perl'
 
 there() {
 	case $1 in

@@ -53,7 +53,6 @@ decode_key(struct view v, struct commit *out)
 static int
 decode_value(struct view v, struct commit *out)
 {
-	struct bytes metadata;
 	uint64_t offset, when;
 	uint32_t epoch = UINT32_MAX;
 	uint16_t version;
@@ -61,8 +60,8 @@ decode_value(struct view v, struct commit *out)
 	if (view_get_16(&v, &version) != 0 || version > VALUE_VERSION ||
 	    view_get_64(&v, &offset) != 0 ||
 	    (version == VALUE_VERSION && view_get_32(&v, &epoch) != 0) ||
-	    get_string(&v, &metadata) != 0 || view_get_64(&v, &when) != 0 ||
-	    offset > INT64_MAX)
+	    get_string(&v, &out->metadata) != 0 ||
+	    view_get_64(&v, &when) != 0 || offset > INT64_MAX)
 		return STATUS_SYNTAX;
 	out->offset = (int64_t)offset;
 	out->leader_epoch = (int32_t)epoch;
@@ -77,7 +76,9 @@ commit_decode(const struct record *rec, struct commit *out)
 	struct view value = {rec->value.data, (size_t)rec->value.len};
 	int rc;
 
-	*out = (struct commit){.offset = -1, .leader_epoch = -1};
+	*out = (struct commit){.offset = -1,
+	    .leader_epoch = -1,
+	    .metadata = BYTES_NULL};
 	if (bytes_is_null(rec->key))
 		return STATUS_SYNTAX;
 	rc = decode_key(key, out);
@@ -93,6 +94,8 @@ add_string(struct buf *b, struct bytes s)
 
 	if (s.len > INT16_MAX)
 		return STATUS_TOO_BIG;
+	if (bytes_is_null(s))
+		s = bytes_of("");
 	rc = buf_add_16(b, (uint16_t)s.len);
 	return rc == 0 ? buf_add(b, s.data, (size_t)s.len) : rc;
 }
@@ -116,7 +119,7 @@ commit_encode(const struct commit *c, struct buf *key, struct buf *value)
 	if (rc == 0)
 		rc = buf_add_32(value, (uint32_t)c->leader_epoch);
 	if (rc == 0)
-		rc = buf_add_16(value, 0);
+		rc = add_string(value, c->metadata);
 	if (rc == 0)
 		rc = buf_add_64(value, (uint64_t)c->commit_ms);
 	return rc;

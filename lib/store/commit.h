@@ -29,16 +29,17 @@ struct commit {
 	int64_t offset;		/* of the next record to read; -1 forgotten */
 	int32_t leader_epoch;	/* -1: not known */
 	int64_t commit_ms;	/* when; wall clock */
+	struct bytes metadata;	/* of the client's own; null is empty */
 };
 
 /*
- * Group and topic point into the record.  STATUS_SYNTAX: a record of another
- * kind, or none that makes sense.
+ * Group, topic and metadata point into the record.  STATUS_SYNTAX: a record of
+ * another kind, or none that makes sense.
  */
 int commit_decode(const struct record *rec, struct commit *out);
 /*
- * Append its key and, if the offset is not negative, its value.  No metadata.
- * STATUS_TOO_BIG: a name of over 32767 bytes, or as buf_add().
+ * Append its key and, if the offset is not negative, its value.
+ * STATUS_TOO_BIG: a string of over 32767 bytes, or as buf_add().
  */
 int commit_encode(const struct commit *c, struct buf *key, struct buf *value);
 

@@ -38,8 +38,9 @@ struct groups {
 	struct partition *p;	/* NULL: there is none, and we only read */
 	struct reader *r;
 	void *root;		/* tsearch(3), of struct groups_entry */
-	struct groups_entry **sorted;	/* for groups_at(); NULL: stale */
 	size_t count;
+	struct groups_entry **sorted;	/* for groups_at(); NULL: stale */
+	size_t sorted_count;		/* of those not forgotten */
 	struct buf scratch;
 	struct batch_builder builder;
 };
@@ -85,7 +86,25 @@ free_entry(void *p)
 	struct groups_entry *e = p;
 
 	free((char *)(uintptr_t)e->group);
+	free((uint8_t *)(uintptr_t)e->metadata.data);
 	free(e);
+}
+
+/* A copy of it; most clients have none. */
+static int
+set_metadata(struct groups_entry *e, struct bytes metadata)
+{
+	uint8_t *copy = NULL;
+
+	if (metadata.len > 0) {
+		copy = malloc((size_t)metadata.len);
+		if (copy == NULL)
+			return ENOMEM;
+		memcpy(copy, metadata.data, (size_t)metadata.len);
+	}
+	free((uint8_t *)(uintptr_t)e->metadata.data);
+	e->metadata = (struct bytes){copy, copy == NULL ? -1 : metadata.len};
+	return 0;
 }
 
 /* Note what a record says; later ones win. */
@@ -100,22 +119,26 @@ put_entry(struct groups *g, const struct groups_entry *said)
 		e = calloc(1, sizeof(*e));
 		if (e == NULL)
 			return ENOMEM;
+		e->metadata = BYTES_NULL;
 		e->group = strdup(said->group);
 		e->partition = said->partition;
 		if (e->group == NULL || tsearch(e, &g->root, compare) == NULL) {
 			free_entry(e);
 			return ENOMEM;
 		}
+		e->offset = -1;
 		g->count++;
-		free(g->sorted);
-		g->sorted = NULL;
 	} else {
 		e = *node;
+	}
+	if ((e->offset < 0) != (said->offset < 0)) {
+		free(g->sorted);
+		g->sorted = NULL;
 	}
 	e->offset = said->offset;
 	e->leader_epoch = said->leader_epoch;
 	e->commit_ms = said->commit_ms;
-	return 0;
+	return set_metadata(e, said->metadata);
 }
 
 static void
@@ -123,26 +146,23 @@ collect(const void *node, VISIT visit, void *arg)
 {
 	struct groups *g = arg;
 
-	if (visit == postorder || visit == leaf)
-		g->sorted[g->count++] = *(struct groups_entry *const *)node;
+	struct groups_entry *e = *(struct groups_entry *const *)node;
+
+	if ((visit == postorder || visit == leaf) && e->offset >= 0)
+		g->sorted[g->sorted_count++] = e;
 }
 
 const struct groups_entry *
 groups_at(struct groups *g, size_t i)
 {
-	size_t count = g->count, seen = 0;
-
 	if (g->sorted == NULL) {
-		g->sorted = calloc(count + 1, sizeof(*g->sorted));
+		g->sorted = calloc(g->count + 1, sizeof(*g->sorted));
 		if (g->sorted == NULL)
 			return NULL;
-		g->count = 0;
+		g->sorted_count = 0;
 		twalk_r(g->root, collect, g);
 	}
-	for (size_t k = 0; k < count; k++)
-		if (g->sorted[k]->offset >= 0 && seen++ == i)
-			return g->sorted[k];
-	return NULL;
+	return i < g->sorted_count ? g->sorted[i] : NULL;
 }
 
 /* --- records ------------------------------------------------------------- */
@@ -164,6 +184,7 @@ take_record(struct groups *g, const struct record *rec)
 	e.offset = c.offset;
 	e.leader_epoch = c.leader_epoch;
 	e.commit_ms = c.commit_ms;
+	e.metadata = c.metadata;
 	return put_entry(g, &e);
 }
 
@@ -317,13 +338,14 @@ add_entry(struct groups *g, const char *group, const struct groups_entry *e)
 	    .partition = e->partition,
 	    .offset = e->offset,
 	    .leader_epoch = e->leader_epoch,
-	    .commit_ms = e->commit_ms};
+	    .commit_ms = e->commit_ms,
+	    .metadata = e->metadata};
 	struct record rec = {.timestamp = e->commit_ms, .value = BYTES_NULL};
 	struct buf key, value;
 	int rc;
 
 	buf_init(&key, 1024);
-	buf_init(&value, 64);
+	buf_init(&value, 64 + INT16_MAX);
 	rc = commit_encode(&c, &key, &value);
 	rec.key = (struct bytes){key.data, (int32_t)key.len};
 	if (e->offset >= 0)

@@ -17,6 +17,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/bytes.h"
+
 struct fault;
 struct topic;
 struct groups;
@@ -34,6 +36,7 @@ struct groups_entry {
 	int64_t offset;		/* of the next record to be read */
 	int32_t leader_epoch;	/* -1: not known */
 	int64_t commit_ms;	/* when; wall clock; 0: now */
+	struct bytes metadata;	/* of the client's own; null is empty */
 };
 
 /* Is it a name that a group may have?  Not empty, no control characters. */

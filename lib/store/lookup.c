@@ -2,15 +2,18 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 
 #include "base/bounds.h"
 #include "base/io.h"
 #include "base/status.h"
+#include "store/batch.h"
 #include "store/epoch.h"
 #include "store/seek.h"
 #include "store/segment.h"
 #include "store/sum.h"
 #include "store/tail.h"
+#include "store/txnindex.h"
 
 static int
 open_log(struct partition *p, int64_t base, int *fd)
@@ -132,6 +135,118 @@ lookup_time(struct partition *p, struct reader *r, int64_t timestamp,
 	return rc;
 }
 
+/*
+ * A bound for the timestamps of segment i: it has none above it.  INT64_MAX if
+ * that is not known without reading it.
+ */
+static int64_t
+bound_of(struct partition *p, const struct segment_list *l, size_t i,
+    const struct tail_hint *hint)
+{
+	int64_t max;
+
+	if (l->bases[i] == hint->active_base)
+		return hint->active_max_timestamp;
+	/* What was rolled meanwhile is read. */
+	if (hint->active_base < 0 || l->bases[i] > hint->active_base ||
+	    seek_max_timestamp(partition_dirfd(p), l->bases[i], &max) != 0)
+		return INT64_MAX;
+	return max;
+}
+
+/* Raise *max to the largest timestamp of a record in [from, to). */
+static int
+raise_max(struct reader *r, int64_t from, int64_t to, int64_t *max,
+    struct fault *f)
+{
+	struct batch_records it;
+	struct record rec;
+	struct batch b;
+	const uint8_t *data;
+	struct buf scratch;
+	int rc;
+
+	buf_init(&scratch, RECORDS_BYTES_MAX);
+	rc = reader_seek(r, from, NULL, f);
+	from = reader_offset(r);
+	while (rc == 0 && reader_offset(r) < to &&
+	    (rc = reader_next(r, &b, &data, f)) == 0) {
+		if (b.max_timestamp <= *max || b.base_offset >= to)
+			continue;
+		rc = batch_records_init(&it, data, &b, &scratch);
+		while (rc == 0 && (rc = batch_records_next(&it, &rec)) == 0)
+			if (rec.offset >= from && rec.timestamp > *max)
+				*max = rec.timestamp;
+		if (rc == STATUS_CORRUPT)
+			reader_fault(r, &b, "records do not add up", f);
+		rc = rc == STATUS_END ? 0 : rc;
+	}
+	buf_release(&scratch);
+	return rc == STATUS_END ? 0 : rc;
+}
+
+/*
+ * The bounds count what the reader does not see: records below the log start,
+ * or not yet visible, markers.  So read, the newest segment first, which most
+ * often settles it.
+ */
+static int
+read_max(struct partition *p, struct reader *r, const struct segment_list *l,
+    const struct tail_hint *hint, int64_t *max, struct fault *f)
+{
+	int rc = 0;
+
+	*max = -1;
+	for (size_t i = l->count; rc == 0 && i > 0; i--)
+		if (bound_of(p, l, i - 1, hint) > *max)
+			rc = raise_max(r, l->bases[i - 1],
+			    i < l->count ? l->bases[i] : INT64_MAX, max, f);
+	return rc;
+}
+
+static int
+find_max(struct partition *p, struct reader *r, const struct segment_list *l,
+    const struct tail_hint *hint, int64_t *offset, int64_t *found,
+    struct fault *f)
+{
+	int64_t max = -1, bound;
+	int rc = STATUS_END;
+
+	for (size_t i = 0; i < l->count; i++) {
+		bound = bound_of(p, l, i, hint);
+		if (bound > max)
+			max = bound;
+	}
+	/* Nothing is above it: who has it is the one. */
+	if (max >= 0 && max < INT64_MAX)
+		rc = lookup_time(p, r, max, offset, found, f);
+	if (rc != STATUS_END || max < 0)
+		return rc;
+	rc = read_max(p, r, l, hint, &max, f);
+	if (rc == 0)
+		rc = max < 0 ? STATUS_END
+			     : lookup_time(p, r, max, offset, found, f);
+	return rc;
+}
+
+int
+lookup_max_timestamp(struct partition *p, struct reader *r, int64_t *offset,
+    int64_t *found, struct fault *f)
+{
+	struct segment_list l = {NULL, 0};
+	struct partition_offsets offsets;
+	struct tail_hint hint;
+	int rc = tail_look(p, &offsets, &hint, f);
+
+	/* A list of its own: the reader changes the partition's. */
+	if (rc == 0)
+		rc = segment_list_read(partition_dirfd(p), ".log", &l);
+	if (rc == 0)
+		rc = find_max(p, r, &l, &hint, offset, found, f);
+	segment_list_release(&l);
+	return rc;
+}
+
 /* The epochs as the batches have them. */
 static int
 collect_epochs(struct partition *p, struct epoch_list *list, struct fault *f)
@@ -151,6 +266,18 @@ collect_epochs(struct partition *p, struct epoch_list *list, struct fault *f)
 	return rc == STATUS_END ? 0 : rc;
 }
 
+static int
+read_epochs(struct partition *p, int64_t log_end, struct epoch_list *list,
+    struct fault *f)
+{
+	int rc = epoch_read(partition_dirfd(p), list, f);
+
+	if (rc == ENOENT || rc == STATUS_CORRUPT ||
+	    (rc == 0 && list->count == 0 && log_end > 0))
+		rc = collect_epochs(p, list, f);
+	return rc;
+}
+
 int
 lookup_epoch(struct partition *p, int32_t epoch, int32_t *found, int64_t *end,
     struct fault *f)
@@ -162,36 +289,128 @@ lookup_epoch(struct partition *p, int32_t epoch, int32_t *found, int64_t *end,
 	if (rc != 0)
 		return rc;
 	epoch_list_init(&list);
-	rc = epoch_read(partition_dirfd(p), &list, f);
-	if (rc == ENOENT || rc == STATUS_CORRUPT ||
-	    (rc == 0 && list.count == 0 && offsets.log_end > 0))
-		rc = collect_epochs(p, &list, f);
+	rc = read_epochs(p, offsets.log_end, &list, f);
 	if (rc == 0)
 		epoch_end_offset(&list, epoch, offsets.log_end, found, end);
 	epoch_list_release(&list);
 	return rc;
 }
 
+int
+lookup_epoch_at(struct partition *p, int64_t offset, int32_t *epoch,
+    struct fault *f)
+{
+	struct epoch_list list;
+	int rc;
+
+	epoch_list_init(&list);
+	rc = read_epochs(p, offset + 1, &list, f);
+	if (rc == 0)
+		*epoch = epoch_at(&list, offset);
+	epoch_list_release(&list);
+	return rc;
+}
+
+enum { BLOCK = 1 << 16, SMALL = BLOCK / 8 };
+
+/*
+ * Headers of a file, one behind the other: of small batches many at a time.
+ */
+struct headers {
+	int fd;
+	int64_t pos;		/* of what is in the block */
+	size_t len;
+	uint8_t *block;		/* BLOCK bytes, or NULL: not needed yet */
+};
+
+static int
+next_header(struct headers *h, int64_t pos, bool small, struct batch *b)
+{
+	size_t at = (size_t)(pos - h->pos);
+	int rc;
+
+	if (h->block == NULL && small) {
+		h->block = malloc(BLOCK);
+		h->len = 0;
+	}
+	if (h->block == NULL)
+		return segment_header_at(h->fd, pos, b);
+	if (pos < h->pos || at + BATCH_HEADER_LEN > h->len) {
+		rc = io_pread(h->fd, h->block, BLOCK, pos, &h->len);
+		if (rc != 0)
+			return rc;
+		h->pos = pos;
+		at = 0;
+	}
+	if (h->len == at)
+		return STATUS_END;
+	return batch_decode(h->block + at, h->len - at, b, NULL);
+}
+
 /* Count whole batches from out->pos on. */
 static int
 measure(struct lookup_range *out, int64_t end, int64_t max)
 {
-	struct batch b;
+	struct headers h = {.fd = out->fd};
+	struct batch b = {.size = BLOCK};
 	int rc;
 
 	for (;;) {
-		rc = segment_header_at(out->fd, out->pos + out->len, &b);
-		if (rc == STATUS_END || (rc == 0 && b.base_offset >= end))
-			return 0;
-		if (rc != 0)
-			return out->len > 0 ? 0 : STATUS_CORRUPT;
-		if (out->len > 0 && out->len + (int64_t)b.size > max)
-			return 0;
+		rc = next_header(&h, out->pos + out->len, b.size < SMALL, &b);
+		if (rc != 0 || b.base_offset >= end ||
+		    (out->len > 0 && out->len + (int64_t)b.size > max))
+			break;
 		if (out->len == 0)
 			out->base_offset = b.base_offset;
 		out->len += (int64_t)b.size;
 		out->next_offset = b.last_offset + 1;
 	}
+	free(h.block);
+	if (rc != 0 && rc != STATUS_END && out->len == 0)
+		return rc > 0 ? rc : STATUS_CORRUPT;
+	return out->len > 0 ? 0 : STATUS_END;
+}
+
+/* Look in one segment. */
+static int
+range_in(struct partition *p, int64_t base, int64_t offset, int64_t end,
+    int64_t max, struct lookup_range *out, struct fault *f)
+{
+	int rc;
+
+	*out = (struct lookup_range){.fd = -1};
+	rc = open_log(p, base, &out->fd);
+	if (rc == 0)
+		rc = seek_offset(partition_dirfd(p), base, out->fd, offset, -1,
+		    &out->pos);
+	if (rc == 0)
+		rc = measure(out, end, max);
+	if (rc == STATUS_CORRUPT)
+		status_fault(f, rc, partition_path(p), out->pos, offset,
+		    "batch headers do not add up");
+	if (rc != 0)
+		(void)io_close(&out->fd);
+	return rc;
+}
+
+/*
+ * The segment that would hold offset, and those behind it while they hold
+ * nothing there.  ENOENT: what was listed is gone.
+ */
+static int
+range_listed(struct partition *p, bool again, int64_t offset, int64_t end,
+    int64_t max, struct lookup_range *out, struct fault *f)
+{
+	const struct segment_list *l;
+	int rc = tail_segments(p, again, &l);
+
+	if (rc != 0)
+		return rc;
+	rc = STATUS_END;
+	for (size_t i = l->count == 0 ? 0 : segment_list_find(l, offset);
+	     rc == STATUS_END && i < l->count; i++)
+		rc = range_in(p, l->bases[i], offset, end, max, out, f);
+	return rc;
 }
 
 int
@@ -199,8 +418,8 @@ lookup_range(struct partition *p, int64_t offset, int64_t end, int64_t max,
     struct lookup_range *out, struct fault *f)
 {
 	struct partition_offsets offsets;
-	struct segment_list l;
-	int rc = partition_offsets(p, &offsets, f);
+	struct tail_hint hint;
+	int rc = tail_look(p, &offsets, &hint, f);
 
 	if (rc != 0)
 		return rc;
@@ -208,30 +427,50 @@ lookup_range(struct partition *p, int64_t offset, int64_t end, int64_t max,
 		return STATUS_OFFSET;
 	if (offset >= end)
 		return STATUS_END;
-	*out = (struct lookup_range){.fd = -1};
-	rc = segment_list_read(partition_dirfd(p), ".log", &l);
-	if (rc != 0)
-		return rc;
-	/* A segment may hold nothing at or behind offset: then the next. */
-	rc = STATUS_END;
-	for (size_t i = l.count == 0 ? 0 : segment_list_find(&l, offset);
-	     rc == STATUS_END && i < l.count; i++) {
-		(void)io_close(&out->fd);
-		out->len = 0;
-		rc = open_log(p, l.bases[i], &out->fd);
-		if (rc == 0)
-			rc = seek_offset(partition_dirfd(p), l.bases[i],
-			    out->fd, offset, -1, &out->pos);
-		if (rc == 0)
-			rc = measure(out, end, max);
-		if (rc == STATUS_CORRUPT)
-			status_fault(f, rc, partition_path(p), out->pos, offset,
-			    "batch headers do not add up");
-		if (rc == 0 && out->len == 0)
-			rc = STATUS_END;
+	/* Nearly always it is the active segment, and nothing is listed. */
+	if (hint.active_base >= 0 && offset >= hint.active_base)
+		return range_in(p, hint.active_base, offset, end, max, out, f);
+	rc = range_listed(p, false, offset, end, max, out, f);
+	if (rc == ENOENT || rc == STATUS_END)
+		rc = range_listed(p, true, offset, end, max, out, f);
+	return rc;
+}
+
+/* Those of one segment; *done: no later one concerns what is below upto. */
+static int
+aborted_in(struct partition *p, int64_t base, int64_t from, int64_t upto,
+    struct aborted_list *l, bool *done)
+{
+	size_t kept = l->count;
+	int rc = txnindex_read(partition_dirfd(p), base, from, l, NULL);
+
+	for (size_t i = kept; rc == 0 && i < l->count; i++) {
+		*done = *done || l->items[i].last_stable >= upto;
+		if (l->items[i].first_offset < upto)
+			l->items[kept++] = l->items[i];
 	}
-	if (rc != 0)
-		(void)io_close(&out->fd);
-	segment_list_release(&l);
+	if (rc == 0)
+		l->count = kept;
+	return rc;
+}
+
+int
+lookup_aborted(struct partition *p, int64_t from, int64_t upto,
+    struct aborted_list *l, struct fault *f)
+{
+	const struct segment_list *segments;
+	struct partition_offsets offsets;
+	struct tail_hint hint;
+	bool done = false;
+	int rc = tail_look(p, &offsets, &hint, f);
+
+	if (rc != 0 || !hint.has_producers)
+		return rc;
+	rc = tail_segments(p, true, &segments);
+	if (rc != 0 || segments->count == 0)
+		return rc;
+	for (size_t i = segment_list_find(segments, from);
+	     rc == 0 && !done && i < segments->count; i++)
+		rc = aborted_in(p, segments->bases[i], from, upto, l, &done);
 	return rc;
 }

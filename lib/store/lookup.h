@@ -24,6 +24,18 @@ int lookup_time(struct partition *p, struct reader *r, int64_t timestamp,
     int64_t *offset, int64_t *found, struct fault *f);
 
 /*
+ * The first record with the largest timestamp, in the same range (ListOffsets,
+ * KIP-734).  STATUS_END if there is none, or none has a timestamp.  The rest is
+ * as above.
+ */
+int lookup_max_timestamp(struct partition *p, struct reader *r, int64_t *offset,
+    int64_t *found, struct fault *f);
+
+/* The leader epoch of the record at offset; -1: not known. */
+int lookup_epoch_at(struct partition *p, int64_t offset, int32_t *epoch,
+    struct fault *f);
+
+/*
  * Where a leader epoch ended (OffsetForLeaderEpoch, KIP-101 and KIP-279); see
  * epoch_end_offset().  Without a leader-epoch-checkpoint the epochs are read
  * from the batches.
@@ -53,5 +65,14 @@ struct lookup_range {
  */
 int lookup_range(struct partition *p, int64_t offset, int64_t end, int64_t max,
     struct lookup_range *out, struct fault *f);
+
+struct aborted_list;
+/*
+ * The aborted transactions that have records in [from, upto), for a consumer
+ * that is to hide them (KIP-98): added to l, in the order of their markers.
+ * upto is at most the last stable offset.  Errors as txnindex_read().
+ */
+int lookup_aborted(struct partition *p, int64_t from, int64_t upto,
+    struct aborted_list *l, struct fault *f);
 
 #endif

@@ -124,6 +124,22 @@ member_join(int dirfd, const char *group, int32_t partitions,
 	return 0;
 }
 
+int
+member_claim(int dirfd, const char *group, int *fd)
+{
+	char name[FILE_NAME_MAX];
+	int rc = file_name(group, name);
+
+	*fd = -1;
+	if (rc == 0)
+		rc = open_file(dirfd, name, fd);
+	if (rc == 0)
+		rc = io_lock(*fd, BYTE_SIDE, IO_LOCK_EXCLUSIVE, false);
+	if (rc != 0)
+		(void)io_close(fd);
+	return rc == EAGAIN ? EBUSY : rc;
+}
+
 void
 member_leave(struct member *m)
 {

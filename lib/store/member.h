@@ -60,6 +60,12 @@ int member_lock_of(const struct member *m, int32_t partition);
 int member_is_free(struct member *m, int32_t partition, bool *is_free);
 
 /*
+ * A server takes the group in TOPIC/groups (dirfd) for its own members, until
+ * the descriptor is closed.  EBUSY: local members, or another server, have it.
+ */
+int member_claim(int dirfd, const char *group, int *fd);
+
+/*
  * Are there local members of a group?  For those who list or move its
  * positions.
  */

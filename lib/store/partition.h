@@ -136,6 +136,7 @@ struct partition_offsets {
 	int64_t high_watermark;	/* visible */
 	int64_t log_end;
 	int64_t synced;
+	int32_t leader_epoch;	/* of what is appended; -1 not known */
 };
 
 /*

@@ -144,6 +144,46 @@ properties_set(struct properties *p, enum properties_id id, const char *value,
 	return rc;
 }
 
+static int
+change_list(struct properties *p, enum properties_id id, const char *values,
+    bool add, const char **why)
+{
+	const struct properties_info *info = properties_info(id);
+	const char *phrase;
+	int64_t bits, now = p->values[id].number;
+	int rc;
+
+	if (why == NULL)
+		why = &phrase;
+	*why = "not a list";
+	if (info->type != PROPERTIES_LIST)
+		return EINVAL;
+	rc = parse_number(info, values, &bits, why);
+	if (rc != 0)
+		return rc;
+	now = add ? now | bits : now & ~bits;
+	*why = "nothing would be left of it";
+	if (now == 0)
+		return ERANGE;
+	p->values[id].number = now;
+	p->values[id].is_set = true;
+	return 0;
+}
+
+int
+properties_add(struct properties *p, enum properties_id id, const char *values,
+    const char **why)
+{
+	return change_list(p, id, values, true, why);
+}
+
+int
+properties_remove(struct properties *p, enum properties_id id,
+    const char *values, const char **why)
+{
+	return change_list(p, id, values, false, why);
+}
+
 int
 properties_set_pair(struct properties *p, const char *pair, const char **why)
 {

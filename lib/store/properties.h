@@ -109,6 +109,15 @@ int properties_set(struct properties *p, enum properties_id id,
 int properties_set_pair(struct properties *p, const char *pair,
     const char **why);
 void properties_reset(struct properties *p, enum properties_id id);
+/*
+ * Put the values of a list, "a,b", into a setting that is one, or take them
+ * out.  EINVAL: it is no list.  ERANGE: nothing would be left.  Else as
+ * properties_set().
+ */
+int properties_add(struct properties *p, enum properties_id id,
+    const char *values, const char **why);
+int properties_remove(struct properties *p, enum properties_id id,
+    const char *values, const char **why);
 
 /* The value: of all types but PROPERTIES_RATIO, and of that. */
 int64_t properties_int(const struct properties *p, enum properties_id id);

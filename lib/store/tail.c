@@ -222,6 +222,7 @@ look_without_state(struct partition *p, const struct state *copied,
 		out->log_end++;
 	out->high_watermark = out->synced = out->log_end;
 	out->last_stable = unstable >= 0 ? unstable : out->log_end;
+	out->leader_epoch = copied != NULL ? copied->leader_epoch : -1;
 	out->log_start =
 	    copied != NULL ? copied->log_start : tail_log_start(p, first_base);
 	if (out->log_start > out->log_end || out->log_start < first_base)
@@ -272,6 +273,7 @@ look_after_crash(struct partition *p, const struct state *s,
 	out->log_end = out->high_watermark = p->tail_offset;
 	out->last_stable = p->tail_offset;
 	out->synced = s->synced_offset;
+	out->leader_epoch = s->leader_epoch;
 	*hint = (struct tail_hint){.active_base = s->active_base,
 	    .active_max_timestamp = INT64_MAX};
 	/* What it counted beyond may be gone. */
@@ -362,6 +364,7 @@ look(struct partition *p, struct partition_offsets *out, struct tail_hint *hint,
 	out->high_watermark = s.visible_offset;
 	out->log_end = s.end_offset;
 	out->synced = s.synced_offset;
+	out->leader_epoch = s.leader_epoch;
 	*hint = (struct tail_hint){.active_base = s.active_base,
 	    .active_max_timestamp = s.max_timestamp,
 	    .has_producers = (s.flags & STATE_PRODUCERS) != 0,

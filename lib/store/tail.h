@@ -12,7 +12,7 @@
  * first segment's base or, for a Kafka broker's directory, what the file
  * log-start-offset-checkpoint beside it says.
  *
- * Only readers, count.c and partition.c call this.
+ * Only readers, count.c, lookup.c and partition.c call this.
  */
 
 #include <stdbool.h>

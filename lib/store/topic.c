@@ -691,6 +691,25 @@ topic_change(struct topic *t, int (*change)(struct properties *p, void *arg),
 }
 
 int
+topic_adopt(struct topic *t, struct fault *fault)
+{
+	struct topic now;
+	struct stat dir;
+	int lock = -1, rc = begin_change(t, &now, &dir, &lock, fault);
+
+	if (rc == 0 && strcmp(now.made_as, now.name) != 0) {
+		strlcpy(now.made_as, now.name, sizeof(now.made_as));
+		rc = make_id(now.id);
+		if (rc == 0)
+			rc = write_file(&now, &dir);
+	}
+	if (rc == 0)
+		*t = now;
+	(void)io_close(&lock);
+	return rc;
+}
+
+int
 topic_remove(const char *path)
 {
 	char name[NAME_MAX + 1], gone[NAME_MAX + 1];

@@ -101,6 +101,12 @@ int topic_change(struct topic *t,
     int (*change)(struct properties *p, void *arg), void *arg,
     struct fault *fault);
 /*
+ * A copy of a topic becomes one of its own: it gets a new id, and the name that
+ * it has now as that which it was made with; *t is read anew.  Nothing happens
+ * to one that has that name already.  Else as topic_open().
+ */
+int topic_adopt(struct topic *t, struct fault *fault);
+/*
  * Remove the topic's directory with all that is in it: first from sight, at
  * once, then from the disk.
  */

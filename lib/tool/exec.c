@@ -453,8 +453,7 @@ is_blocked(const struct lane *lane, const struct work *w)
 
 	if (bytes_is_null(w->rec.key))
 		return false;
-	TAILQ_FOREACH(e, &lane->works, link)
-	{
+	TAILQ_FOREACH(e, &lane->works, link) {
 		if (e == w)
 			return false;
 		if (!e->done && !bytes_is_null(e->rec.key) &&
@@ -471,8 +470,7 @@ start_some(struct exec *x, size_t i, int32_t n)
 	int64_t now = now_mono_ms();
 	struct work *w;
 
-	TAILQ_FOREACH(w, &lane->works, link)
-	{
+	TAILQ_FOREACH(w, &lane->works, link) {
 		if (x->running >= x->o->jobs || x->failed || sources_stop != 0)
 			return;
 		if (w->pid == 0 && !w->done && w->due_ms <= now &&
@@ -493,7 +491,7 @@ settle(struct exec *x, size_t i, int32_t n)
 	while ((w = TAILQ_FIRST(&lane->works)) != NULL && w->done)
 		remove_work(lane, w);
 	TAILQ_FOREACH(w, &lane->works, link)
-	busy = busy || w->pid != 0;
+		busy = busy || w->pid != 0;
 	share->busy = busy;
 	if (share->stream == NULL)
 		return;
@@ -512,8 +510,7 @@ reap(struct exec *x, size_t i, int32_t n)
 	struct work *w;
 	int status;
 
-	TAILQ_FOREACH(w, &lane->works, link)
-	{
+	TAILQ_FOREACH(w, &lane->works, link) {
 		if (w->pid == 0 || waitpid(w->pid, &status, WNOHANG) != w->pid)
 			continue;
 		x->running--;
@@ -575,8 +572,7 @@ next_due(struct exec *x)
 
 	for (size_t i = 0; i < x->sharing.count; i++)
 		for (int32_t n = 0; n < x->sharing.topics[i].count; n++)
-			TAILQ_FOREACH(w, &x->lanes[i][n].works, link)
-			{
+			TAILQ_FOREACH(w, &x->lanes[i][n].works, link) {
 				int64_t ms = w->due_ms - now;
 
 				if (w->pid != 0 || w->done || w->due_ms == 0)
@@ -600,8 +596,9 @@ collect_fds(struct exec *x, struct pollfd *fds)
 	for (size_t i = 0; i < x->sharing.count; i++)
 		for (int32_t n = 0; n < x->sharing.topics[i].count; n++)
 			TAILQ_FOREACH(w, &x->lanes[i][n].works, link)
-	if (w->pid != 0)
-		fds[count++] = (struct pollfd){w->pidfd, POLLIN, 0};
+				if (w->pid != 0)
+					fds[count++] = (struct pollfd){w->pidfd,
+					    POLLIN, 0};
 	return count;
 }
 

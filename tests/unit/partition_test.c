@@ -338,6 +338,44 @@ test_damage(void)
 	(void)f;
 }
 
+/*
+ * From range to range: whole batches, which go on where the last ones ended,
+ * through all segments; and from each offset the batch that has it.
+ */
+static bool
+ranges_cover(struct partition *p, int64_t max)
+{
+	struct lookup_range range;
+	struct batch b;
+	int64_t at = 0;
+
+	while (at < 200) {
+		int64_t pos = 0;
+
+		if (lookup_range(p, at, 200, max, &range, NULL) != 0 ||
+		    range.base_offset != at)
+			return false;
+		for (; pos < range.len; pos += (int64_t)b.size) {
+			if (segment_header_at(range.fd, range.pos + pos, &b) !=
+				0 ||
+			    b.base_offset != at)
+				return false;
+			at = b.last_offset + 1;
+		}
+		close(range.fd);
+		if (pos != range.len || at != range.next_offset)
+			return false;
+	}
+	for (at = 0; at < 200; at++) {
+		if (lookup_range(p, at, 200, max, &range, NULL) != 0)
+			return false;
+		close(range.fd);
+		if (range.base_offset > at || range.base_offset + 4 <= at)
+			return false;
+	}
+	return at == 200;
+}
+
 static void
 test_lookup(void)
 {
@@ -373,11 +411,74 @@ test_lookup(void)
 	close(range.fd);
 	tap_int(lookup_range(p, 200, 200, 300, &range, NULL), STATUS_END,
 	    "nothing at the end");
+	for (int64_t max = 1; max < 3000; max += 500)
+		tap(ranges_cover(p, max), "ranges of %d bytes cover all",
+		    (int)max);
 	tap_int(lookup_range(p, 201, 300, 300, &range, NULL), STATUS_OFFSET,
 	    "nothing past it");
 	tap_int(lookup_epoch(p, 0, &epoch, &offset, NULL), 0, "epoch 0");
 	tap_int(offset, 200, "ends at the log end");
 	tap_int(partition_delete_before(p, 101, NULL), 0, "delete before 101");
+	partition_close(p);
+}
+
+/* The largest timestamp that can be read, and the first record with it. */
+static void
+is_max(struct partition *p, int flags, int want, int64_t offset, int64_t time,
+    const char *name)
+{
+	struct reader *r = NULL;
+	int64_t at = -1, found = -1;
+
+	if (reader_open(p, flags, 0, &r, NULL) != 0)
+		abort();
+	tap_int(lookup_max_timestamp(p, r, &at, &found, NULL), want, "%s",
+	    name);
+	tap_int(at, offset, "its offset");
+	tap_int(found, time, "its time");
+	reader_close(r);
+}
+
+static void
+test_max_timestamp(void)
+{
+	struct partition *p, *reader;
+	int32_t epoch;
+
+	fresh();
+	p = open_with(PARTITION_WRITE, 1000);
+	reader = open_with(PARTITION_READ, 0);
+	is_max(reader, 0, STATUS_END, -1, -1, "an empty log");
+	/* 4000 to 4003 stand in the middle, twice; segments hold some 30. */
+	for (int i = 0; i < 50; i++)
+		append(p, "some text", 4,
+		    i == 25 || i == 30 ? 4000 : 1000 + i * 10);
+	partition_sync(p, NULL);
+	is_max(reader, 0, 0, 103, 4003, "the first of two in sealed segments");
+	append(p, "last", 1, 5000);
+	is_max(reader, 0, 0, 103, 4003, "what is not visible does not count");
+	partition_sync(p, NULL);
+	is_max(reader, 0, 0, 200, 5000, "one in the active segment");
+	partition_roll(p, NULL);
+	append(p, "later", 1, 4999);
+	partition_sync(p, NULL);
+	partition_delete_before(p, 201, NULL);
+	is_max(reader, 0, 0, 201, 4999,
+	    "what lies below the log start neither");
+	tap_int(lookup_epoch_at(reader, 201, &epoch, NULL), 0,
+	    "the epoch of a record");
+	tap_int(epoch, 0, "is the log's");
+	partition_close(reader);
+	partition_close(p);
+	fresh();
+	p = open_with(PARTITION_WRITE, 0);
+	append(p, "whole batch", 4, 7000);
+	append(p, "next", 1, 6000);
+	partition_sync(p, NULL);
+	partition_delete_before(p, 2, NULL);
+	is_max(p, READER_UNCOMMITTED, 0, 3, 7003, "inside a batch");
+	partition_delete_before(p, 4, NULL);
+	is_max(p, READER_UNCOMMITTED, 0, 4, 6000, "behind a batch");
 	partition_close(p);
 }
 
@@ -506,6 +607,7 @@ main(void)
 	test_copy();
 	test_damage();
 	test_lookup();
+	test_max_timestamp();
 	test_many(PARTITION_WRITE, "durable");
 	test_many(PARTITION_WRITE_RELAXED, "relaxed");
 	test_roles();

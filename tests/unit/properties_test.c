@@ -164,6 +164,30 @@ test_reset(void)
 }
 
 static void
+test_lists(void)
+{
+	const enum properties_id id = PROPERTIES_CLEANUP_POLICY;
+	struct properties p;
+	const char *why;
+
+	properties_init(&p);
+	tap_int(properties_add(&p, id, "compact", &why), 0, "added");
+	tap_int(properties_int(&p, id), PROPERTIES_DELETE | PROPERTIES_COMPACT,
+	    "to what is there by default");
+	tap(p.values[id].is_set, "which is now said");
+	tap_int(properties_remove(&p, id, "delete", &why), 0, "removed");
+	tap_int(properties_int(&p, id), PROPERTIES_COMPACT, "the other stays");
+	tap_int(properties_remove(&p, id, "compact,delete", &why), ERANGE,
+	    "the last cannot be removed");
+	tap_int(properties_int(&p, id), PROPERTIES_COMPACT, "and stays");
+	tap_int(properties_add(&p, id, "shrink", &why), STATUS_SYNTAX,
+	    "an unknown value");
+	tap_int(properties_add(&p, PROPERTIES_RETENTION_MS, "1", NULL), EINVAL,
+	    "no list");
+	tap(!p.values[PROPERTIES_RETENTION_MS].is_set, "is left alone");
+}
+
+static void
 test_write(void)
 {
 	struct properties p;
@@ -191,6 +215,7 @@ main(void)
 	test_defaults();
 	test_set();
 	test_reset();
+	test_lists();
 	test_write();
 	return tap_done();
 }

@@ -1,0 +1,419 @@
+#include "catalog.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/base64.h"
+#include "base/buf.h"
+#include "base/io.h"
+#include "base/status.h"
+#include "log.h"
+#include "store/groups.h"
+#include "store/root.h"
+
+RB_HEAD(catalog_names, served);
+RB_HEAD(catalog_ids, served);
+
+struct catalog {
+	char *root;
+	int dirfd;
+	struct pool *pool;
+	struct waiting *waiting;
+	pthread_mutex_t lock;	/* of the trees, and of what topics have */
+	pthread_mutex_t making;	/* topics are made one at a time */
+	struct catalog_names names;
+	struct catalog_ids ids;
+};
+
+static int
+compare_names(const struct served *a, const struct served *b)
+{
+	return strcmp(a->name, b->name);
+}
+
+static int
+compare_ids(const struct served *a, const struct served *b)
+{
+	return memcmp(&a->id, &b->id, sizeof(a->id));
+}
+
+RB_PROTOTYPE(catalog_names, served, by_name, compare_names);
+RB_PROTOTYPE(catalog_ids, served, by_id, compare_ids);
+RB_GENERATE(catalog_names, served, by_name, compare_names);
+RB_GENERATE(catalog_ids, served, by_id, compare_ids);
+
+bool
+catalog_id_of_text(const char *text, struct wire_uuid *out)
+{
+	uint8_t padded[TOPIC_ID_LEN + 2];
+	struct buf b;
+	bool ok;
+
+	if (strlen(text) != TOPIC_ID_LEN)
+		return false;
+	/* base64url without padding, into the common alphabet with it. */
+	for (int i = 0; i < TOPIC_ID_LEN; i++)
+		padded[i] = (uint8_t)(text[i] == '-' ? '+'
+			: text[i] == '_'             ? '/'
+						     : text[i]);
+	memset(padded + TOPIC_ID_LEN, '=', 2);
+	buf_init(&b, sizeof(padded));
+	ok = base64_decode(padded, sizeof(padded), &b) == 0 &&
+	    b.len == sizeof(*out);
+	if (ok)
+		memcpy(out, b.data, sizeof(*out));
+	buf_release(&b);
+	return ok;
+}
+
+void
+catalog_path(const struct catalog *c, const char *name, char *out)
+{
+	snprintf(out, PATH_MAX, "%s/%s", c->root, name);
+}
+
+const char *
+catalog_root(const struct catalog *c)
+{
+	return c->root;
+}
+
+int
+catalog_open(const char *root, struct pool *pool, struct waiting *waiting,
+    struct catalog **out)
+{
+	struct catalog *c = calloc(1, sizeof(*c));
+	int rc;
+
+	if (c == NULL)
+		return ENOMEM;
+	c->dirfd = -1;
+	c->pool = pool;
+	c->waiting = waiting;
+	RB_INIT(&c->names);
+	RB_INIT(&c->ids);
+	pthread_mutex_init(&c->lock, NULL);
+	pthread_mutex_init(&c->making, NULL);
+	c->root = realpath(root, NULL);
+	rc = c->root == NULL ? errno : 0;
+	if (rc == 0)
+		rc = io_open(AT_FDCWD, c->root, O_RDONLY | O_DIRECTORY, 0,
+		    &c->dirfd);
+	if (rc != 0) {
+		catalog_close(c);
+		return rc;
+	}
+	*out = c;
+	return 0;
+}
+
+/* --- a topic's life ------------------------------------------------------- */
+
+static void
+free_served(struct served *t)
+{
+	for (int32_t i = 0; i < t->log_count; i++)
+		log_free(t->logs[i]);
+	groups_close(t->positions);
+	free(t->logs);
+	free(t);
+}
+
+struct served *
+catalog_retain(struct served *t)
+{
+	atomic_fetch_add(&t->references, 1);
+	return t;
+}
+
+void
+catalog_release(struct catalog *c, struct served *t)
+{
+	(void)c;
+	if (t != NULL && atomic_fetch_sub(&t->references, 1) == 1)
+		free_served(t);
+}
+
+/* Take it out of the trees; under the lock.  Its logs refuse from now on. */
+static void
+drop(struct catalog *c, struct served *t)
+{
+	RB_REMOVE(catalog_names, &c->names, t);
+	RB_REMOVE(catalog_ids, &c->ids, t);
+	for (int32_t i = 0; i < t->log_count; i++)
+		if (t->logs[i] != NULL)
+			log_remove(t->logs[i]);
+	catalog_release(c, t);
+}
+
+void
+catalog_close(struct catalog *c)
+{
+	struct served *t;
+
+	if (c == NULL)
+		return;
+	while ((t = RB_MIN(catalog_names, &c->names)) != NULL)
+		drop(c, t);
+	pthread_mutex_destroy(&c->lock);
+	pthread_mutex_destroy(&c->making);
+	(void)io_close(&c->dirfd);
+	free(c->root);
+	free(c);
+}
+
+static bool
+is_same_file(const struct stat *a, const struct stat *b)
+{
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino &&
+	    a->st_size == b->st_size && a->st_mtime == b->st_mtime &&
+	    a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+}
+
+/* Under the lock: what the file says now. */
+static int
+take_in(struct served *t, const struct topic *topic, const struct stat *file)
+{
+	struct log **logs;
+
+	if (topic->partitions > t->log_count) {
+		logs = reallocarray(t->logs, (size_t)topic->partitions,
+		    sizeof(struct log *));
+		if (logs == NULL)
+			return ENOMEM;
+		for (int32_t i = t->log_count; i < topic->partitions; i++)
+			logs[i] = NULL;
+		t->logs = logs;
+		t->log_count = topic->partitions;
+	}
+	t->partitions = topic->partitions;
+	t->settings = topic->settings;
+	t->file = *file;
+	for (int32_t i = 0; i < t->log_count; i++)
+		if (t->logs[i] != NULL)
+			log_set(t->logs[i], &t->settings);
+	return 0;
+}
+
+/* A copy of a topic of this root has its id until it is found here. */
+static int
+add(struct catalog *c, const char *name, const struct topic *topic,
+    const struct wire_uuid *id, const struct stat *file, struct served **out)
+{
+	struct served *t = calloc(1, sizeof(*t));
+	int rc;
+
+	if (t == NULL)
+		return ENOMEM;
+	strlcpy(t->name, name, sizeof(t->name));
+	t->id = *id;
+	atomic_init(&t->references, 1);
+	rc = take_in(t, topic, file);
+	if (rc == 0 && RB_INSERT(catalog_ids, &c->ids, t) != NULL)
+		rc = STATUS_EXISTS;
+	if (rc != 0) {
+		free_served(t);
+		return rc;
+	}
+	RB_INSERT(catalog_names, &c->names, t);
+	*out = t;
+	return 0;
+}
+
+/* Read the topic's file, of which stat was file. */
+static int
+read_topic(struct catalog *c, const char *name, struct topic *topic,
+    struct wire_uuid *id)
+{
+	char path[PATH_MAX];
+	int rc;
+
+	catalog_path(c, name, path);
+	rc = topic_open(path, topic, NULL);
+	/* A copy gets an id of its own, unless nothing can be written here. */
+	if (rc == 0 && strcmp(topic->made_as, topic->name) != 0)
+		(void)topic_adopt(topic, NULL);
+	if (rc == 0 && !catalog_id_of_text(topic->id, id))
+		rc = STATUS_CORRUPT;
+	return rc;
+}
+
+/* Under the lock: look at what is there under that name now. */
+static int
+refresh(struct catalog *c, const char *name, struct served **t,
+    const struct stat *file)
+{
+	struct topic topic = {.dirfd = -1};
+	struct stat now = *file;
+	struct wire_uuid id;
+	int rc = read_topic(c, name, &topic, &id);
+
+	if (rc == 0 && fstatat(topic.dirfd, TOPIC_FILE, &now, 0) != 0)
+		rc = STATUS_NO_TOPIC;
+	if (*t != NULL &&
+	    (rc != 0 || memcmp(&(*t)->id, &id, sizeof(id)) != 0)) {
+		drop(c, *t);
+		*t = NULL;
+	}
+	if (rc == 0)
+		rc = *t != NULL ? take_in(*t, &topic, &now)
+				: add(c, name, &topic, &id, &now, t);
+	topic_close(&topic);
+	return rc;
+}
+
+static int
+find(struct catalog *c, const char *name, struct served **out)
+{
+	char file[TOPIC_NAME_MAX + sizeof("/" TOPIC_FILE)];
+	struct served key, *t;
+	struct stat st;
+	int rc = 0;
+
+	strlcpy(key.name, name, sizeof(key.name));
+	snprintf(file, sizeof(file), "%s/%s", name, TOPIC_FILE);
+	pthread_mutex_lock(&c->lock);
+	t = RB_FIND(catalog_names, &c->names, &key);
+	if (fstatat(c->dirfd, file, &st, 0) != 0) {
+		rc = STATUS_NO_TOPIC;
+		if (t != NULL)
+			drop(c, t);
+	} else if (t == NULL || !is_same_file(&t->file, &st)) {
+		rc = refresh(c, name, &t, &st);
+	}
+	if (rc == 0)
+		*out = catalog_retain(t);
+	pthread_mutex_unlock(&c->lock);
+	return rc;
+}
+
+int
+catalog_find(struct catalog *c, struct bytes name, struct served **out)
+{
+	char text[TOPIC_NAME_MAX + 1];
+
+	if (name.len <= 0 || name.len > TOPIC_NAME_MAX)
+		return STATUS_SYNTAX;
+	memcpy(text, name.data, (size_t)name.len);
+	text[name.len] = '\0';
+	if (strlen(text) != (size_t)name.len || !topic_is_name(text))
+		return STATUS_SYNTAX;
+	return find(c, text, out);
+}
+
+int
+catalog_find_id(struct catalog *c, const struct wire_uuid *id,
+    struct served **out)
+{
+	char name[TOPIC_NAME_MAX + 1];
+	struct served key, *t;
+	int rc;
+
+	key.id = *id;
+	pthread_mutex_lock(&c->lock);
+	t = RB_FIND(catalog_ids, &c->ids, &key);
+	if (t != NULL)
+		strlcpy(name, t->name, sizeof(name));
+	pthread_mutex_unlock(&c->lock);
+	if (t == NULL)
+		return STATUS_NO_TOPIC;
+	rc = find(c, name, out);
+	if (rc == 0 && memcmp(&(*out)->id, id, sizeof(*id)) != 0) {
+		catalog_release(c, *out);
+		rc = STATUS_NO_TOPIC;
+	}
+	return rc;
+}
+
+void
+catalog_look(struct catalog *c, struct served *t, int32_t *partitions,
+    struct properties *settings)
+{
+	pthread_mutex_lock(&c->lock);
+	if (partitions != NULL)
+		*partitions = t->partitions;
+	if (settings != NULL)
+		*settings = t->settings;
+	pthread_mutex_unlock(&c->lock);
+}
+
+int
+catalog_log(struct catalog *c, struct served *t, int32_t number,
+    struct log **out)
+{
+	char path[PATH_MAX];
+	int rc = 0;
+
+	pthread_mutex_lock(&c->lock);
+	if (number < 0 || number >= t->partitions) {
+		rc = STATUS_NO_TOPIC;
+	} else if (t->logs[number] == NULL) {
+		catalog_path(c, t->name, path);
+		t->logs[number] =
+		    log_new(path, number, &t->settings, c->pool, c->waiting);
+		if (t->logs[number] == NULL)
+			rc = ENOMEM;
+	}
+	if (rc == 0)
+		*out = t->logs[number];
+	pthread_mutex_unlock(&c->lock);
+	return rc;
+}
+
+int
+catalog_each(struct catalog *c, int (*fn)(struct served *t, void *arg),
+    void *arg)
+{
+	struct root_list list;
+	struct served *t;
+	int rc = root_read(c->root, &list);
+
+	if (rc != 0)
+		return rc;
+	for (size_t i = 0; rc == 0 && i < list.count; i++) {
+		if (find(c, list.names[i], &t) != 0)
+			continue;
+		rc = fn(t, arg);
+		catalog_release(c, t);
+	}
+	root_list_release(&list);
+	return rc;
+}
+
+/* --- changes -------------------------------------------------------------- */
+
+int
+catalog_create(struct catalog *c, const char *name,
+    const struct properties *settings, int32_t partitions, struct served **out)
+{
+	char path[PATH_MAX];
+	int rc;
+
+	if (!topic_is_name(name))
+		return STATUS_SYNTAX;
+	catalog_path(c, name, path);
+	pthread_mutex_lock(&c->making);
+	rc = topic_create(path, settings, partitions, 0777);
+	pthread_mutex_unlock(&c->making);
+	return rc == 0 ? find(c, name, out) : rc;
+}
+
+int
+catalog_remove(struct catalog *c, struct served *t)
+{
+	char path[PATH_MAX];
+	struct served *again;
+	int rc;
+
+	catalog_path(c, t->name, path);
+	rc = topic_remove(path);
+	/* Sees that it is gone. */
+	if (find(c, t->name, &again) == 0)
+		catalog_release(c, again);
+	return rc;
+}

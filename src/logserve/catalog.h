@@ -1,0 +1,95 @@
+#ifndef LOGSERVE_CATALOG_H
+#define LOGSERVE_CATALOG_H
+
+/*
+ * The topics of a root, as the server has them.
+ *
+ * The directory is the truth: each look-up asks it (one stat) whether the
+ * topic is there and still the same, so that what other programs make, change
+ * or remove is seen at once.  A topic that was removed, or replaced by another
+ * of its name, is gone: who holds it finds its logs refusing.
+ *
+ * All calls may wait for the disk: from threads of the pool only.
+ */
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+#include <sys/tree.h>
+
+#include "base/bytes.h"
+#include "kafka/wire.h"
+#include "store/topic.h"
+
+struct catalog;
+struct groups;
+struct log;
+struct pool;
+struct waiting;
+
+struct served {
+	char name[TOPIC_NAME_MAX + 1];
+	struct wire_uuid id;
+	/* Under the catalog's lock; see catalog_look(). */
+	int32_t partitions;
+	struct properties settings;
+	struct log **logs;	/* owned; NULL: not used yet */
+	int32_t log_count;
+	/* How far groups have come; of groups.c, under its lock. */
+	struct groups *positions;
+	bool positions_write;
+	/* The rest is catalog.c's. */
+	struct stat file;	/* topic.properties, as last read */
+	atomic_int references;
+	RB_ENTRY(served) by_name;
+	RB_ENTRY(served) by_id;
+};
+
+int catalog_open(const char *root, struct pool *pool, struct waiting *waiting,
+    struct catalog **out);
+void catalog_close(struct catalog *c);
+const char *catalog_root(const struct catalog *c);
+
+/*
+ * Find a topic; the caller gets a reference.  STATUS_SYNTAX: not a name;
+ * STATUS_NO_TOPIC, and as topic_open().
+ */
+int catalog_find(struct catalog *c, struct bytes name, struct served **out);
+/* The same by id, of those that were found by name or listed before. */
+int catalog_find_id(struct catalog *c, const struct wire_uuid *id,
+    struct served **out);
+struct served *catalog_retain(struct served *t);
+void catalog_release(struct catalog *c, struct served *t);
+
+/* What may change, as of now; either may be NULL. */
+void catalog_look(struct catalog *c, struct served *t, int32_t *partitions,
+    struct properties *settings);
+/* One of its partitions.  STATUS_NO_TOPIC: it has none of that number. */
+int catalog_log(struct catalog *c, struct served *t, int32_t number,
+    struct log **out);
+
+/*
+ * All topics: each is found, and given to fn, which may keep it with
+ * catalog_retain().  Those that cannot be opened are left out.  Stops at the
+ * first error of fn.
+ */
+int catalog_each(struct catalog *c, int (*fn)(struct served *t, void *arg),
+    void *arg);
+
+/*
+ * Make a topic.  As topic_create(), with the mode that the root has.
+ */
+int catalog_create(struct catalog *c, const char *name,
+    const struct properties *settings, int32_t partitions, struct served **out);
+/* Remove one.  Errors of topic_remove(). */
+int catalog_remove(struct catalog *c, struct served *t);
+/* TOPIC's path; len of out is PATH_MAX. */
+void catalog_path(const struct catalog *c, const char *name, char *out);
+
+/* The id as the 22 characters that files and tools have, and back. */
+bool catalog_id_of_text(const char *text, struct wire_uuid *out);
+
+#endif

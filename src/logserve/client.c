@@ -1,0 +1,82 @@
+#include "client.h"
+
+#include <stdlib.h>
+
+#include "net/pool.h"
+#include "server.h"
+
+struct client *
+client_retain(struct client *c)
+{
+	atomic_fetch_add(&c->references, 1);
+	return c;
+}
+
+void
+client_release(struct client *c)
+{
+	if (atomic_fetch_sub(&c->references, 1) != 1)
+		return;
+	pthread_mutex_destroy(&c->lock);
+	free(c);
+}
+
+static struct task *
+next_task(struct client *c)
+{
+	struct task *t;
+
+	pthread_mutex_lock(&c->lock);
+	t = TAILQ_FIRST(&c->ordered);
+	if (t != NULL) {
+		TAILQ_REMOVE(&c->ordered, t, entry);
+		t->queued = false;
+	} else {
+		c->running = false;
+	}
+	pthread_mutex_unlock(&c->lock);
+	return t;
+}
+
+static void
+run_ordered(void *arg)
+{
+	struct client *c = arg;
+	struct task *t;
+
+	while ((t = next_task(c)) != NULL)
+		t->call(t->arg);
+	client_release(c);
+}
+
+struct client *
+client_new(struct server *s)
+{
+	struct client *c = calloc(1, sizeof(*c));
+
+	if (c == NULL)
+		return NULL;
+	c->server = s;
+	atomic_init(&c->references, 1);
+	pthread_mutex_init(&c->lock, NULL);
+	TAILQ_INIT(&c->ordered);
+	task_init(&c->task, run_ordered, c);
+	return c;
+}
+
+void
+client_run(struct client *c, struct task *t)
+{
+	bool start;
+
+	pthread_mutex_lock(&c->lock);
+	t->queued = true;
+	TAILQ_INSERT_TAIL(&c->ordered, t, entry);
+	start = !c->running;
+	c->running = true;
+	pthread_mutex_unlock(&c->lock);
+	if (!start)
+		return;
+	client_retain(c);
+	pool_run(c->server->pool, &c->task);
+}

@@ -1,0 +1,55 @@
+#ifndef LOGSERVE_CONFIG_H
+#define LOGSERVE_CONFIG_H
+
+/*
+ * What the server was told, and the limits that it keeps.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "net/addr.h"
+
+enum {
+	CONFIG_LISTEN_MAX = 16,
+	CONFIG_NODE_ID = 1,
+	CONFIG_PORT = 9092,
+	/* A topic that the server makes: 7 days, as Kafka has it. */
+	CONFIG_RETENTION_MS = 604800000,
+	/* The largest request: a batch of max.message.bytes fits often. */
+	CONFIG_FRAME_BYTES = 16 << 20,
+	/* Decoded, one request never takes more than this. */
+	CONFIG_ARENA_BYTES = 32 << 20,
+	/* An answer without its records. */
+	CONFIG_ANSWER_BYTES = 64 << 20,
+	/* Records of one answer to a fetch. */
+	CONFIG_FETCH_BYTES = 64 << 20,
+	CONFIG_REQUESTS = 64,		/* of one connection in work */
+	CONFIG_REQUEST_BYTES = 32 << 20,	/* of those */
+	CONFIG_OUTPUT_BYTES = 64 << 20,	/* not taken by the client */
+	CONFIG_CONNECTIONS = 20000,
+	CONFIG_IDLE_MS = 600000,	/* connections.max.idle.ms */
+	CONFIG_STALL_MS = 60000,
+	CONFIG_DRAIN_MS = 10000,
+	CONFIG_POOL_THREADS = 64,
+	CONFIG_THREADS_MAX = 64,
+	CONFIG_FETCH_WAIT_MS = 60000,	/* no fetch waits for longer */
+	CONFIG_METADATA_BYTES = 4096,	/* offset.metadata.max.bytes */
+};
+
+struct config {
+	const char *root;
+	const char *listen[CONFIG_LISTEN_MAX];
+	size_t listen_count;
+	const char *advertise;		/* NULL: the address listened on */
+	bool read_only;
+	int32_t auto_create;		/* partitions; 0: topics are not */
+	int threads;
+	int ready_fd;			/* -1: none */
+	bool check_only;
+	bool ephemeral;
+	char **command;			/* NULL: none */
+};
+
+#endif

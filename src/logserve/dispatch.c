@@ -1,0 +1,76 @@
+#include "dispatch.h"
+
+#include <assert.h>
+
+#include "base/status.h"
+#include "client.h"
+#include "kafka/api.h"
+#include "request.h"
+
+enum place {
+	HERE,		/* on the loop */
+	IN_ORDER,	/* on the pool, one by one for each client */
+	ASIDE,		/* on the pool */
+};
+
+static const struct row {
+	void (*act)(struct request *r);
+	enum place place;
+} rows[API_KEY_MAX + 1] = {
+    [API_PRODUCE] = {on_produce, IN_ORDER},
+    [API_FETCH] = {on_fetch, ASIDE},
+    [API_LIST_OFFSETS] = {on_list_offsets, ASIDE},
+    [API_METADATA] = {on_metadata, ASIDE},
+    [API_OFFSET_COMMIT] = {on_offset_commit, ASIDE},
+    [API_OFFSET_FETCH] = {on_offset_fetch, ASIDE},
+    [API_FIND_COORDINATOR] = {on_find_coordinator, HERE},
+    [API_JOIN_GROUP] = {on_join_group, ASIDE},
+    [API_HEARTBEAT] = {on_heartbeat, ASIDE},
+    [API_LEAVE_GROUP] = {on_leave_group, ASIDE},
+    [API_SYNC_GROUP] = {on_sync_group, ASIDE},
+    [API_DESCRIBE_GROUPS] = {on_describe_groups, ASIDE},
+    [API_LIST_GROUPS] = {on_list_groups, ASIDE},
+    [API_VERSIONS] = {on_versions, HERE},
+    [API_CREATE_TOPICS] = {on_create_topics, ASIDE},
+    [API_DELETE_TOPICS] = {on_delete_topics, ASIDE},
+    [API_DELETE_RECORDS] = {on_delete_records, ASIDE},
+    [API_INIT_PRODUCER_ID] = {on_init_producer, HERE},
+    [API_DELETE_GROUPS] = {on_delete_groups, ASIDE},
+    [API_OFFSET_DELETE] = {on_offset_delete, ASIDE},
+    [API_OFFSET_FOR_LEADER_EPOCH] = {on_offset_for_leader_epoch, ASIDE},
+    [API_DESCRIBE_CONFIGS] = {on_describe_configs, ASIDE},
+    [API_ALTER_CONFIGS] = {on_alter_configs, ASIDE},
+    [API_DESCRIBE_LOG_DIRS] = {on_describe_log_dirs, ASIDE},
+    [API_CREATE_PARTITIONS] = {on_create_partitions, ASIDE},
+    [API_INCREMENTAL_ALTER_CONFIGS] = {on_incremental_alter_configs, ASIDE},
+    [API_DESCRIBE_CLUSTER] = {on_describe_cluster, HERE},
+};
+
+static void
+act(void *arg)
+{
+	struct request *r = arg;
+
+	r->act(r);
+}
+
+void
+dispatch_run(struct request *r)
+{
+	const struct row *row = &rows[r->api->key];
+
+	if (row->act == NULL) {
+		request_fail(r, STATUS_UNSUPPORTED,
+		    "an API that is not offered");
+		return;
+	}
+	if (row->place == HERE) {
+		row->act(r);
+	} else if (row->place == ASIDE) {
+		request_defer(r, row->act);
+	} else {
+		r->act = row->act;
+		task_init(&r->task, act, r);
+		client_run(r->client, &r->task);
+	}
+}

@@ -1,0 +1,364 @@
+#include "groups.h"
+
+#include <sys/queue.h>
+
+#include <err.h>
+#include <errno.h>
+#include <limits.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "answers.h"
+#include "base/cli.h"
+#include "base/io.h"
+#include "base/now.h"
+#include "base/status.h"
+#include "catalog.h"
+#include "net/loop.h"
+#include "net/pool.h"
+#include "request.h"
+#include "server.h"
+#include "store/member.h"
+
+/* A topic's group that the server holds. */
+struct claim {
+	char group[GROUPS_NAME_MAX + 1];
+	char topic[TOPIC_NAME_MAX + 1];
+	int fd;
+	TAILQ_ENTRY(claim) entry;
+};
+
+/* Of the two locks the first is taken first. */
+struct group_table {
+	struct server *server;
+	pthread_mutex_t lock;
+	struct coordinator *coordinator;
+	struct request *answered;
+	struct loop_timer *timer;	/* on the first loop */
+	struct task arm;		/* on it, too */
+	struct task tick;		/* on the pool */
+	pthread_mutex_t positions;	/* of all topics' open groups */
+	TAILQ_HEAD(, claim) claims;	/* under it, too */
+};
+
+bool
+group_table_name(struct bytes id, char out[GROUPS_NAME_MAX + 1])
+{
+	if (id.len <= 0 || id.len > GROUPS_NAME_MAX)
+		return false;
+	memcpy(out, id.data, (size_t)id.len);
+	out[id.len] = '\0';
+	return strlen(out) == (size_t)id.len && groups_is_name(out);
+}
+
+/* --- claims; under the lock of positions --------------------------------- */
+
+static struct claim *
+find_claim(struct group_table *g, const char *group, const char *topic)
+{
+	struct claim *c;
+
+	TAILQ_FOREACH(c, &g->claims, entry)
+		if (strcmp(c->group, group) == 0 &&
+		    strcmp(c->topic, topic) == 0)
+			return c;
+	return NULL;
+}
+
+static void
+drop_claims(struct group_table *g, const char *group)
+{
+	struct claim *c, *next;
+
+	TAILQ_FOREACH_SAFE(c, &g->claims, entry, next) {
+		if (group != NULL && strcmp(c->group, group) != 0)
+			continue;
+		TAILQ_REMOVE(&g->claims, c, entry);
+		(void)io_close(&c->fd);
+		free(c);
+	}
+}
+
+static int
+claim_topic(struct group_table *g, struct served *t, const char *group)
+{
+	struct claim *c;
+	int rc;
+
+	if (find_claim(g, group, t->name) != NULL)
+		return 0;
+	c = calloc(1, sizeof(*c));
+	if (c == NULL)
+		return ENOMEM;
+	rc = member_claim(groups_dirfd(t->positions), group, &c->fd);
+	if (rc == 0) {
+		strlcpy(c->group, group, sizeof(c->group));
+		strlcpy(c->topic, t->name, sizeof(c->topic));
+		TAILQ_INSERT_TAIL(&g->claims, c, entry);
+		return 0;
+	}
+	free(c);
+	if (rc == EBUSY)
+		warnx("group %s: local programs read topic %s with -g %s; end "
+		      "them, or use another group",
+		    group, t->name, group);
+	return rc;
+}
+
+int
+group_table_claim(struct group_table *g, const char *group, struct bytes topic)
+{
+	struct groups *positions;
+	struct served *t;
+	int rc;
+
+	if (g->server->config->read_only ||
+	    catalog_find(g->server->catalog, topic, &t) != 0)
+		return 0;
+	/* The directory of a topic's groups is made if there is none. */
+	rc = group_table_enter(g, t, true, &positions);
+	if (rc == 0) {
+		rc = claim_topic(g, t, group);
+		group_table_leave(g, t);
+	}
+	catalog_release(g->server->catalog, t);
+	/* Where nothing can be written, no local program commits either. */
+	return rc == EACCES || rc == EROFS ? 0 : rc;
+}
+
+/* --- the coordinator ------------------------------------------------------ */
+
+static void
+on_changed(void *arg, struct bytes group, enum group_state from,
+    enum group_state to)
+{
+	struct group_table *g = arg;
+	char name[GROUPS_NAME_MAX + 1];
+
+	if (!group_table_name(group, name))
+		return;
+	if (cli_verbose > 0)
+		warnx("group %s: %s, was %s", name, group_state_text(to),
+		    group_state_text(from));
+	if (to != GROUP_EMPTY && to != GROUP_DEAD)
+		return;
+	pthread_mutex_lock(&g->positions);
+	drop_claims(g, name);
+	pthread_mutex_unlock(&g->positions);
+}
+
+struct coordinator *
+group_table_get(struct group_table *g)
+{
+	pthread_mutex_lock(&g->lock);
+	return g->coordinator;
+}
+
+void
+group_table_put(struct group_table *g)
+{
+	struct request *r = g->answered, *next;
+
+	g->answered = NULL;
+	pthread_mutex_unlock(&g->lock);
+	loop_post(g->server->loops[0], &g->arm);
+	for (; r != NULL; r = next) {
+		next = r->next;
+		request_answer(r);
+	}
+}
+
+void
+group_table_answer(struct group_table *g, struct request *r)
+{
+	r->next = g->answered;
+	g->answered = r;
+}
+
+static void
+arm(void *arg)
+{
+	struct group_table *g = arg;
+	int64_t next, now = now_mono_ms();
+
+	pthread_mutex_lock(&g->lock);
+	next = coordinator_next_ms(g->coordinator);
+	pthread_mutex_unlock(&g->lock);
+	if (next == GROUP_NEVER)
+		loop_timer_clear(g->timer);
+	else
+		loop_timer_set(g->timer, next > now ? next - now : 0);
+}
+
+static void
+on_timer(void *arg)
+{
+	struct group_table *g = arg;
+
+	pool_run(g->server->pool, &g->tick);
+}
+
+static void
+tick(void *arg)
+{
+	struct group_table *g = arg;
+
+	coordinator_tick(group_table_get(g), now_mono_ms());
+	group_table_put(g);
+}
+
+/* --- positions ------------------------------------------------------------ */
+
+static int
+open_positions(struct group_table *g, struct served *t, bool write)
+{
+	struct topic topic = {.dirfd = -1};
+	char path[PATH_MAX];
+	struct fault f;
+	int rc;
+
+	catalog_path(g->server->catalog, t->name, path);
+	rc = topic_open(path, &topic, NULL);
+	if (rc == 0 && !write &&
+	    faccessat(topic.dirfd, GROUPS_DIR, F_OK, 0) != 0)
+		rc = STATUS_NO_TOPIC;
+	if (rc == 0)
+		rc = groups_open(path, &topic, write, &t->positions, &f);
+	t->positions_write = write;
+	topic_close(&topic);
+	return rc;
+}
+
+int
+group_table_enter(struct group_table *g, struct served *t, bool write,
+    struct groups **out)
+{
+	struct fault f;
+	int rc = 0;
+
+	pthread_mutex_lock(&g->positions);
+	if (t->positions != NULL && write && !t->positions_write) {
+		groups_close(t->positions);
+		t->positions = NULL;
+	}
+	if (t->positions == NULL)
+		rc = open_positions(g, t, write);
+	else
+		rc = groups_refresh(t->positions, &f);
+	if (rc == 0) {
+		*out = t->positions;
+		return 0;
+	}
+	groups_close(t->positions);
+	t->positions = NULL;
+	pthread_mutex_unlock(&g->positions);
+	return rc;
+}
+
+void
+group_table_leave(struct group_table *g, struct served *t)
+{
+	(void)t;
+	pthread_mutex_unlock(&g->positions);
+}
+
+/* Whose claim it is; without one, no local program may be a member. */
+static int
+may_write(struct group_table *g, struct served *t, struct groups *positions,
+    const char *group)
+{
+	bool any = false;
+	int rc = 0;
+
+	if (find_claim(g, group, t->name) == NULL)
+		rc = member_any(groups_dirfd(positions), group, &any);
+	return rc == 0 && any ? EBUSY : rc;
+}
+
+int
+group_table_commit(struct group_table *g, struct served *t, const char *group,
+    const struct groups_entry *entries, size_t count)
+{
+	struct groups *positions;
+	struct fault f;
+	int rc = group_table_enter(g, t, true, &positions);
+
+	if (rc != 0)
+		return rc;
+	rc = may_write(g, t, positions, group);
+	if (rc == 0)
+		rc = groups_commit(positions, group, entries, count, &f);
+	group_table_leave(g, t);
+	return rc;
+}
+
+/* --- its life ------------------------------------------------------------- */
+
+static void
+start(void *arg)
+{
+	struct group_table *g = arg;
+
+	(void)loop_timer_open(g->server->loops[0], on_timer, g, &g->timer);
+}
+
+static void
+end(void *arg)
+{
+	struct group_table *g = arg;
+
+	loop_cancel(g->server->loops[0], &g->arm);
+	if (g->timer != NULL)
+		loop_timer_close(g->timer);
+}
+
+int
+group_table_open(struct server *s, struct group_table **out)
+{
+	struct group_table *g = calloc(1, sizeof(*g));
+	struct group_events events = {.arg = g,
+	    .joined = answers_joined,
+	    .synced = answers_synced,
+	    .changed = on_changed};
+
+	if (g == NULL)
+		return ENOMEM;
+	g->server = s;
+	TAILQ_INIT(&g->claims);
+	pthread_mutex_init(&g->lock, NULL);
+	pthread_mutex_init(&g->positions, NULL);
+	task_init(&g->arm, arm, g);
+	task_init(&g->tick, tick, g);
+	g->coordinator = coordinator_new(&coordinator_defaults, &events);
+	if (g->coordinator != NULL)
+		loop_call(s->loops[0], start, g);
+	if (g->timer == NULL) {
+		group_table_close(g);
+		return ENOMEM;
+	}
+	*out = g;
+	return 0;
+}
+
+void
+group_table_stop(struct group_table *g)
+{
+	coordinator_stop(group_table_get(g));
+	group_table_put(g);
+}
+
+void
+group_table_close(struct group_table *g)
+{
+	if (g == NULL)
+		return;
+	loop_call(g->server->loops[0], end, g);
+	if (g->coordinator != NULL)
+		coordinator_free(g->coordinator);
+	drop_claims(g, NULL);
+	pthread_mutex_destroy(&g->lock);
+	pthread_mutex_destroy(&g->positions);
+	free(g);
+}

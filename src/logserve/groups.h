@@ -1,0 +1,72 @@
+#ifndef LOGSERVE_GROUPS_H
+#define LOGSERVE_GROUPS_H
+
+/*
+ * Consumer groups as the server has them: their members, which are in memory
+ * (broker/coordinator.h), and how far they have come, which is in each topic's
+ * directory (store/groups.h) and is the same that local programs use with -g.
+ *
+ * A group is in use by members of the server or by local programs at a time:
+ * while it has members here, the server holds the group of every topic that
+ * they subscribe to (member_claim).  Who comes while the other side has it is
+ * refused, and the reason is told on stderr.
+ *
+ * All of it is done on threads of the pool, under one lock; only the
+ * coordinator's timer is on a loop.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+#include "broker/coordinator.h"
+#include "store/groups.h"
+
+struct group_table;
+struct request;
+struct served;
+struct server;
+
+int group_table_open(struct server *s, struct group_table **out);
+/* Tell all who wait that the coordinator is going. */
+void group_table_stop(struct group_table *g);
+void group_table_close(struct group_table *g);
+
+/*
+ * The coordinator, locked; until group_table_put(), which arms its timer and
+ * sends the answers that were given in between.  The request that is being
+ * worked on may be among them: it is not touched behind put.
+ */
+struct coordinator *group_table_get(struct group_table *g);
+void group_table_put(struct group_table *g);
+/* Its response is ready: to be sent by group_table_put(). */
+void group_table_answer(struct group_table *g, struct request *r);
+
+/*
+ * The group is to have members who subscribe to this topic: between get and
+ * put.  EBUSY: local programs have it; told on stderr.  Of no topic that is
+ * there: 0.
+ */
+int group_table_claim(struct group_table *g, const char *group,
+    struct bytes topic);
+
+/* A group's name as a string; false: none that a group can have. */
+bool group_table_name(struct bytes id, char out[GROUPS_NAME_MAX + 1]);
+
+/*
+ * A topic's positions, locked and as of now; until group_table_leave().
+ * STATUS_NO_TOPIC: nobody has committed anything, and write is not set.
+ */
+int group_table_enter(struct group_table *g, struct served *t, bool write,
+    struct groups **out);
+void group_table_leave(struct group_table *g, struct served *t);
+
+/*
+ * Commit to one topic: as groups_commit().  EBUSY: local programs are members
+ * of the group.
+ */
+int group_table_commit(struct group_table *g, struct served *t,
+    const char *group, const struct groups_entry *entries, size_t count);
+
+#endif

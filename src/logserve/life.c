@@ -1,0 +1,103 @@
+#include "life.h"
+
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+
+#include <err.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cli.h"
+#include "base/io.h"
+
+extern char **environ;
+
+void
+life_notify(const char *state)
+{
+	const char *path = getenv("NOTIFY_SOCKET");
+	struct sockaddr_un sa = {.sun_family = AF_UNIX};
+	socklen_t len;
+	int fd;
+
+	if (path == NULL || path[0] == '\0' ||
+	    strlen(path) >= sizeof(sa.sun_path))
+		return;
+	memcpy(sa.sun_path, path, strlen(path));
+	len =
+	    (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path));
+	/* A name that begins with @ is one outside the file system. */
+	if (sa.sun_path[0] == '@')
+		sa.sun_path[0] = '\0';
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return;
+	if (sendto(fd, state, strlen(state), MSG_NOSIGNAL,
+		(const struct sockaddr *)&sa, len) < 0)
+		warn("%s", path);
+	close(fd);
+}
+
+char *
+life_temporary(void)
+{
+	const char *tmp = getenv("TMPDIR");
+	char *path;
+
+	if (tmp == NULL || tmp[0] == '\0')
+		tmp = "/tmp";
+	if (asprintf(&path, "%s/logserve.XXXXXX", tmp) < 0)
+		err(LIFE_FAIL, NULL);
+	if (mkdtemp(path) == NULL)
+		err(LIFE_FAIL, "%s", path);
+	return path;
+}
+
+void
+life_remove(char *path)
+{
+	int rc = io_remove_tree(AT_FDCWD, path);
+
+	if (rc != 0)
+		warnc(rc, "%s", path);
+	free(path);
+}
+
+int
+life_run(char **argv, const char *address, pid_t *pid)
+{
+	posix_spawnattr_t attr;
+	sigset_t none, all;
+	int rc;
+
+	if (setenv("LOGKIT_BROKER", address, 1) != 0)
+		err(LIFE_FAIL, NULL);
+	sigemptyset(&none);
+	sigfillset(&all);
+	posix_spawnattr_init(&attr);
+	posix_spawnattr_setsigmask(&attr, &none);
+	posix_spawnattr_setsigdefault(&attr, &all);
+	posix_spawnattr_setflags(&attr,
+	    POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+	rc = posix_spawnp(pid, argv[0], NULL, &attr, argv, environ);
+	posix_spawnattr_destroy(&attr);
+	if (rc == 0)
+		return 0;
+	warnc(rc, "%s", argv[0]);
+	return rc == ENOENT ? LIFE_MISSING : LIFE_CANNOT;
+}
+
+int
+life_status(int wait_status)
+{
+	return WIFSIGNALED(wait_status) ? 128 + WTERMSIG(wait_status)
+					: WEXITSTATUS(wait_status);
+}

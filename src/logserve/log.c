@@ -1,0 +1,337 @@
+#include "log.h"
+
+#include <err.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bounds.h"
+#include "base/buf.h"
+#include "base/status.h"
+#include "codes.h"
+#include "kafka/error.h"
+#include "net/pool.h"
+#include "store/reader.h"
+#include "validate.h"
+#include "waiting.h"
+
+static void work(void *arg);
+
+struct log *
+log_new(const char *topic_path, int32_t number,
+    const struct properties *settings, struct pool *pool,
+    struct waiting *waiting)
+{
+	struct log *l = calloc(1, sizeof(*l));
+
+	if (l == NULL)
+		return NULL;
+	if (asprintf(&l->path, "%s/%d", topic_path, (int)number) < 0) {
+		free(l);
+		return NULL;
+	}
+	l->number = number;
+	l->pool = pool;
+	l->waiting = waiting;
+	l->watch = -1;
+	l->settings = *settings;
+	atomic_init(&l->changes, 0);
+	TAILQ_INIT(&l->waiters);
+	TAILQ_INIT(&l->queue);
+	pthread_mutex_init(&l->read_lock, NULL);
+	pthread_mutex_init(&l->write_lock, NULL);
+	task_init(&l->task, work, l);
+	return l;
+}
+
+void
+log_free(struct log *l)
+{
+	if (l == NULL)
+		return;
+	waiting_forget(l->waiting, l);
+	reader_close(l->walker);
+	partition_close(l->reader);
+	partition_close(l->writer);
+	pthread_mutex_destroy(&l->read_lock);
+	pthread_mutex_destroy(&l->write_lock);
+	free(l->path);
+	free(l);
+}
+
+void
+log_set(struct log *l, const struct properties *settings)
+{
+	pthread_mutex_lock(&l->write_lock);
+	l->settings = *settings;
+	l->changed_settings = true;
+	pthread_mutex_unlock(&l->write_lock);
+}
+
+void
+log_remove(struct log *l)
+{
+	pthread_mutex_lock(&l->write_lock);
+	l->gone = true;
+	pthread_mutex_unlock(&l->write_lock);
+	waiting_wake(l->waiting, l);
+}
+
+/* --- reading -------------------------------------------------------------- */
+
+struct partition *
+log_get(struct log *l, int *rc)
+{
+	struct fault f;
+
+	*rc = 0;
+	pthread_mutex_lock(&l->read_lock);
+	if (l->reader == NULL)
+		*rc = partition_open(l->path, PARTITION_READ,
+		    &partition_defaults, &l->reader, &f);
+	if (*rc == 0)
+		return l->reader;
+	pthread_mutex_unlock(&l->read_lock);
+	return NULL;
+}
+
+void
+log_put(struct log *l)
+{
+	pthread_mutex_unlock(&l->read_lock);
+}
+
+void
+log_forget(struct log *l)
+{
+	reader_close(l->walker);
+	l->walker = NULL;
+	partition_close(l->reader);
+	l->reader = NULL;
+}
+
+int
+log_walker(struct log *l, struct reader **out)
+{
+	struct fault f;
+	int rc;
+
+	/* Markers have times, too, and Kafka counts them. */
+	if (l->walker == NULL)
+		rc = reader_open(l->reader, READER_UNCOMMITTED | READER_CONTROL,
+		    0, &l->walker, &f);
+	else
+		rc = reader_refresh(l->walker, &f);
+	*out = l->walker;
+	return rc;
+}
+
+/* --- appending ------------------------------------------------------------ */
+
+/*
+ * Acknowledged is durable, unless the topic's flush.messages says that it
+ * need not be.
+ */
+static int
+open_writer(struct log *l, struct properties *settings)
+{
+	struct partition_settings s;
+	struct fault f;
+	bool changed, gone;
+
+	pthread_mutex_lock(&l->write_lock);
+	*settings = l->settings;
+	changed = l->changed_settings;
+	l->changed_settings = false;
+	gone = l->gone;
+	pthread_mutex_unlock(&l->write_lock);
+	if (gone)
+		return STATUS_NO_TOPIC;
+	if (changed) {
+		partition_close(l->writer);
+		l->writer = NULL;
+	}
+	if (l->writer != NULL)
+		return 0;
+	l->relaxed = properties_int(settings, PROPERTIES_FLUSH_MESSAGES) != 1;
+	partition_settings_of(settings, &s);
+	return partition_open(l->path,
+	    l->relaxed ? PARTITION_WRITE_RELAXED : PARTITION_WRITE, &s,
+	    &l->writer, &f);
+}
+
+static void
+set_result(struct log_append *a, int rc, const struct fault *f)
+{
+	a->code = codes_of_append(rc, f->file[0] != '\0');
+	if (rc != 0 && rc != STATUS_DUPLICATE && a->why == NULL)
+		a->why = error_text(a->code);
+}
+
+/* Recovery has put something aside: whoever runs the server is told. */
+static void
+tell_cut(struct log *l)
+{
+	struct partition_cut cut;
+
+	partition_take_cut(l->writer, &cut);
+	if (cut.len > 0)
+		warnx("%s: %lld bytes behind offset %lld moved to %s/%s/%s",
+		    l->path, (long long)cut.len, (long long)cut.offset, l->path,
+		    LOST_DIR, cut.saved);
+}
+
+static void
+append_one(struct log *l, struct log_append *a,
+    const struct properties *settings, struct buf *scratch)
+{
+	struct partition_append pa = {.data = a->data,
+	    .len = (size_t)a->len,
+	    .checked = true,
+	    .expect = -1};
+	struct fault f = {.file = ""};
+	struct batch b;
+	int rc;
+
+	a->code =
+	    validate_batch(a->data, a->len, settings, scratch, &b, &a->why);
+	if (a->code != KAFKA_NONE)
+		return;
+	rc = partition_append(l->writer, &pa, &f);
+	tell_cut(l);
+	set_result(a, rc, &f);
+	if (f.file[0] != '\0')
+		warnx("%s: %s: %s", l->path, f.file, status_text(rc));
+	a->base_offset = a->code == KAFKA_NONE ? pa.base_offset : -1;
+	if (properties_int(settings, PROPERTIES_TIMESTAMP_TYPE) ==
+	    PROPERTIES_LOG_APPEND_TIME)
+		a->append_time =
+		    (int64_t)buf_get_64(a->data + BATCH_MAX_TIMESTAMP);
+}
+
+/* What was appended did not become durable. */
+static void
+fail_round(struct log_queue *round, int rc)
+{
+	struct log_append *a;
+
+	TAILQ_FOREACH(a, round, entry) {
+		if (a->act != NULL || a->code != KAFKA_NONE)
+			continue;
+		a->code = codes_of_append(rc, true);
+		a->base_offset = -1;
+		a->why = "not known to be on the device";
+	}
+}
+
+/* What is to be done with the writer besides; rc is how the appends went. */
+static void
+act_all(struct log *l, struct log_queue *round, int rc)
+{
+	const struct fault f = {.file = ""};
+	struct log_append *a;
+
+	TAILQ_FOREACH(a, round, entry) {
+		if (a->act == NULL)
+			continue;
+		if (rc != 0)
+			set_result(a, rc, &f);
+		else
+			a->code = a->act(l->writer, a);
+		waiting_wake(l->waiting, l);
+	}
+}
+
+static int64_t
+log_start(struct log *l)
+{
+	struct partition_offsets o;
+
+	return l->writer != NULL && partition_offsets(l->writer, &o, NULL) == 0
+	    ? o.log_start
+	    : -1;
+}
+
+static void
+append_round(struct log *l, struct log_queue *round, struct buf *scratch)
+{
+	struct properties settings;
+	struct fault f = {.file = ""};
+	struct log_append *a;
+	bool any = false;
+	int rc = open_writer(l, &settings);
+
+	TAILQ_FOREACH(a, round, entry) {
+		a->base_offset = a->append_time = -1;
+		if (a->act != NULL)
+			continue;
+		if (rc != 0)
+			set_result(a, rc, &f);
+		else
+			append_one(l, a, &settings, scratch);
+		any = any || a->code == KAFKA_NONE;
+	}
+	if (any && !l->relaxed)
+		rc = partition_sync(l->writer, &f);
+	if (any && rc != 0) {
+		warnx("%s: %s", f.file[0] != '\0' ? f.file : l->path,
+		    status_text(rc));
+		fail_round(round, rc);
+	}
+	act_all(l, round, rc);
+	if (rc != 0) {
+		/* The next one opens it anew, and looks at what is there. */
+		partition_close(l->writer);
+		l->writer = NULL;
+	}
+	if (any)
+		waiting_wake(l->waiting, l);
+	TAILQ_FOREACH(a, round, entry)
+		a->log_start = log_start(l);
+}
+
+static bool
+take_round(struct log *l, struct log_queue *round)
+{
+	TAILQ_INIT(round);
+	pthread_mutex_lock(&l->write_lock);
+	TAILQ_CONCAT(round, &l->queue, entry);
+	l->busy = !TAILQ_EMPTY(round);
+	pthread_mutex_unlock(&l->write_lock);
+	return !TAILQ_EMPTY(round);
+}
+
+static void
+work(void *arg)
+{
+	struct log *l = arg;
+	struct log_append *a;
+	struct log_queue round;
+	struct buf scratch;
+
+	buf_init(&scratch, RECORDS_BYTES_MAX);
+	while (take_round(l, &round)) {
+		append_round(l, &round, &scratch);
+		while ((a = TAILQ_FIRST(&round)) != NULL) {
+			TAILQ_REMOVE(&round, a, entry);
+			a->done(a);
+		}
+	}
+	buf_release(&scratch);
+}
+
+void
+log_append(struct log *l, struct log_append *a)
+{
+	bool start;
+
+	a->code = KAFKA_NONE;
+	a->why = NULL;
+	pthread_mutex_lock(&l->write_lock);
+	TAILQ_INSERT_TAIL(&l->queue, a, entry);
+	start = !l->busy;
+	l->busy = true;
+	pthread_mutex_unlock(&l->write_lock);
+	if (start)
+		pool_run(l->pool, &l->task);
+}

@@ -1,0 +1,83 @@
+/* Who serves: this one node, for all things. */
+
+#include "dispatch.h"
+
+#include <errno.h>
+
+#include "kafka/error.h"
+#include "request.h"
+#include "server.h"
+
+void
+on_describe_cluster(struct request *r)
+{
+	const struct describe_cluster_request *in = r->message;
+	struct describe_cluster_response *out = r->response;
+	char host[ADDR_HOST_MAX + 1];
+
+	out->endpoint_type = in->endpoint_type;
+	if (in->endpoint_type != 1) {
+		out->error_code = KAFKA_UNSUPPORTED_ENDPOINT_TYPE;
+		request_answer(r);
+		return;
+	}
+	out->brokers = request_alloc(r, 1, sizeof(*out->brokers));
+	if (out->brokers == NULL) {
+		request_fail(r, ENOMEM, "no memory");
+		return;
+	}
+	out->brokers_count = 1;
+	out->brokers->broker_id = CONFIG_NODE_ID;
+	out->brokers->rack = BYTES_NULL;
+	server_advertised(r->server, r->client, host, &out->brokers->port);
+	out->brokers->host = request_copy(r, host);
+	out->cluster_id = bytes_of(r->server->cluster_id);
+	out->controller_id = CONFIG_NODE_ID;
+	request_answer(r);
+}
+
+/* KIP-699 from version 4 on: many keys at once. */
+static void
+name_coordinators(struct request *r, struct bytes host, int32_t port)
+{
+	const struct find_coordinator_request *in = r->message;
+	struct find_coordinator_response *out = r->response;
+
+	out->coordinators = request_alloc(r, (size_t)in->coordinator_keys_count,
+	    sizeof(*out->coordinators));
+	if (out->coordinators == NULL)
+		return;
+	out->coordinators_count = in->coordinator_keys_count;
+	for (int32_t i = 0; i < in->coordinator_keys_count; i++)
+		out->coordinators[i] =
+		    (struct find_coordinator_response_coordinators){
+			.key = in->coordinator_keys[i],
+			.node_id = CONFIG_NODE_ID,
+			.host = host,
+			.port = port,
+			.error_message = BYTES_NULL};
+}
+
+void
+on_find_coordinator(struct request *r)
+{
+	const struct find_coordinator_request *in = r->message;
+	struct find_coordinator_response *out = r->response;
+	char name[ADDR_HOST_MAX + 1];
+	struct bytes host;
+	int32_t port;
+
+	server_advertised(r->server, r->client, name, &port);
+	host = request_copy(r, name);
+	out->node_id = CONFIG_NODE_ID;
+	out->host = host;
+	out->port = port;
+	out->error_message = BYTES_NULL;
+	/* 0 groups, 1 transactions, which are not served. */
+	if (in->key_type > 1) {
+		out->error_code = KAFKA_INVALID_REQUEST;
+		out->node_id = -1;
+	}
+	name_coordinators(r, host, port);
+	request_answer(r);
+}

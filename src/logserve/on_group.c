@@ -1,0 +1,548 @@
+/*
+ * The classic group protocol: JoinGroup, SyncGroup, Heartbeat, LeaveGroup; and
+ * what administrators ask: DescribeGroups, ListGroups, DeleteGroups.
+ */
+
+#include "dispatch.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "answers.h"
+#include "base/now.h"
+#include "base/status.h"
+#include "broker/subscription.h"
+#include "catalog.h"
+#include "groups.h"
+#include "kafka/error.h"
+#include "request.h"
+#include "server.h"
+
+/* --- joining -------------------------------------------------------------- */
+
+/* A copy that goes with the request. */
+static struct bytes
+keep(struct request *r, struct bytes b)
+{
+	uint8_t *copy;
+
+	if (b.len <= 0)
+		return b;
+	copy = request_alloc(r, (size_t)b.len, 1);
+	if (copy == NULL)
+		return bytes_of("");
+	memcpy(copy, b.data, (size_t)b.len);
+	return (struct bytes){copy, b.len};
+}
+
+static bool
+keep_members(struct request *r, const struct group_joined *j)
+{
+	struct join_group_response *out = r->response;
+
+	out->members = request_alloc(r, j->member_count, sizeof(*out->members));
+	if (out->members == NULL)
+		return false;
+	out->members_count = (int32_t)j->member_count;
+	for (size_t i = 0; i < j->member_count; i++) {
+		out->members[i].member_id = keep(r, j->members[i].id);
+		out->members[i].group_instance_id =
+		    keep(r, j->members[i].instance_id);
+		out->members[i].metadata = keep(r, j->members[i].metadata);
+	}
+	return true;
+}
+
+void
+answers_joined(void *arg, void *waiter, const struct group_joined *j)
+{
+	struct request *r = waiter;
+	struct join_group_response *out = r->response;
+
+	out->error_code = (int16_t)j->error;
+	out->generation_id = j->generation;
+	out->protocol_type = keep(r, j->protocol_type);
+	out->protocol_name = keep(r, j->protocol);
+	out->leader = keep(r, j->leader);
+	out->member_id = keep(r, j->member_id);
+	out->skip_assignment = j->skip_assignment;
+	if (!keep_members(r, j))
+		out->error_code = KAFKA_UNKNOWN_SERVER_ERROR;
+	group_table_answer(arg, r);
+}
+
+/* The topics that a member of a group of consumers asks for. */
+static int
+claim_topics(struct request *r, const char *group)
+{
+	const struct join_group_request *in = r->message;
+	struct subscription s;
+	struct bytes topic;
+	int rc = 0;
+
+	if (!bytes_equal(in->protocol_type, bytes_of("consumer")))
+		return 0;
+	for (int32_t i = 0; i < in->protocols_count; i++) {
+		if (subscription_open(in->protocols[i].metadata, &s) != 0)
+			continue;
+		while (rc == 0 && subscription_next(&s, &topic) == 0)
+			rc = group_table_claim(r->server->groups, group, topic);
+	}
+	return rc;
+}
+
+static struct group_protocol *
+protocols_of(struct request *r)
+{
+	const struct join_group_request *in = r->message;
+	struct group_protocol *p =
+	    request_alloc(r, (size_t)in->protocols_count, sizeof(*p));
+
+	for (int32_t i = 0; p != NULL && i < in->protocols_count; i++)
+		p[i] = (struct group_protocol){in->protocols[i].name,
+		    in->protocols[i].metadata};
+	return p;
+}
+
+static void
+refuse_join(struct group_table *g, struct request *r, int code)
+{
+	const struct join_group_request *in = r->message;
+
+	answers_joined(g, r,
+	    &(struct group_joined){.error = code,
+		.generation = -1,
+		.protocol_type = BYTES_NULL,
+		.protocol = BYTES_NULL,
+		.leader = bytes_of(""),
+		.member_id = in->member_id});
+}
+
+void
+on_join_group(struct request *r)
+{
+	const struct join_group_request *in = r->message;
+	struct group_protocol *protocols = protocols_of(r);
+	struct group_table *g = r->server->groups;
+	struct coordinator *c = group_table_get(g);
+	char group[GROUPS_NAME_MAX + 1];
+	int rc;
+
+	if (!group_table_name(in->group_id, group) || protocols == NULL)
+		refuse_join(g, r, KAFKA_INVALID_GROUP_ID);
+	else if ((rc = claim_topics(r, group)) != 0)
+		/* There is no code for it; this one is final, and near. */
+		refuse_join(g, r,
+		    rc == EBUSY ? KAFKA_INCONSISTENT_GROUP_PROTOCOL
+				: KAFKA_COORDINATOR_NOT_AVAILABLE);
+	else
+		coordinator_join(c, in->group_id,
+		    &(struct group_join){.member_id = in->member_id,
+			.instance_id = in->group_instance_id,
+			.client_id = r->header.client_id,
+			.client_host = bytes_of(r->client->peer),
+			.protocol_type = in->protocol_type,
+			.protocols = protocols,
+			.protocol_count = (size_t)in->protocols_count,
+			.session_ms = in->session_timeout_ms,
+			.rebalance_ms = in->rebalance_timeout_ms,
+			.id_required = r->header.version >= 4,
+			.skip_assignment = r->header.version >= 9,
+			.waiter = r},
+		    now_mono_ms());
+	group_table_put(g);
+}
+
+/* --- syncing, staying, leaving -------------------------------------------- */
+
+void
+answers_synced(void *arg, void *waiter, const struct group_synced *s)
+{
+	struct request *r = waiter;
+	struct sync_group_response *out = r->response;
+
+	out->error_code = (int16_t)s->error;
+	out->protocol_type = keep(r, s->protocol_type);
+	out->protocol_name = keep(r, s->protocol);
+	out->assignment = keep(r, s->assignment);
+	group_table_answer(arg, r);
+}
+
+void
+on_sync_group(struct request *r)
+{
+	const struct sync_group_request *in = r->message;
+	struct group_table *g = r->server->groups;
+	struct group_assignment *a =
+	    request_alloc(r, (size_t)in->assignments_count, sizeof(*a));
+
+	if (a == NULL) {
+		request_fail(r, ENOMEM, "no memory");
+		return;
+	}
+	for (int32_t i = 0; i < in->assignments_count; i++)
+		a[i] = (struct group_assignment){in->assignments[i].member_id,
+		    in->assignments[i].assignment};
+	coordinator_sync(group_table_get(g), in->group_id,
+	    &(struct group_sync){.member_id = in->member_id,
+		.instance_id = in->group_instance_id,
+		.generation = in->generation_id,
+		.protocol_type = in->protocol_type,
+		.protocol = in->protocol_name,
+		.assignments = a,
+		.assignment_count = (size_t)in->assignments_count,
+		.waiter = r},
+	    now_mono_ms());
+	group_table_put(g);
+}
+
+void
+on_heartbeat(struct request *r)
+{
+	const struct heartbeat_request *in = r->message;
+	struct heartbeat_response *out = r->response;
+	struct group_table *g = r->server->groups;
+
+	out->error_code = (int16_t)coordinator_heartbeat(group_table_get(g),
+	    in->group_id, in->member_id, in->group_instance_id,
+	    in->generation_id, now_mono_ms());
+	group_table_put(g);
+	request_answer(r);
+}
+
+/* Before version 3 there is one, and its error is the request's. */
+static void
+tell_left(struct request *r, int error,
+    const struct coordinator_leaving *leaving, size_t count)
+{
+	struct leave_group_response *out = r->response;
+
+	if (error == 0 && r->header.version < 3)
+		error = leaving[0].error;
+	out->error_code = (int16_t)error;
+	out->members = request_alloc(r, count, sizeof(*out->members));
+	if (out->members == NULL || error != 0)
+		return;
+	out->members_count = (int32_t)count;
+	for (size_t i = 0; i < count; i++) {
+		out->members[i].member_id = leaving[i].member_id;
+		out->members[i].group_instance_id = leaving[i].instance_id;
+		out->members[i].error_code = (int16_t)leaving[i].error;
+	}
+}
+
+void
+on_leave_group(struct request *r)
+{
+	const struct leave_group_request *in = r->message;
+	struct group_table *g = r->server->groups;
+	bool one = r->header.version < 3;
+	size_t count = one ? 1 : (size_t)in->members_count;
+	struct coordinator_leaving *l = request_alloc(r, count, sizeof(*l));
+	int error;
+
+	if (l == NULL) {
+		request_fail(r, ENOMEM, "no memory");
+		return;
+	}
+	for (size_t i = 0; i < count; i++)
+		l[i] =
+		    (struct coordinator_leaving){one ? in->member_id
+						     : in->members[i].member_id,
+			one ? BYTES_NULL : in->members[i].group_instance_id, 0};
+	error = coordinator_leave(group_table_get(g), in->group_id, l, count,
+	    now_mono_ms());
+	group_table_put(g);
+	tell_left(r, error, l, count);
+	request_answer(r);
+}
+
+/* --- groups that are only positions --------------------------------------- */
+
+/* Has anybody committed a position as that group? */
+struct search {
+	struct server *server;
+	const char *group;
+	bool found;
+};
+
+static int
+search_topic(struct served *t, void *arg)
+{
+	struct search *s = arg;
+	struct groups *positions;
+	const struct groups_entry *e;
+
+	if (s->found ||
+	    group_table_enter(s->server->groups, t, false, &positions) != 0)
+		return 0;
+	for (size_t i = 0; (e = groups_at(positions, i)) != NULL; i++)
+		s->found = s->found || strcmp(e->group, s->group) == 0;
+	group_table_leave(s->server->groups, t);
+	return 0;
+}
+
+static bool
+has_positions(struct server *s, const char *group)
+{
+	struct search search = {s, group, false};
+
+	(void)catalog_each(s->catalog, search_topic, &search);
+	return search.found;
+}
+
+/* --- describing ----------------------------------------------------------- */
+
+typedef struct describe_groups_response_groups described;
+
+static bool
+describe_members(struct request *r, const struct group_summary *s,
+    described *out)
+{
+	out->members = request_alloc(r, s->member_count, sizeof(*out->members));
+	if (out->members == NULL)
+		return false;
+	out->members_count = (int32_t)s->member_count;
+	for (size_t i = 0; i < s->member_count; i++) {
+		const struct group_member *m = &s->members[i];
+
+		out->members[i].member_id = keep(r, m->id);
+		out->members[i].group_instance_id = keep(r, m->instance_id);
+		out->members[i].client_id = keep(r, m->client_id);
+		out->members[i].client_host = keep(r, m->client_host);
+		out->members[i].member_metadata = keep(r, m->metadata);
+		out->members[i].member_assignment = keep(r, m->assignment);
+	}
+	return true;
+}
+
+static void
+describe(struct request *r, struct bytes id, described *out)
+{
+	struct group_table *g = r->server->groups;
+	char name[GROUPS_NAME_MAX + 1];
+	struct group_summary s;
+
+	*out = (described){.group_id = id,
+	    .error_message = BYTES_NULL,
+	    .authorized_operations = INT32_MIN};
+	coordinator_describe(group_table_get(g), id, &s);
+	out->group_state = bytes_of(group_state_text(s.state));
+	out->protocol_type = keep(r, s.protocol_type);
+	out->protocol_data = keep(r, s.protocol);
+	if (!describe_members(r, &s, out))
+		out->error_code = KAFKA_UNKNOWN_SERVER_ERROR;
+	group_table_put(g);
+	if (s.state != GROUP_DEAD)
+		return;
+	if (group_table_name(id, name) && has_positions(r->server, name)) {
+		out->group_state = bytes_of(group_state_text(GROUP_EMPTY));
+		out->protocol_type = bytes_of("consumer");
+	} else if (r->header.version >= 6) {
+		out->error_code = KAFKA_GROUP_ID_NOT_FOUND;
+		out->error_message = bytes_of("no such group");
+	}
+}
+
+void
+on_describe_groups(struct request *r)
+{
+	const struct describe_groups_request *in = r->message;
+	struct describe_groups_response *out = r->response;
+
+	out->groups =
+	    request_alloc(r, (size_t)in->groups_count, sizeof(*out->groups));
+	if (out->groups == NULL) {
+		request_fail(r, ENOMEM, "no memory");
+		return;
+	}
+	out->groups_count = in->groups_count;
+	for (int32_t i = 0; i < in->groups_count; i++)
+		describe(r, in->groups[i], &out->groups[i]);
+	request_answer(r);
+}
+
+/* --- listing -------------------------------------------------------------- */
+
+struct list {
+	struct request *request;
+	struct coordinator *coordinator;	/* locked */
+	struct coordinator_filter filter;
+	int32_t cap;
+	bool failed;
+};
+
+static void
+list_one(struct list *l, struct bytes id, struct bytes type,
+    enum group_state state)
+{
+	struct list_groups_response *out = l->request->response;
+	struct list_groups_response_groups *more;
+
+	if (out->groups_count == l->cap) {
+		l->cap = l->cap == 0 ? 64 : l->cap * 2;
+		more = request_alloc(l->request, (size_t)l->cap, sizeof(*more));
+		if (more == NULL) {
+			l->failed = true;
+			l->cap = out->groups_count;
+			return;
+		}
+		if (out->groups_count > 0)
+			memcpy(more, out->groups,
+			    (size_t)out->groups_count * sizeof(*more));
+		out->groups = more;
+	}
+	out->groups[out->groups_count++] =
+	    (struct list_groups_response_groups){.group_id =
+						     keep(l->request, id),
+	    .protocol_type = keep(l->request, type),
+	    .group_state = bytes_of(group_state_text(state)),
+	    .group_type = bytes_of("classic")};
+}
+
+static void
+list_each(void *arg, struct bytes group, struct bytes type,
+    enum group_state state)
+{
+	list_one(arg, group, type, state);
+}
+
+static bool
+is_listed(const struct list *l, const char *group)
+{
+	const struct list_groups_response *out = l->request->response;
+
+	for (int32_t i = 0; i < out->groups_count; i++)
+		if (bytes_equal(out->groups[i].group_id, bytes_of(group)))
+			return true;
+	return false;
+}
+
+static int
+list_topic(struct served *t, void *arg)
+{
+	struct list *l = arg;
+	struct server *s = l->request->server;
+	struct groups *positions;
+	const struct groups_entry *e;
+	struct group_summary summary;
+
+	if (group_table_enter(s->groups, t, false, &positions) != 0)
+		return 0;
+	for (size_t i = 0; (e = groups_at(positions, i)) != NULL; i++) {
+		if (is_listed(l, e->group))
+			continue;
+		coordinator_describe(l->coordinator, bytes_of(e->group),
+		    &summary);
+		/* With members it was asked for its state already. */
+		if (summary.state == GROUP_DEAD)
+			list_one(l, bytes_of(e->group), bytes_of("consumer"),
+			    GROUP_EMPTY);
+	}
+	group_table_leave(s->groups, t);
+	return 0;
+}
+
+void
+on_list_groups(struct request *r)
+{
+	const struct list_groups_request *in = r->message;
+	struct list_groups_response *out = r->response;
+	struct list l = {.request = r,
+	    .filter = {in->states_filter, (size_t)in->states_filter_count,
+		in->types_filter, (size_t)in->types_filter_count}};
+
+	l.coordinator = group_table_get(r->server->groups);
+	coordinator_list(l.coordinator, &l.filter, list_each, &l);
+	if (coordinator_matches(&l.filter, GROUP_EMPTY))
+		(void)catalog_each(r->server->catalog, list_topic, &l);
+	group_table_put(r->server->groups);
+	if (l.failed)
+		out->error_code = KAFKA_UNKNOWN_SERVER_ERROR;
+	request_answer(r);
+}
+
+/* --- deleting ------------------------------------------------------------- */
+
+struct removal {
+	struct server *server;
+	const char *group;
+	int rc;
+	bool found;
+};
+
+static int
+forget_in_topic(struct served *t, void *arg)
+{
+	struct removal *d = arg;
+	struct group_table *g = d->server->groups;
+	struct groups_entry *gone = NULL, *more;
+	const struct groups_entry *e;
+	struct groups *positions;
+	size_t count = 0;
+
+	if (group_table_enter(g, t, false, &positions) != 0)
+		return 0;
+	for (size_t i = 0; (e = groups_at(positions, i)) != NULL; i++) {
+		if (strcmp(e->group, d->group) != 0)
+			continue;
+		more = reallocarray(gone, count + 1, sizeof(*gone));
+		if (more == NULL)
+			break;
+		gone = more;
+		gone[count++] = (struct groups_entry){.partition = e->partition,
+		    .offset = -1,
+		    .leader_epoch = -1,
+		    .metadata = BYTES_NULL};
+	}
+	group_table_leave(g, t);
+	d->found = d->found || count > 0;
+	if (count > 0)
+		d->rc = group_table_commit(g, t, d->group, gone, count);
+	free(gone);
+	return d->rc;
+}
+
+static int
+delete_group(struct request *r, struct bytes id)
+{
+	struct group_table *g = r->server->groups;
+	char name[GROUPS_NAME_MAX + 1];
+	struct removal d = {.server = r->server, .group = name};
+	int code;
+
+	if (!group_table_name(id, name))
+		return KAFKA_INVALID_GROUP_ID;
+	code = coordinator_delete(group_table_get(g), id);
+	group_table_put(g);
+	if (code != 0 && code != KAFKA_GROUP_ID_NOT_FOUND)
+		return code;
+	(void)catalog_each(r->server->catalog, forget_in_topic, &d);
+	if (d.rc != 0)
+		return d.rc == EBUSY ? KAFKA_NON_EMPTY_GROUP
+				     : KAFKA_COORDINATOR_NOT_AVAILABLE;
+	return d.found ? 0 : code;
+}
+
+void
+on_delete_groups(struct request *r)
+{
+	const struct delete_groups_request *in = r->message;
+	struct delete_groups_response *out = r->response;
+
+	out->results = request_alloc(r, (size_t)in->groups_names_count,
+	    sizeof(*out->results));
+	if (out->results == NULL) {
+		request_fail(r, ENOMEM, "no memory");
+		return;
+	}
+	out->results_count = in->groups_names_count;
+	for (int32_t i = 0; i < in->groups_names_count; i++) {
+		out->results[i].group_id = in->groups_names[i];
+		out->results[i].error_code =
+		    (int16_t)(r->server->config->read_only
+			    ? KAFKA_GROUP_AUTHORIZATION_FAILED
+			    : delete_group(r, in->groups_names[i]));
+	}
+	request_answer(r);
+}

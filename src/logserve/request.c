@@ -1,0 +1,249 @@
+#include "request.h"
+
+#include <event2/buffer.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/status.h"
+#include "client.h"
+#include "config.h"
+#include "net/conn.h"
+#include "net/pool.h"
+#include "net/slot.h"
+#include "server.h"
+
+static void
+request_free(struct request *r)
+{
+	client_release(r->client);
+	arena_release(&r->arena);
+	free(r->frame);
+	free(r);
+}
+
+void
+request_fail(struct request *r, int why, const char *what)
+{
+	slot_fail(r->slot, why, what);
+	request_free(r);
+}
+
+void
+request_silent(struct request *r)
+{
+	slot_no_answer(r->slot);
+	request_free(r);
+}
+
+void *
+request_alloc(struct request *r, size_t count, size_t size)
+{
+	return arena_alloc(&r->arena, count, size);
+}
+
+struct bytes
+request_copy(struct request *r, const char *s)
+{
+	size_t len = strlen(s);
+	uint8_t *copy = request_alloc(r, len + 1, 1);
+
+	if (copy == NULL)
+		return bytes_of("");
+	memcpy(copy, s, len);
+	return (struct bytes){copy, (int32_t)len};
+}
+
+/* --- the answer ----------------------------------------------------------- */
+
+static void
+free_bytes(const void *data, size_t len, void *arg)
+{
+	(void)data;
+	(void)len;
+	free(arg);
+}
+
+/*
+ * The encoded bytes, and where they were cut the parts of files.  All
+ * descriptors are taken or closed, whatever comes of it.
+ */
+static int
+assemble(struct evbuffer *out, const struct buf *b,
+    const struct wire_cuts *cuts)
+{
+	size_t at = 0;
+	int rc = 0;
+
+	for (size_t i = 0; i < cuts->count; i++) {
+		const struct wire_records *r = cuts->cuts[i].records;
+
+		if (rc == 0 &&
+		    evbuffer_add(out, b->data + at, cuts->cuts[i].at - at) != 0)
+			rc = ENOMEM;
+		at = cuts->cuts[i].at;
+		if (rc == 0)
+			rc = conn_buffer_add_file(out, r->fd, r->pos,
+			    (size_t)r->len);
+		else
+			close(r->fd);
+	}
+	if (rc == 0 && evbuffer_add(out, b->data + at, b->len - at) != 0)
+		rc = ENOMEM;
+	return rc;
+}
+
+/* Without files the bytes are not copied again. */
+static int
+hand_over(struct evbuffer *out, struct buf *b)
+{
+	if (evbuffer_add_reference(out, b->data, b->len, free_bytes, b->data) !=
+	    0)
+		return ENOMEM;
+	b->data = NULL;
+	return 0;
+}
+
+static int
+encode(struct request *r, struct buf *b, struct wire_cuts *cuts)
+{
+	bool flexible = r->api->key != API_VERSIONS &&
+	    api_is_flexible(r->api, r->header.version);
+	int rc = wire_response_encode(b, flexible, r->header.correlation);
+
+	if (rc == 0)
+		rc = wire_encode(r->api->response, r->header.version,
+		    r->response, b, cuts);
+	return rc;
+}
+
+void
+request_answer(struct request *r)
+{
+	struct evbuffer *out = conn_buffer();
+	struct wire_cuts cuts = {NULL, 0, 0};
+	struct buf b;
+	int rc = out == NULL ? ENOMEM : 0;
+
+	buf_init(&b, CONFIG_ANSWER_BYTES);
+	if (rc == 0)
+		rc = encode(r, &b, &cuts);
+	if (rc == 0)
+		rc = cuts.count == 0 ? hand_over(out, &b)
+				     : assemble(out, &b, &cuts);
+	else
+		for (size_t i = 0; i < cuts.count; i++)
+			close(cuts.cuts[i].records->fd);
+	wire_cuts_release(&cuts);
+	buf_release(&b);
+	if (rc != 0) {
+		if (out != NULL)
+			evbuffer_free(out);
+		request_fail(r, rc, "the answer cannot be made");
+		return;
+	}
+	slot_answer(r->slot, out);
+	request_free(r);
+}
+
+/* --- the beginning -------------------------------------------------------- */
+
+/* ApiVersions of a version to come: say which we have (KIP-511). */
+static void
+refuse_version(struct request *r)
+{
+	struct evbuffer *out = conn_buffer();
+	struct buf b;
+
+	buf_init(&b, 64);
+	if (out == NULL ||
+	    api_versions_refusal(&b, r->header.correlation) != 0 ||
+	    evbuffer_add(out, b.data, b.len) != 0) {
+		buf_release(&b);
+		if (out != NULL)
+			evbuffer_free(out);
+		request_fail(r, ENOMEM, "no memory");
+		return;
+	}
+	buf_release(&b);
+	slot_answer(r->slot, out);
+	request_free(r);
+}
+
+static int
+read_message(struct request *r, struct view *v)
+{
+	void *message = request_alloc(r, 1, r->api->request->body->size);
+	bool flexible = api_is_flexible(r->api, r->header.version);
+	int rc;
+
+	r->response = request_alloc(r, 1, r->api->response->body->size);
+	if (message == NULL || r->response == NULL)
+		return ENOMEM;
+	rc = wire_request_decode(v, flexible, &r->header);
+	if (rc == 0)
+		rc = wire_decode(r->api->request, r->header.version, v,
+		    &r->arena, message);
+	r->message = message;
+	wire_defaults(r->api->response, r->response);
+	return rc;
+}
+
+struct request *
+request_begin(struct server *s, struct client *c, struct slot *slot,
+    uint8_t *frame, size_t len)
+{
+	struct request *r = calloc(1, sizeof(*r));
+	struct view v = {frame, len};
+	int rc;
+
+	if (r == NULL) {
+		free(frame);
+		slot_fail(slot, ENOMEM, "no memory");
+		return NULL;
+	}
+	r->server = s;
+	r->client = client_retain(c);
+	r->slot = slot;
+	r->frame = frame;
+	arena_init(&r->arena, CONFIG_ARENA_BYTES);
+	rc = wire_request_peek(v, &r->header);
+	if (rc == 0)
+		r->api = api_find(r->header.key);
+	if (rc == 0 && r->api != NULL && r->api->key == API_VERSIONS &&
+	    !api_is_served(r->api, r->header.version)) {
+		refuse_version(r);
+		return NULL;
+	}
+	if (rc == 0 &&
+	    (r->api == NULL || !api_is_served(r->api, r->header.version))) {
+		request_fail(r, STATUS_UNSUPPORTED,
+		    "an API or a version that is not offered");
+		return NULL;
+	}
+	if (rc == 0)
+		rc = read_message(r, &v);
+	if (rc != 0) {
+		request_fail(r, rc, "a malformed request");
+		return NULL;
+	}
+	return r;
+}
+
+static void
+run(void *arg)
+{
+	struct request *r = arg;
+
+	r->act(r);
+}
+
+void
+request_defer(struct request *r, void (*act)(struct request *r))
+{
+	r->act = act;
+	task_init(&r->task, run, r);
+	pool_run(r->server->pool, &r->task);
+}

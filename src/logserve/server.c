@@ -1,0 +1,317 @@
+#include "server.h"
+
+#include <err.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "base/cli.h"
+#include "base/status.h"
+#include "broker/fetch_sessions.h"
+#include "catalog.h"
+#include "dispatch.h"
+#include "groups.h"
+#include "net/listener.h"
+#include "net/loop.h"
+#include "net/pool.h"
+#include "net/session.h"
+#include "request.h"
+#include "waiting.h"
+
+static const struct session_limits limits = {
+    .frame_min = 8,
+    .frame_max = CONFIG_FRAME_BYTES,
+    .idle_ms = CONFIG_IDLE_MS,
+    .stall_ms = CONFIG_STALL_MS,
+    .requests = CONFIG_REQUESTS,
+    .request_bytes = CONFIG_REQUEST_BYTES,
+    .output_bytes = CONFIG_OUTPUT_BYTES,
+};
+
+/* --- connections, on their loops ----------------------------------------- */
+
+static void
+on_request(void *arg, struct session *session, struct slot *slot,
+    uint8_t *frame, size_t len)
+{
+	struct client *c = arg;
+	struct request *r = request_begin(c->server, c, slot, frame, len);
+
+	(void)session;
+	if (r != NULL)
+		dispatch_run(r);
+}
+
+/* What went wrong is told; that a client goes is not. */
+static void
+on_close(void *arg, int why, const char *what)
+{
+	struct client *c = arg;
+	struct server *s = c->server;
+
+	if (why != 0 && why != STATUS_SHORT && cli_verbose > 0)
+		warnx("%s: closed: %s (%s)", c->peer,
+		    what != NULL ? what : status_text(why), status_text(why));
+	TAILQ_REMOVE(&s->clients[c->loop], c, entry);
+	c->session = NULL;
+	client_release(c);
+	listener_left(s->listener);
+}
+
+static const struct session_handler handler = {on_request, on_close};
+
+static void
+on_accepted(void *arg, size_t at, int fd, const struct addr *peer)
+{
+	struct server *s = arg;
+	struct client *c = client_new(s);
+
+	if (c == NULL) {
+		close(fd);
+		listener_left(s->listener);
+		return;
+	}
+	c->loop = at;
+	addr_text(peer, c->peer);
+	(void)addr_of_socket(fd, &c->local);
+	if (session_open(s->loops[at], fd, &limits, &handler, c, &c->session) !=
+	    0) {
+		client_release(c);
+		listener_left(s->listener);
+		return;
+	}
+	TAILQ_INSERT_TAIL(&s->clients[at], c, entry);
+}
+
+/* --- what clients are told ------------------------------------------------ */
+
+static bool
+is_any(const struct addr *a)
+{
+	char text[ADDR_TEXT_MAX];
+
+	addr_text(a, text);
+	return strncmp(text, "0.0.0.0:", 8) == 0 ||
+	    strncmp(text, "[::]:", 5) == 0;
+}
+
+static void
+split(const char *text, char host[ADDR_HOST_MAX + 1], int32_t *port)
+{
+	struct addr_name name;
+	const char *what;
+
+	host[0] = '\0';
+	*port = -1;
+	if (addr_parse(text, CONFIG_PORT, &name, &what) != 0)
+		return;
+	strlcpy(host, name.is_unix ? "localhost" : name.host,
+	    ADDR_HOST_MAX + 1);
+	*port = name.is_unix ? CONFIG_PORT : name.port;
+}
+
+/* The end that a client came to is one that it can reach. */
+void
+server_advertised(const struct server *s, const struct client *c,
+    char host[ADDR_HOST_MAX + 1], int32_t *port)
+{
+	char text[ADDR_TEXT_MAX];
+
+	if (s->config->advertise != NULL) {
+		split(s->config->advertise, host, port);
+		return;
+	}
+	addr_text(&c->local, text);
+	split(text, host, port);
+}
+
+void
+server_address(const struct server *s, char text[ADDR_TEXT_MAX])
+{
+	struct addr a;
+	int port;
+
+	text[0] = '\0';
+	if (!listener_address(s->listener, 0, &a))
+		return;
+	addr_text(&a, text);
+	port = addr_port(&a);
+	if (is_any(&a))
+		snprintf(text, ADDR_TEXT_MAX, "localhost:%d", port);
+}
+
+/* --- its life ------------------------------------------------------------- */
+
+static int
+fail(const char *what, int rc, const char *more)
+{
+	warnx("%s: %s", what, more != NULL ? more : status_text(rc));
+	return CLI_FAIL;
+}
+
+/*
+ * Ids of producers are unique over restarts and over copies of directories:
+ * they begin at a random place (2^47 of them, 2^16 each).
+ */
+static int
+choose_ids(struct server *s)
+{
+	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				     "abcdefghijklmnopqrstuvwxyz0123456789-_";
+	uint8_t noise[SERVER_CLUSTER_ID_LEN];
+	uint64_t base;
+
+	if (getrandom(noise, sizeof(noise), 0) != sizeof(noise))
+		return -1;
+	memcpy(&base, noise, sizeof(base));
+	s->producer_base = (int64_t)(base >> 1 & ~UINT64_C(0xffff));
+	/* TODO-free: the id of the cluster is the root's, see below. */
+	for (int i = 0; i < SERVER_CLUSTER_ID_LEN; i++)
+		s->cluster_id[i] = digits[noise[i] % 62];
+	s->cluster_id[SERVER_CLUSTER_ID_LEN] = '\0';
+	return 0;
+}
+
+static int
+listen_on(struct server *s)
+{
+	size_t inherited = 0;
+	struct addr_name name;
+	const char *what = NULL;
+	int rc = listener_inherit(s->listener, &inherited);
+
+	if (rc != 0)
+		return fail("inherited sockets", rc, NULL);
+	if (inherited > 0)
+		return CLI_DONE;
+	for (size_t i = 0; i < s->config->listen_count; i++) {
+		rc =
+		    addr_parse(s->config->listen[i], CONFIG_PORT, &name, &what);
+		if (rc == 0)
+			rc = listener_add(s->listener, &name, &what);
+		if (rc != 0)
+			return fail(s->config->listen[i], rc, what);
+	}
+	return CLI_DONE;
+}
+
+static int
+open_parts(struct server *s)
+{
+	const struct config *c = s->config;
+	struct listener_options options = {.loops = s->loops,
+	    .connections_max = CONFIG_CONNECTIONS,
+	    .accepted = on_accepted,
+	    .arg = s};
+	int rc = pool_open(CONFIG_POOL_THREADS, 10000, &s->pool);
+
+	for (int i = 0; rc == 0 && i < c->threads; i++) {
+		TAILQ_INIT(&s->clients[i]);
+		rc = loop_open(&s->loops[i]);
+		if (rc == 0)
+			s->loop_count++;
+	}
+	if (rc == 0)
+		rc = waiting_open(s->loops[0], s->pool, &s->waiting);
+	if (rc != 0)
+		return fail("threads", rc, NULL);
+	rc = catalog_open(c->root, s->pool, s->waiting, &s->catalog);
+	if (rc != 0)
+		return fail(c->root, rc, NULL);
+	s->sessions = fetch_sessions_new(&fetch_sessions_defaults);
+	if (s->sessions == NULL)
+		return fail("fetch sessions", ENOMEM, NULL);
+	rc = group_table_open(s, &s->groups);
+	if (rc != 0)
+		return fail("groups", rc, NULL);
+	options.loop_count = s->loop_count;
+	rc = listener_open(&options, &s->listener);
+	return rc == 0 ? CLI_DONE : fail("sockets", rc, NULL);
+}
+
+int
+server_open(struct server *s, const struct config *config)
+{
+	int status, rc;
+
+	memset(s, 0, sizeof(*s));
+	s->config = config;
+	pthread_mutex_init(&s->sessions_lock, NULL);
+	if (choose_ids(s) != 0)
+		return fail("random numbers", STATUS_FAILED, NULL);
+	status = open_parts(s);
+	if (status == CLI_DONE)
+		status = listen_on(s);
+	if (status == CLI_DONE) {
+		rc = listener_start(s->listener);
+		if (rc != 0)
+			status = fail("sockets", rc, NULL);
+	}
+	if (status != CLI_DONE)
+		server_close(s);
+	return status;
+}
+
+struct drain {
+	struct server *server;
+	size_t loop;
+	int64_t deadline_ms;
+	bool empty;
+};
+
+static void
+drain_loop(void *arg)
+{
+	struct drain *d = arg;
+	struct client *c, *next;
+
+	TAILQ_FOREACH_SAFE(c, &d->server->clients[d->loop], entry, next)
+		session_drain(c->session, d->deadline_ms);
+}
+
+static void
+look_at_loop(void *arg)
+{
+	struct drain *d = arg;
+
+	d->empty = TAILQ_EMPTY(&d->server->clients[d->loop]);
+}
+
+/* Those that are left after the deadline are closed by their sessions. */
+static void
+drain_clients(struct server *s)
+{
+	struct drain d = {.server = s, .deadline_ms = CONFIG_DRAIN_MS};
+
+	for (d.loop = 0; d.loop < s->loop_count; d.loop++)
+		loop_call(s->loops[d.loop], drain_loop, &d);
+	for (d.loop = 0; d.loop < s->loop_count; d.loop++)
+		for (d.empty = false; !d.empty;) {
+			loop_call(s->loops[d.loop], look_at_loop, &d);
+			if (!d.empty)
+				usleep(1000);
+		}
+}
+
+void
+server_close(struct server *s)
+{
+	if (s->waiting != NULL)
+		waiting_stop(s->waiting);
+	if (s->groups != NULL)
+		group_table_stop(s->groups);
+	if (s->listener != NULL)
+		drain_clients(s);
+	listener_close(s->listener);
+	pool_close(s->pool);
+	group_table_close(s->groups);
+	fetch_sessions_free(s->sessions);
+	pthread_mutex_destroy(&s->sessions_lock);
+	catalog_close(s->catalog);
+	waiting_close(s->waiting);
+	for (size_t i = 0; i < s->loop_count; i++)
+		loop_close(s->loops[i]);
+}

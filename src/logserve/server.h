@@ -1,0 +1,65 @@
+#ifndef LOGSERVE_SERVER_H
+#define LOGSERVE_SERVER_H
+
+/*
+ * The server as a whole: loops with connections on them, a pool of threads for
+ * whatever touches a file, and what they share.
+ *
+ *	loop:	frame -> request -> dispatch -> (act here, or on the pool)
+ *	pool:	act -> answer -> the loop writes it
+ */
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "client.h"
+#include "config.h"
+#include "net/addr.h"
+
+struct catalog;
+struct fetch_sessions;
+struct group_table;
+struct listener;
+struct loop;
+struct pool;
+struct waiting;
+
+enum { SERVER_CLUSTER_ID_LEN = 22 };
+
+struct server {
+	const struct config *config;
+	struct loop *loops[CONFIG_THREADS_MAX];
+	struct client_list clients[CONFIG_THREADS_MAX]; /* each its loop's */
+	size_t loop_count;
+	struct listener *listener;
+	struct pool *pool;
+	struct waiting *waiting;
+	struct catalog *catalog;
+	struct group_table *groups;
+	pthread_mutex_t sessions_lock;
+	struct fetch_sessions *sessions;	/* under it */
+	char cluster_id[SERVER_CLUSTER_ID_LEN + 1];
+	int64_t producer_base;	/* ids of producers are this plus a count */
+	atomic_int_fast64_t producers;
+	atomic_size_t clients_count;
+};
+
+/*
+ * Start serving: when this returns, clients may connect.  Says on stderr what
+ * is wrong, and returns an exit status.
+ */
+int server_open(struct server *s, const struct config *config);
+/*
+ * Finish what is in work, and end.
+ */
+void server_close(struct server *s);
+/* The address that clients of the first socket are told, HOST:PORT. */
+void server_address(const struct server *s, char text[ADDR_TEXT_MAX]);
+
+/* Where the client is to connect to: as it came, or as was advertised. */
+void server_advertised(const struct server *s, const struct client *c,
+    char host[ADDR_HOST_MAX + 1], int32_t *port);
+
+#endif

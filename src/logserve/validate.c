@@ -1,0 +1,138 @@
+#include "validate.h"
+
+#include "base/now.h"
+#include "base/status.h"
+#include "kafka/error.h"
+#include "store/properties.h"
+
+static int
+refuse(int code, const char *phrase, const char **why)
+{
+	*why = phrase;
+	return code;
+}
+
+static int
+check_header(const uint8_t *data, int64_t len,
+    const struct properties *settings, struct batch *b, const char **why)
+{
+	int rc = batch_decode(data, (size_t)len, b, why);
+
+	if (rc == STATUS_UNSUPPORTED)
+		return refuse(KAFKA_UNSUPPORTED_FOR_MESSAGE_FORMAT,
+		    "message format version 0 or 1", why);
+	if (rc != 0)
+		return refuse(KAFKA_CORRUPT_MESSAGE,
+		    rc == STATUS_SHORT ? "a batch cut short" : *why, why);
+	if ((int64_t)b->size > len)
+		return refuse(KAFKA_CORRUPT_MESSAGE, "a batch cut short", why);
+	if ((int64_t)b->size < len)
+		return refuse(KAFKA_INVALID_RECORD,
+		    "more than one batch for a partition", why);
+	if (len > properties_int(settings, PROPERTIES_MAX_MESSAGE_BYTES))
+		return refuse(KAFKA_MESSAGE_TOO_LARGE,
+		    "over the topic's max.message.bytes", why);
+	if (len > properties_int(settings, PROPERTIES_SEGMENT_BYTES))
+		return refuse(KAFKA_RECORD_LIST_TOO_LARGE,
+		    "over the topic's segment.bytes", why);
+	return KAFKA_NONE;
+}
+
+/* What a client may not say. */
+static int
+check_claims(const struct batch *b, const char **why)
+{
+	if (b->attributes & BATCH_CONTROL)
+		return refuse(KAFKA_INVALID_RECORD,
+		    "a control batch from a client", why);
+	if (b->attributes & BATCH_TRANSACTIONAL)
+		return refuse(KAFKA_INVALID_TXN_STATE,
+		    "transactions are not offered", why);
+	if (b->attributes & BATCH_LOG_APPEND_TIME)
+		return refuse(KAFKA_INVALID_TIMESTAMP,
+		    "log append time from a client", why);
+	if (b->record_count <= 0 ||
+	    b->last_offset - b->base_offset != b->record_count - 1)
+		return refuse(KAFKA_INVALID_RECORD,
+		    "offsets of the batch are not those of its records", why);
+	if (b->producer_id >= 0 &&
+	    (b->producer_epoch < 0 || b->base_sequence < 0))
+		return refuse(KAFKA_INVALID_RECORD,
+		    "a producer id without epoch or sequence", why);
+	return KAFKA_NONE;
+}
+
+struct limits {
+	int64_t first_ms;
+	int64_t last_ms;
+	bool needs_key;
+	bool has_times;		/* they are looked at */
+};
+
+static void
+set_limits(struct limits *l, const struct properties *settings)
+{
+	int64_t before = properties_int(settings,
+		    PROPERTIES_TIMESTAMP_BEFORE_MAX_MS),
+		after =
+		    properties_int(settings, PROPERTIES_TIMESTAMP_AFTER_MAX_MS),
+		now = now_wall_ms();
+
+	l->first_ms = before > now ? INT64_MIN : now - before;
+	l->last_ms = after > INT64_MAX - now ? INT64_MAX : now + after;
+	l->has_times = properties_int(settings, PROPERTIES_TIMESTAMP_TYPE) ==
+	    PROPERTIES_CREATE_TIME;
+	l->needs_key = (properties_int(settings, PROPERTIES_CLEANUP_POLICY) &
+			   PROPERTIES_COMPACT) != 0;
+}
+
+static int
+check_records(const uint8_t *data, const struct batch *b,
+    const struct limits *l, struct buf *scratch, const char **why)
+{
+	struct batch_records it;
+	struct record r;
+	int64_t next = b->base_offset;
+	int rc = batch_records_init(&it, data, b, scratch);
+
+	while (rc == 0 && (rc = batch_records_next(&it, &r)) == 0) {
+		if (r.offset != next++)
+			return refuse(KAFKA_INVALID_RECORD,
+			    "offsets in the batch have gaps", why);
+		if (l->needs_key && bytes_is_null(r.key))
+			return refuse(KAFKA_INVALID_RECORD,
+			    "a record without key in a compacted topic", why);
+		if (l->has_times && r.timestamp >= 0 &&
+		    (r.timestamp < l->first_ms || r.timestamp > l->last_ms))
+			return refuse(KAFKA_INVALID_TIMESTAMP,
+			    "a timestamp that the topic does not allow", why);
+	}
+	if (rc == STATUS_END)
+		return KAFKA_NONE;
+	if (rc == STATUS_TOO_BIG)
+		return refuse(KAFKA_MESSAGE_TOO_LARGE,
+		    "records too large when unpacked", why);
+	if (rc == STATUS_CORRUPT)
+		return refuse(KAFKA_CORRUPT_MESSAGE,
+		    "records that do not add up", why);
+	return refuse(KAFKA_UNKNOWN_SERVER_ERROR, "records cannot be unpacked",
+	    why);
+}
+
+int
+validate_batch(const uint8_t *data, int64_t len,
+    const struct properties *settings, struct buf *scratch, struct batch *b,
+    const char **why)
+{
+	struct limits limits;
+	int code = check_header(data, len, settings, b, why);
+
+	if (code == KAFKA_NONE && batch_verify(data, b) != 0)
+		code = refuse(KAFKA_CORRUPT_MESSAGE, "crc does not match", why);
+	if (code == KAFKA_NONE)
+		code = check_claims(b, why);
+	if (code != KAFKA_NONE)
+		return code;
+	set_limits(&limits, settings);
+	return check_records(data, b, &limits, scratch, why);
+}

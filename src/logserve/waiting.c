@@ -1,0 +1,371 @@
+#include "waiting.h"
+
+#include <sys/inotify.h>
+
+#include <event2/event.h>
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/now.h"
+#include "log.h"
+#include "net/loop.h"
+#include "net/pool.h"
+
+struct waiting {
+	struct loop *loop;
+	struct pool *pool;
+	struct loop_timer *timer;
+	struct event *event;
+	int notify;		/* inotify; -1: none */
+	struct task rearm;	/* sets the timer, on the loop */
+	pthread_mutex_t lock;	/* of all that follows, and of logs' lists */
+	struct waiter **heap;	/* by their time, the first at 0 */
+	size_t count;
+	size_t cap;
+	struct log **logs;	/* by watch descriptor */
+	size_t log_cap;
+	bool stopped;
+};
+
+/* --- a heap by time ------------------------------------------------------- */
+
+static void
+put(struct waiting *w, size_t place, struct waiter *a)
+{
+	w->heap[place] = a;
+	a->place = place;
+}
+
+static void
+sift_up(struct waiting *w, size_t i)
+{
+	struct waiter *a = w->heap[i];
+
+	for (size_t up; i > 0; i = up) {
+		up = (i - 1) / 2;
+		if (w->heap[up]->until_ms <= a->until_ms)
+			break;
+		put(w, i, w->heap[up]);
+	}
+	put(w, i, a);
+}
+
+static void
+sift_down(struct waiting *w, size_t i)
+{
+	struct waiter *a = w->heap[i];
+
+	for (size_t down; (down = 2 * i + 1) < w->count; i = down) {
+		if (down + 1 < w->count &&
+		    w->heap[down + 1]->until_ms < w->heap[down]->until_ms)
+			down++;
+		if (a->until_ms <= w->heap[down]->until_ms)
+			break;
+		put(w, i, w->heap[down]);
+	}
+	put(w, i, a);
+}
+
+static bool
+heap_add(struct waiting *w, struct waiter *a)
+{
+	size_t cap = w->cap == 0 ? 64 : w->cap * 2;
+	void *heap;
+
+	if (w->count >= WAITING_MAX)
+		return false;
+	if (w->count == w->cap) {
+		heap = reallocarray(w->heap, cap, sizeof(*w->heap));
+		if (heap == NULL)
+			return false;
+		w->heap = heap;
+		w->cap = cap;
+	}
+	put(w, w->count++, a);
+	sift_up(w, a->place);
+	return true;
+}
+
+static void
+heap_remove(struct waiting *w, struct waiter *a)
+{
+	size_t i = a->place;
+	struct waiter *last = w->heap[--w->count];
+
+	if (last == a)
+		return;
+	put(w, i, last);
+	sift_up(w, i);
+	sift_down(w, last->place);
+}
+
+/* --- waking; under the lock ---------------------------------------------- */
+
+static void
+wake(struct waiting *w, struct waiter *a)
+{
+	for (size_t i = 0; i < a->count; i++)
+		TAILQ_REMOVE(&a->on[i].log->waiters, &a->on[i], entry);
+	heap_remove(w, a);
+	a->waits = false;
+	pool_run(w->pool, a->task);
+}
+
+static void
+wake_all_of(struct waiting *w, struct log *l)
+{
+	struct waiting_on *on;
+
+	atomic_fetch_add(&l->changes, 1);
+	while ((on = TAILQ_FIRST(&l->waiters)) != NULL)
+		wake(w, on->waiter);
+}
+
+void
+waiting_wake(struct waiting *w, struct log *l)
+{
+	pthread_mutex_lock(&w->lock);
+	wake_all_of(w, l);
+	pthread_mutex_unlock(&w->lock);
+}
+
+static bool
+has_changed(const struct waiter *a)
+{
+	for (size_t i = 0; i < a->count; i++)
+		if (atomic_load(&a->on[i].log->changes) != a->on[i].changes)
+			return true;
+	return false;
+}
+
+void
+waiting_add(struct waiting *w, struct waiter *a)
+{
+	bool first = false;
+
+	pthread_mutex_lock(&w->lock);
+	if (w->stopped || has_changed(a) || !heap_add(w, a)) {
+		pthread_mutex_unlock(&w->lock);
+		pool_run(w->pool, a->task);
+		return;
+	}
+	a->waits = true;
+	for (size_t i = 0; i < a->count; i++) {
+		a->on[i].waiter = a;
+		TAILQ_INSERT_TAIL(&a->on[i].log->waiters, &a->on[i], entry);
+	}
+	first = a->place == 0;
+	pthread_mutex_unlock(&w->lock);
+	if (first)
+		loop_post(w->loop, &w->rearm);
+}
+
+void
+waiting_stop(struct waiting *w)
+{
+	pthread_mutex_lock(&w->lock);
+	w->stopped = true;
+	while (w->count > 0)
+		wake(w, w->heap[0]);
+	pthread_mutex_unlock(&w->lock);
+}
+
+/* --- on the loop ---------------------------------------------------------- */
+
+/* The time of the first, but look again at least once a second. */
+static void
+rearm(void *arg)
+{
+	struct waiting *w = arg;
+	int64_t ms = WAITING_LOOK_MS;
+
+	pthread_mutex_lock(&w->lock);
+	if (w->count > 0 && w->heap[0]->until_ms - now_mono_ms() < ms)
+		ms = w->heap[0]->until_ms - now_mono_ms();
+	pthread_mutex_unlock(&w->lock);
+	loop_timer_set(w->timer, ms < 0 ? 0 : ms);
+}
+
+static void
+on_timer(void *arg)
+{
+	struct waiting *w = arg;
+	int64_t now = now_mono_ms();
+
+	pthread_mutex_lock(&w->lock);
+	while (w->count > 0 && w->heap[0]->until_ms <= now)
+		wake(w, w->heap[0]);
+	pthread_mutex_unlock(&w->lock);
+	rearm(w);
+}
+
+static void
+take_event(struct waiting *w, const struct inotify_event *e)
+{
+	if (e->mask & IN_Q_OVERFLOW) {
+		for (size_t i = 0; i < w->log_cap; i++)
+			if (w->logs[i] != NULL)
+				wake_all_of(w, w->logs[i]);
+		return;
+	}
+	if (e->wd < 0 || (size_t)e->wd >= w->log_cap || w->logs[e->wd] == NULL)
+		return;
+	wake_all_of(w, w->logs[e->wd]);
+	if (e->mask & IN_IGNORED) {
+		w->logs[e->wd]->watch = -1;
+		w->logs[e->wd] = NULL;
+	}
+}
+
+static void
+on_notify(evutil_socket_t fd, short what, void *arg)
+{
+	char events[16384]
+	    __attribute__((aligned(__alignof__(struct inotify_event))));
+	struct waiting *w = arg;
+	ssize_t n = read(fd, events, sizeof(events));
+
+	(void)what;
+	pthread_mutex_lock(&w->lock);
+	for (ssize_t at = 0; at < n;) {
+		const struct inotify_event *e = (const void *)(events + at);
+
+		take_event(w, e);
+		at += (ssize_t)sizeof(*e) + (ssize_t)e->len;
+	}
+	pthread_mutex_unlock(&w->lock);
+}
+
+/* --- watching; under the lock -------------------------------------------- */
+
+static bool
+room_for(struct waiting *w, size_t wd)
+{
+	size_t cap = w->log_cap == 0 ? 64 : w->log_cap;
+	struct log **logs;
+
+	while (cap <= wd)
+		cap *= 2;
+	if (cap == w->log_cap)
+		return true;
+	logs = reallocarray(w->logs, cap, sizeof(struct log *));
+	if (logs == NULL)
+		return false;
+	for (size_t i = w->log_cap; i < cap; i++)
+		logs[i] = NULL;
+	w->logs = logs;
+	w->log_cap = cap;
+	return true;
+}
+
+static void
+watch(struct waiting *w, struct log *l)
+{
+	int wd;
+
+	if (w->notify < 0 || l->watch >= 0)
+		return;
+	wd = inotify_add_watch(w->notify, l->path,
+	    IN_MODIFY | IN_CREATE | IN_DELETE | IN_MOVED_TO | IN_DELETE_SELF |
+		IN_MOVE_SELF);
+	if (wd < 0)
+		return;
+	if (!room_for(w, (size_t)wd)) {
+		inotify_rm_watch(w->notify, wd);
+		return;
+	}
+	w->logs[wd] = l;
+	l->watch = wd;
+}
+
+uint64_t
+waiting_note(struct waiting *w, struct log *l)
+{
+	uint64_t changes;
+
+	pthread_mutex_lock(&w->lock);
+	watch(w, l);
+	changes = atomic_load(&l->changes);
+	pthread_mutex_unlock(&w->lock);
+	return changes;
+}
+
+void
+waiting_forget(struct waiting *w, struct log *l)
+{
+	pthread_mutex_lock(&w->lock);
+	if (l->watch >= 0) {
+		inotify_rm_watch(w->notify, l->watch);
+		w->logs[l->watch] = NULL;
+		l->watch = -1;
+	}
+	pthread_mutex_unlock(&w->lock);
+}
+
+/* --- its life ------------------------------------------------------------- */
+
+static void
+start(void *arg)
+{
+	struct waiting *w = arg;
+
+	if (loop_timer_open(w->loop, on_timer, w, &w->timer) != 0)
+		return;
+	loop_timer_set(w->timer, WAITING_LOOK_MS);
+	if (w->notify < 0)
+		return;
+	w->event = event_new(loop_base(w->loop), w->notify,
+	    EV_READ | EV_PERSIST, on_notify, w);
+	if (w->event != NULL)
+		event_add(w->event, NULL);
+}
+
+static void
+end(void *arg)
+{
+	struct waiting *w = arg;
+
+	loop_cancel(w->loop, &w->rearm);
+	if (w->timer != NULL)
+		loop_timer_close(w->timer);
+	if (w->event != NULL)
+		event_free(w->event);
+}
+
+int
+waiting_open(struct loop *l, struct pool *p, struct waiting **out)
+{
+	struct waiting *w = calloc(1, sizeof(*w));
+
+	if (w == NULL)
+		return ENOMEM;
+	w->loop = l;
+	w->pool = p;
+	w->notify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	task_init(&w->rearm, rearm, w);
+	pthread_mutex_init(&w->lock, NULL);
+	loop_call(l, start, w);
+	if (w->timer == NULL) {
+		waiting_close(w);
+		return ENOMEM;
+	}
+	*out = w;
+	return 0;
+}
+
+void
+waiting_close(struct waiting *w)
+{
+	if (w == NULL)
+		return;
+	loop_call(w->loop, end, w);
+	if (w->notify >= 0)
+		close(w->notify);
+	pthread_mutex_destroy(&w->lock);
+	free(w->heap);
+	free(w->logs);
+	free(w);
+}
