@@ -479,8 +479,9 @@ agree(const struct producer *p, const struct producer *saved, int64_t since,
 	mine = &p->window[p->count - 1];
 	if (!exact && theirs->last_offset > mine->last_offset)
 		return true;
-	if (exact && saved->txn_offset >= since &&
-	    saved->txn_offset != p->txn_offset)
+	/* Of one that began below since, t has not seen the beginning. */
+	if (exact && saved->txn_offset != p->txn_offset &&
+	    (saved->txn_offset < 0 || saved->txn_offset >= since))
 		return false;
 	return p->epoch == saved->epoch &&
 	    mine->last_offset == theirs->last_offset &&

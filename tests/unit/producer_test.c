@@ -470,6 +470,44 @@ put_entry(uint8_t *p, int64_t id, int32_t sequence, int64_t last, int32_t delta,
 	buf_put_64(p + 38, (uint64_t)txn);
 }
 
+/* Does the snapshot of that offset fit to the log so far? */
+static bool
+agrees(int64_t offset, int64_t since)
+{
+	struct producer_table *saved;
+	bool agree;
+
+	if (producer_new(&saved) != 0 ||
+	    producer_read_snapshot(saved, dirfd, offset, NULL) != 0)
+		abort();
+	agree = producer_agrees(table, saved, since, true, 0);
+	producer_free(saved);
+	return agree;
+}
+
+/* A marker has no sequence: only the open transaction differs. */
+static void
+test_snapshot_agrees(void)
+{
+	int64_t open, closed;
+
+	restart();
+	append_transactional(5, 0, 0);
+	open = end;
+	if (producer_write_snapshot(table, dirfd, 0600, getegid()) != 0)
+		abort();
+	tap(agrees(open, 0), "a snapshot agrees with its log");
+	mark(5, 0, BATCH_CONTROL_COMMIT);
+	closed = end;
+	if (producer_write_snapshot(table, dirfd, 0600, getegid()) != 0)
+		abort();
+	tap(agrees(closed, 0), "and the one behind the marker");
+	tap(!agrees(open, 0), "an open transaction that the log has closed");
+	restart();
+	append_transactional(5, 0, 0);
+	tap(!agrees(closed, 0), "a closed one that is open in the log");
+}
+
 static void
 test_snapshot_refused(void)
 {
@@ -701,6 +739,7 @@ main(void)
 	test_model();
 	test_snapshot_layout();
 	test_snapshot_read();
+	test_snapshot_agrees();
 	test_snapshot_refused();
 	test_snapshot_damage();
 	test_golden();

@@ -116,8 +116,11 @@ tap_random(void)
 	return state * UINT64_C(0x2545F4914F6CDD1D);
 }
 
-/* A fresh directory, in TMPDIR, removed at exit with all that is in it. */
-static char tap_dir_path[200];
+/*
+ * A fresh directory, in TMPDIR if its name is short, removed at exit with all
+ * that is in it.
+ */
+static char tap_dir_path[64];
 static pid_t tap_dir_owner;
 
 static inline void
@@ -139,7 +142,7 @@ tap_dir(void)
 
 	if (tap_dir_owner == 0) {
 		snprintf(tap_dir_path, sizeof(tap_dir_path), "%s/unit.XXXXXX",
-		    tmp == NULL ? "/tmp" : tmp);
+		    tmp == NULL || strlen(tmp) > 40 ? "/tmp" : tmp);
 		if (mkdtemp(tap_dir_path) == NULL)
 			abort();
 		tap_dir_owner = getpid();
