@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/bounds.h"
 #include "base/buf.h"
 #include "base/status.h"
 #include "codes.h"
+#include "config.h"
 #include "kafka/error.h"
 #include "net/pool.h"
 #include "store/reader.h"
@@ -302,20 +302,34 @@ take_round(struct log *l, struct log_queue *round)
 }
 
 static void
+tell_round(struct log_queue *round)
+{
+	struct log_append *a;
+
+	while ((a = TAILQ_FIRST(round)) != NULL) {
+		TAILQ_REMOVE(round, a, entry);
+		a->done(a);
+	}
+}
+
+static void
 work(void *arg)
 {
 	struct log *l = arg;
-	struct log_append *a;
-	struct log_queue round;
+	struct log_queue round, next;
 	struct buf scratch;
+	bool more = take_round(l, &round);
 
-	buf_init(&scratch, RECORDS_BYTES_MAX);
-	while (take_round(l, &round)) {
+	buf_init(&scratch, CONFIG_UNPACKED_BYTES);
+	while (more) {
 		append_round(l, &round, &scratch);
-		while ((a = TAILQ_FIRST(&round)) != NULL) {
-			TAILQ_REMOVE(&round, a, entry);
-			a->done(a);
-		}
+		/*
+		 * Who is told may be the last that has the log: it is there
+		 * afterwards only if somebody waits in the next round.
+		 */
+		more = take_round(l, &next);
+		tell_round(&round);
+		TAILQ_CONCAT(&round, &next, entry);
 	}
 	buf_release(&scratch);
 }

@@ -7,6 +7,7 @@
 
 #include <err.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -169,6 +170,17 @@ check_config(const struct config *c)
 	return CLI_DONE;
 }
 
+/*
+ * Taken before anything is opened: a descriptor that is not there now would
+ * soon be one of ours.
+ */
+static void
+check_ready_fd(const struct config *c)
+{
+	if (c->ready_fd >= 0 && fcntl(c->ready_fd, F_SETFD, FD_CLOEXEC) != 0)
+		err(CLI_FAIL, "--ready-fd %d", c->ready_fd);
+}
+
 static void
 tell_ready(const struct config *c, const char *address)
 {
@@ -196,6 +208,8 @@ block_signals(sigset_t *waited)
 	sigaddset(waited, SIGCHLD);
 	sigaddset(waited, SIGPIPE);
 	sigprocmask(SIG_BLOCK, waited, NULL);
+	/* Ignored, as it may have been inherited, it would never come. */
+	signal(SIGCHLD, SIG_DFL);
 	sigdelset(waited, SIGPIPE);
 }
 
@@ -255,6 +269,7 @@ main(int argc, char **argv)
 
 	cli_start(argv);
 	read_options(&config, argc, argv);
+	check_ready_fd(&config);
 	if (config.check_only)
 		return check_config(&config);
 	if (config.ephemeral)
