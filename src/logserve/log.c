@@ -133,10 +133,9 @@ log_walker(struct log *l, struct reader **out)
  * need not be.
  */
 static int
-open_writer(struct log *l, struct properties *settings)
+open_writer(struct log *l, struct properties *settings, struct fault *f)
 {
 	struct partition_settings s;
-	struct fault f;
 	bool changed, gone;
 
 	pthread_mutex_lock(&l->write_lock);
@@ -157,7 +156,20 @@ open_writer(struct log *l, struct properties *settings)
 	partition_settings_of(settings, &s);
 	return partition_open(l->path,
 	    l->relaxed ? PARTITION_WRITE_RELAXED : PARTITION_WRITE, &s,
-	    &l->writer, &f);
+	    &l->writer, f);
+}
+
+/*
+ * Whoever runs the server is told what fails, once until it works again or
+ * fails otherwise.
+ */
+static void
+tell(struct log *l, int rc, const struct fault *f)
+{
+	if (rc != 0 && rc != l->told)
+		warnx("%s: %s", f->file[0] != '\0' ? f->file : l->path,
+		    status_text(rc));
+	l->told = rc;
 }
 
 static void
@@ -200,8 +212,10 @@ append_one(struct log *l, struct log_append *a,
 	rc = partition_append(l->writer, &pa, &f);
 	tell_cut(l);
 	set_result(a, rc, &f);
-	if (f.file[0] != '\0')
-		warnx("%s: %s: %s", l->path, f.file, status_text(rc));
+	/* What is wrong with the batch is told to its sender alone. */
+	if (rc == 0 || a->code == KAFKA_STORAGE_ERROR ||
+	    a->code == KAFKA_UNKNOWN_SERVER_ERROR)
+		tell(l, rc, &f);
 	a->base_offset = a->code == KAFKA_NONE ? pa.base_offset : -1;
 	if (properties_int(settings, PROPERTIES_TIMESTAMP_TYPE) ==
 	    PROPERTIES_LOG_APPEND_TIME)
@@ -259,8 +273,10 @@ append_round(struct log *l, struct log_queue *round, struct buf *scratch)
 	struct fault f = {.file = ""};
 	struct log_append *a;
 	bool any = false;
-	int rc = open_writer(l, &settings);
+	int rc = open_writer(l, &settings, &f);
 
+	if (rc != 0 && rc != STATUS_NO_TOPIC)
+		tell(l, rc, &f);
 	TAILQ_FOREACH(a, round, entry) {
 		a->base_offset = a->append_time = -1;
 		if (a->act != NULL)
@@ -274,8 +290,7 @@ append_round(struct log *l, struct log_queue *round, struct buf *scratch)
 	if (any && !l->relaxed)
 		rc = partition_sync(l->writer, &f);
 	if (any && rc != 0) {
-		warnx("%s: %s", f.file[0] != '\0' ? f.file : l->path,
-		    status_text(rc));
+		tell(l, rc, &f);
 		fail_round(round, rc);
 	}
 	act_all(l, round, rc);

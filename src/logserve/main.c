@@ -2,6 +2,7 @@
  * logserve: a directory of topics, in Kafka's protocol.
  */
 
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -181,6 +182,18 @@ check_ready_fd(const struct config *c)
 		err(CLI_FAIL, "--ready-fd %d", c->ready_fd);
 }
 
+/* A connection is a descriptor, and so is each file that is being sent. */
+static void
+raise_limits(void)
+{
+	struct rlimit r;
+
+	if (getrlimit(RLIMIT_NOFILE, &r) != 0 || r.rlim_cur == r.rlim_max)
+		return;
+	r.rlim_cur = r.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &r);
+}
+
 static void
 tell_ready(const struct config *c, const char *address)
 {
@@ -246,6 +259,7 @@ serve(const struct config *c)
 	int status;
 
 	block_signals(&waited);
+	raise_limits();
 	status = server_open(&server, c);
 	if (status != CLI_DONE)
 		return c->command != NULL ? LIFE_FAIL : status;

@@ -116,6 +116,7 @@ judge() {
 		: $((kills += 20))
 		echo "to $kills kills: $producers producers, $segment, $size"
 		logcreate -P 4 --segment-bytes "$segment" root/t
+		: >journal
 		begun
 		start producers "$BATS_FILE_TMPDIR/produce" -w "$producers" \
 		    -s "$RANDOM" -t remote -b "$size" journal "$address" t
