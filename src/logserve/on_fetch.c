@@ -351,8 +351,7 @@ is_enough(const struct fetch *f)
 		if (f->parts[i].out.error_code != KAFKA_NONE)
 			return true;
 	return f->part_count == 0 || f->bytes >= in->min_bytes ||
-	    f->budget <= 0 || f->waiter.over ||
-	    now_mono_ms() >= f->deadline_ms;
+	    f->budget <= 0 || f->waiter.over || now_mono_ms() >= f->deadline_ms;
 }
 
 static void

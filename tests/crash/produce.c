@@ -74,8 +74,8 @@ on_delivery(rd_kafka_t *handle, const rd_kafka_message_t *m, void *arg)
 		errx(1, "%s %ld %ld: %s", tag, p->number, seq,
 		    rd_kafka_err2str(m->err));
 	if (m->offset < 0)
-		errx(1, "%s %ld %ld: acknowledged at no offset", tag,
-		    p->number, seq);
+		errx(1, "%s %ld %ld: acknowledged at no offset", tag, p->number,
+		    seq);
 	p->acked++;
 	(void)fprintf(journal, "k %ld %ld %d %" PRId64 "\n", p->number, seq,
 	    (int)m->partition, m->offset);
@@ -127,8 +127,7 @@ start(struct producer *p, long number, const char *broker)
 	rd_kafka_conf_set_error_cb(conf, on_error);
 	rd_kafka_conf_set_opaque(conf, p);
 	p->number = number;
-	p->handle =
-	    rd_kafka_new(RD_KAFKA_PRODUCER, conf, text, sizeof(text));
+	p->handle = rd_kafka_new(RD_KAFKA_PRODUCER, conf, text, sizeof(text));
 	if (p->handle == NULL)
 		errx(2, "%s", text);
 }
@@ -165,8 +164,7 @@ feed(struct producer *p, const char *topic)
 		    RD_KAFKA_V_PARTITION(below(partitions)),
 		    RD_KAFKA_V_VALUE(event, len),
 		    RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
-		    RD_KAFKA_V_OPAQUE((void *)(intptr_t)seq),
-		    RD_KAFKA_V_END);
+		    RD_KAFKA_V_OPAQUE((void *)(intptr_t)seq), RD_KAFKA_V_END);
 		if (rc != RD_KAFKA_RESP_ERR_NO_ERROR)
 			errx(1, "%s", rd_kafka_err2str(rc));
 	}
