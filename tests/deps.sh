@@ -35,6 +35,7 @@ check	fish		cmd	fish
 check	kcat		cmd	kcat
 slow	clang		cmd	clang
 slow	libclang-rt-14-dev	clang	libclang_rt.asan-x86_64.a
+slow	librdkafka-dev	header	librdkafka/rdkafka.h
 slow	patch		cmd	patch
 slow	e2fsprogs	cmd	mkfs.ext4
 slow	xfsprogs	cmd	mkfs.xfs

@@ -23,6 +23,11 @@ enum {
 	CONFIG_ARENA_BYTES = 32 << 20,
 	/* An answer without its records. */
 	CONFIG_ANSWER_BYTES = 64 << 20,
+	/*
+	 * Records that are unpacked to be looked at, of each partition that is
+	 * appended to; of one at a time they may be more, RECORDS_BYTES_MAX.
+	 */
+	CONFIG_UNPACKED_BYTES = 8 << 20,
 	/* Records of one answer to a fetch. */
 	CONFIG_FETCH_BYTES = 64 << 20,
 	CONFIG_REQUESTS = 64,		/* of one connection in work */

@@ -36,7 +36,7 @@ struct group_table {
 	pthread_mutex_t lock;
 	struct coordinator *coordinator;
 	struct request *answered;
-	struct loop_timer *timer;	/* on the first loop */
+	struct loop_timer *timer;	/* on the first loop; NULL: stopped */
 	struct task arm;		/* on it, too */
 	struct task tick;		/* on the pool */
 	pthread_mutex_t positions;	/* of all topics' open groups */
@@ -209,6 +209,8 @@ arm(void *arg)
 	pthread_mutex_lock(&g->lock);
 	next = coordinator_next_ms(g->coordinator);
 	pthread_mutex_unlock(&g->lock);
+	if (g->timer == NULL)
+		return;
 	if (next == GROUP_NEVER)
 		loop_timer_clear(g->timer);
 	else
@@ -335,6 +337,7 @@ end(void *arg)
 	loop_cancel(g->server->loops[0], &g->arm);
 	if (g->timer != NULL)
 		loop_timer_close(g->timer);
+	g->timer = NULL;
 }
 
 int
@@ -370,6 +373,8 @@ group_table_stop(struct group_table *g)
 {
 	coordinator_stop(group_table_get(g));
 	group_table_put(g);
+	/* The pool, which it would run on, goes before the loop does. */
+	loop_call(g->server->loops[0], end, g);
 }
 
 void

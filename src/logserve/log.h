@@ -79,6 +79,7 @@ struct log {
 	struct task task;
 	struct partition *writer;	/* of who is busy */
 	bool relaxed;			/* how it was opened */
+	int told;		/* the error that was told last; 0: none */
 };
 
 struct log *log_new(const char *topic_path, int32_t number,

@@ -2,12 +2,14 @@
  * logserve: a directory of topics, in Kafka's protocol.
  */
 
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
 #include <err.h>
 #include <errno.h>
 #include <limits.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -226,6 +228,29 @@ tell_one(const struct config *c, const char *what, const char *key,
 	tell_end(&t);
 }
 
+/*
+ * Taken before anything is opened: a descriptor that is not there now would
+ * soon be one of ours.
+ */
+static void
+check_ready_fd(const struct config *c)
+{
+	if (c->ready_fd >= 0 && fcntl(c->ready_fd, F_SETFD, FD_CLOEXEC) != 0)
+		err(CLI_FAIL, "--ready-fd %d", c->ready_fd);
+}
+
+/* A connection is a descriptor, and so is each file that is being sent. */
+static void
+raise_limits(void)
+{
+	struct rlimit r;
+
+	if (getrlimit(RLIMIT_NOFILE, &r) != 0 || r.rlim_cur == r.rlim_max)
+		return;
+	r.rlim_cur = r.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &r);
+}
+
 static void
 tell_ready(const struct config *c, const char *address)
 {
@@ -254,6 +279,8 @@ block_signals(sigset_t *waited)
 	sigaddset(waited, SIGCHLD);
 	sigaddset(waited, SIGPIPE);
 	sigprocmask(SIG_BLOCK, waited, NULL);
+	/* Ignored, as it may have been inherited, it would never come. */
+	signal(SIGCHLD, SIG_DFL);
 	sigdelset(waited, SIGPIPE);
 }
 
@@ -295,6 +322,7 @@ serve(const struct config *c)
 
 	block_signals(&waited);
 	tell_start(c);
+	raise_limits();
 	status = server_open(&server, c);
 	if (status != CLI_DONE)
 		return c->command != NULL ? LIFE_FAIL : status;
@@ -318,6 +346,7 @@ main(int argc, char **argv)
 
 	cli_start(argv);
 	read_options(&config, argc, argv);
+	check_ready_fd(&config);
 	if (config.check_only)
 		return check_config(&config);
 	if (config.ephemeral)

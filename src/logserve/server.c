@@ -175,7 +175,6 @@ choose_ids(struct server *s)
 		return -1;
 	memcpy(&base, noise, sizeof(base));
 	s->producer_base = (int64_t)(base >> 1 & ~UINT64_C(0xffff));
-	/* TODO-free: the id of the cluster is the root's, see below. */
 	for (int i = 0; i < SERVER_CLUSTER_ID_LEN; i++)
 		s->cluster_id[i] = digits[noise[i] % 62];
 	s->cluster_id[SERVER_CLUSTER_ID_LEN] = '\0';
@@ -321,9 +320,9 @@ server_close(struct server *s)
 		waiting_stop(s->waiting);
 	if (s->groups != NULL)
 		group_table_stop(s->groups);
-	if (s->listener != NULL)
-		drain_clients(s);
+	/* Who comes from now on would not be told to go. */
 	listener_close(s->listener);
+	drain_clients(s);
 	pool_close(s->pool);
 	upkeep_close(s->upkeep);
 	group_table_close(s->groups);
