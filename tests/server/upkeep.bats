@@ -85,7 +85,8 @@ logserve: stop: signal=TERM"
 @test 'retention by time: at once with HUP, the active segment too' {
 	stop_serving
 	serve -v
-	logcreate --retention 1h root/old root/young root/mixed root/ever
+	logcreate --retention 1h root/old root/young root/mixed root/ever \
+		root/late
 	logadmin topic set root/ever retention.ms=-1
 	numbers 0 99 | logappend --timestamp -2h root/old
 	numbers 0 99 | logappend --timestamp -2h root/ever
@@ -94,6 +95,9 @@ logserve: stop: signal=TERM"
 	numbers 0 99 | logappend --timestamp -2h root/mixed
 	numbers 100 100 | logappend root/mixed
 	numbers 101 199 | logappend --timestamp -2h root/mixed
+	# No index knows of this one.
+	numbers 0 9 | logappend --timestamp -2h root/late
+	numbers 10 10 | logappend root/late
 	look
 	wait_for told 1 'logserve: retention: partition=old/0 segments=1'
 	same "$(start_of old)" 100
@@ -102,6 +106,7 @@ logserve: stop: signal=TERM"
 	look
 	wait_for told 1 'logserve: retention: partition=young/0 '
 	same "$(start_of young) $(start_of mixed) $(start_of ever)" '100 0 0'
+	same "$(start_of late)" 0
 	run_tool 0 kcat -P -b "$address" -t old <<<'100 later'
 	run_tool 0 kcat -C -q -e -b "$address" -t old -o beginning -f '%o %s\n'
 	same "$out" '100 100 later'
