@@ -81,6 +81,7 @@ static struct {
 
 /* What became of one partition. */
 struct outcome {
+	struct retain_stats before;
 	struct retain_stats retained;
 	struct compact_stats compacted;
 	struct compact_stats dropped;
@@ -138,6 +139,8 @@ set_option(int id)
 		opt.include_active = true;
 		break;
 	case OPT_DROP_KEY:
+		if (opt.drop_key != NULL)
+			cli_usage("--drop-key is given twice");
 		opt.drop_key = cli_arg;
 		break;
 	case OPT_MEMORY:
@@ -166,19 +169,12 @@ check_options(void)
 static int
 delete_before(struct partition *p, struct outcome *out, struct fault *f)
 {
-	struct partition_offsets offsets;
 	int64_t start;
-	int rc = partition_offsets(p, &offsets, f);
+	int rc = stream_resolve(p, READER_UNCOMMITTED, &opt.before, -1, &start,
+	    NULL, f);
 
-	if (rc == 0)
-		rc = stream_resolve(p, READER_UNCOMMITTED, &opt.before, -1,
-		    &start, NULL, f);
-	if (rc != 0)
-		return rc;
-	out->retained.log_start = start;
-	return opt.dry_run || start <= offsets.log_start
-	    ? 0
-	    : partition_delete_before(p, start, f);
+	return rc != 0 ? rc
+		       : retain_before(p, start, opt.dry_run, &out->before, f);
 }
 
 static int
@@ -205,6 +201,7 @@ compact(struct partition *p, const struct topic *t, bool drop,
 	compact_options_of(&t->settings, now_wall_ms(), &o);
 	o.memory = (size_t)opt.memory;
 	o.dry_run = opt.dry_run;
+	o.include_active = opt.include_active || opt.drop_key != NULL;
 	if (!drop)
 		return compact_run(p, &o, &out->compacted, f);
 	o.keep_last_only = false;
@@ -237,11 +234,26 @@ apply(struct partition *p, const struct topic *t, struct outcome *out,
 	return rc;
 }
 
+/* What --before and the policy have deleted; not done, they overlap. */
+static struct retain_stats
+deleted(const struct outcome *out)
+{
+	const struct retain_stats *a = &out->before, *b = &out->retained;
+	struct retain_stats sum = a->log_start > b->log_start ? *a : *b;
+
+	if (opt.dry_run)
+		return sum;
+	sum.segments = a->segments + b->segments;
+	sum.bytes = a->bytes + b->bytes;
+	return sum;
+}
+
 static void
 print_stats(const char *topic, int32_t number, const struct outcome *out)
 {
 	const struct compact_stats *c =
 	    opt.drop_key != NULL ? &out->dropped : &out->compacted;
+	struct retain_stats d = deleted(out);
 	static const char json[] =
 	    "{\"topic\":\"%s\",\"partition\":%d,\"log_start\":%lld,"
 	    "\"deleted_segments\":%lld,\"deleted_bytes\":%lld,"
@@ -255,8 +267,7 @@ print_stats(const char *topic, int32_t number, const struct outcome *out)
 	    "to %lld, %lld of them tombstones; %lld keys, %d passes%s\n";
 
 	printf(opt.json ? json : text, topic, (int)number,
-	    (long long)out->retained.log_start,
-	    (long long)out->retained.segments, (long long)out->retained.bytes,
+	    (long long)d.log_start, (long long)d.segments, (long long)d.bytes,
 	    (long long)c->segments, (long long)c->segments_left,
 	    (long long)c->bytes, (long long)c->bytes_left,
 	    (long long)c->records, (long long)c->records_left,
@@ -312,6 +323,28 @@ do_partition(const char *path, const struct topic_place *place, int32_t number)
 	return CLI_DONE;
 }
 
+/* Are the partitions that were chosen there? */
+static int
+check_partitions(const char *path, const struct topic_place *place)
+{
+	for (size_t i = 0; i < opt.partitions.count; i++) {
+		int32_t last = opt.partitions.spans[i].last;
+
+		if (place->kind == TOPIC_PLACE_TOPIC && last >= place->count) {
+			warnx("%s: no partition %d (it has %d)", path,
+			    (int)last, (int)place->count);
+			return CLI_FAIL;
+		}
+	}
+	if (place->kind == TOPIC_PLACE_PARTITION &&
+	    !parse_partitions_has(&opt.partitions, place->first)) {
+		warnx("%s is partition %d, which -p does not choose", path,
+		    (int)place->first);
+		return CLI_FAIL;
+	}
+	return CLI_DONE;
+}
+
 static int
 do_topic(const char *path)
 {
@@ -323,6 +356,10 @@ do_topic(const char *path)
 		return message_warn(path, rc, &f);
 	if (!place.has_topic || place.kind > TOPIC_PLACE_PARTITION) {
 		warnx("%s: not a topic, nor a partition of one", path);
+		topic_place_close(&place);
+		return CLI_FAIL;
+	}
+	if (check_partitions(path, &place) != CLI_DONE) {
 		topic_place_close(&place);
 		return CLI_FAIL;
 	}

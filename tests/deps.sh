@@ -8,7 +8,7 @@
 #				and stop if the build or the runner lacks one
 #
 # Only apt-get is run as root.  Something is missing if its probe fails: a
-# command, or a header (path below an include folder).
+# command, a header (path below an include folder), a module of Python's.
 
 needs() {
 	cat <<'END'
@@ -42,6 +42,15 @@ slow	valgrind	cmd	valgrind
 slow	faketime	cmd	faketime
 slow	default-jre-headless	cmd	java
 slow	maven		cmd	mvn
+clients	kcat		cmd	kcat
+clients	librdkafka-dev	header	librdkafka/rdkafka.h
+clients	python3		cmd	python3
+clients	python3-venv	module	ensurepip
+clients	nodejs		cmd	node
+clients	npm		cmd	npm
+clients	default-jdk-headless	cmd	javac
+clients	maven		cmd	mvn
+clients	golang-go	cmd	go
 coverage	llvm		cmd	llvm-cov
 END
 }
@@ -60,6 +69,7 @@ there() {
 		done
 		return 1
 		;;
+	module) python3 -c "import $2" 2>/dev/null ;;
 	clang)
 		command -v clang >/dev/null &&
 		    [ -e "$(clang -print-file-name="$2")" ]
@@ -133,7 +143,7 @@ verb=$1
 [ $# -gt 0 ] && shift
 case $verb in
 list)
-	for set in build demo check slow; do
+	for set in build demo check slow clients; do
 		echo "$set: $(missing $set)"
 	done
 	;;

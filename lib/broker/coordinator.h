@@ -16,12 +16,12 @@
  * forgotten.
  *
  * Bounds, and what is over them:
- *	groups with members, or some told to come back
- *					COORDINATOR_NOT_AVAILABLE
- *	members of one, those told to come back too	GROUP_MAX_SIZE_REACHED
- *	bytes of what a group's members sent		GROUP_MAX_SIZE_REACHED
- *	bytes of all			COORDINATOR_NOT_AVAILABLE
- * Unlike in Apache Kafka a member that has gone counts until its session ends.
+ *	groups that are not empty		COORDINATOR_NOT_AVAILABLE
+ *	members of one				GROUP_MAX_SIZE_REACHED
+ *	bytes of what a group's members sent	GROUP_MAX_SIZE_REACHED
+ *	bytes of all				COORDINATOR_NOT_AVAILABLE
+ * Who was given an id and is to come back with it counts as a member.  Unlike
+ * in Apache Kafka a member that has gone counts until its session ends.
  */
 
 #include <stdbool.h>

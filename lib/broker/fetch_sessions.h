@@ -75,6 +75,7 @@ struct fetch_partition {
 	int32_t bytes_max;
 };
 
+/* What a request says. */
 struct fetch_asked {
 	int32_t session_id;
 	int32_t epoch;

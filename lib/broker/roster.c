@@ -378,15 +378,15 @@ static size_t
 vote(const struct roster_member *first, const bool *common,
     const struct roster_member *m)
 {
-	for (size_t i = 0; i < m->protocol_count; i++) {
-		const struct group_protocol *p =
-		    find_protocol(first, m->protocols[i].name);
+	const struct group_protocol *p = NULL;
 
-		if (p != NULL && common[p - first->protocols])
-			return (size_t)(p - first->protocols);
+	for (size_t i = 0; p == NULL; i++) {
+		assert(i < m->protocol_count);
+		p = find_protocol(first, m->protocols[i].name);
+		if (p != NULL && !common[p - first->protocols])
+			p = NULL;
 	}
-	assert(!"a protocol in common");
-	return 0;
+	return (size_t)(p - first->protocols);
 }
 
 struct bytes

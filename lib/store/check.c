@@ -515,9 +515,9 @@ prepare_active(struct checker *c, struct inspect *in)
 		return;
 	in->floor = in->limit = s->end_pos;
 	in->end = s->end_offset;
-	in->dense = s->role == STATE_ROLE_OPEN;
 	in->has_sum = true;
 	in->has_crc = (s->flags & STATE_SUMS) != 0;
+	in->dense = in->has_crc && s->role == STATE_ROLE_OPEN;
 	sum_of_state(s, &in->sum);
 	in->index_count = s->index_count;
 	in->timeindex_count = s->timeindex_count;

@@ -7,7 +7,8 @@
  *
  *  1. Offsets never change, order never changes.  The active segment, what is
  *     at or above the last stable offset, and from the first segment on that
- *     has a record younger than min.compaction.lag.ms, is not touched.
+ *     has a record younger than min.compaction.lag.ms, is not touched (but for
+ *     a key that is to go: all but the active segment).
  *  2. A record with a key goes if the key has a later one in the range that
  *     was looked at; a record without key goes.
  *  3. A tombstone (null value) stays for delete.retention.ms after the first
@@ -50,6 +51,7 @@ struct compact_options {
 	bool keep_last_only;	/* rules 2 to 4; else only drop is done */
 	struct bytes drop;	/* a key all records of which go; null none */
 	bool dry_run;		/* count only */
+	bool include_active;	/* dry run: as if the log had been rolled */
 };
 
 /* Those of a topic, as of now, with 128 MiB of memory. */

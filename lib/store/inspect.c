@@ -265,6 +265,8 @@ inspect_damage(struct inspect *in, int fd, int64_t size)
 	struct salvage s;
 	int rc;
 
+	if (in->has_sum)
+		range.full_size = in->sum.size;
 	range.has_crc = in->has_sum && in->has_crc;
 	range.crc = in->sum.crc;
 	rc = salvage_segment(fd, &range, &s);

@@ -465,7 +465,8 @@ next_begins_by(struct reader *r, int64_t offset)
 	if (rc == 0)
 		rc = segment_header_at(fd, 0, &first);
 	(void)io_close(&fd);
-	return rc != 0 || first.base_offset <= offset;
+	/* It may have been removed since it was listed. */
+	return rc != ENOENT && (rc != 0 || first.base_offset <= offset);
 }
 
 /*
@@ -490,6 +491,25 @@ is_in_next(struct reader *r, const struct batch *b)
 }
 
 /*
+ * Only compaction leaves gaps, and never in the active segment; which it may
+ * not be any more.
+ */
+static bool
+is_gap(struct reader *r, const struct batch *b)
+{
+	bool is_first = r->scan.pos == (int64_t)b->size;
+	int64_t last = is_first ? r->base - 1 : r->last;
+	struct partition_offsets offsets;
+	struct tail_hint hint;
+
+	if (!r->hint.contiguous || r->base != r->hint.active_base ||
+	    (r->last < 0 && !is_first) || b->base_offset == last + 1)
+		return false;
+	return tail_look(r->p, &offsets, &hint, NULL) != 0 ||
+	    hint.active_base == r->base;
+}
+
+/*
  * Why a batch cannot stand here, or NULL.  Its offset is not covered by the
  * CRC, so it has to fit its place.
  */
@@ -502,12 +522,9 @@ misplaced(struct reader *r, const struct batch *b)
 		return "offset is below the segment's base";
 	if (b->base_offset <= r->last)
 		return "offset is out of order";
-	if (b->base_offset >= r->offsets.log_end)
+	if (b->last_offset >= r->offsets.log_end)
 		return "offset is past the log end";
-	if (r->hint.contiguous && r->base == r->hint.active_base &&
-	    r->last >= 0 && b->base_offset != r->last + 1)
-		return "offsets are not continuous";
-	return NULL;
+	return is_gap(r, b) ? "offsets are not continuous" : NULL;
 }
 
 int

@@ -9,6 +9,14 @@
  * when last looked at (reader_refresh); read_committed readers at the last
  * stable offset, others at visible.  Every CRC is checked.
  *
+ * No batch's CRC covers its base offset and its leader epoch.  An offset has
+ * to fit its place: above the batch before, below the next segment and the
+ * end, and in the active segment of an open partition right behind the one
+ * before.  So where offsets have no gaps one that has changed is told, at the
+ * latest with the batch behind it.  In a closed segment one that moved inside
+ * a gap that compaction left is not, nor is a changed epoch, which readers do
+ * not use: they show against the segment's .sum, which check.h looks at.
+ *
  * Memory is one block and one batch, whatever the size of the log.
  */
 

@@ -26,6 +26,7 @@ struct repair {
 	int64_t active;		/* segment that the state stands for */
 	int64_t old_active;	/* had no .sum when it was closed; -1 */
 	bool has_old;		/* but the state knew what was in it */
+	bool old_dense;		/* and that no offset is missing */
 	struct sum old;
 	int64_t earlier;	/* largest timestamp of the segments before */
 	bool rewritten;		/* a segment file */
@@ -192,6 +193,7 @@ force_end(struct repair *r)
 		r->old_active = r->active;
 	r->has_old = s.active_base == r->old_active &&
 	    (s.flags & STATE_SUMS) != 0 && s.end_offset == end;
+	r->old_dense = r->has_old && s.role == STATE_ROLE_OPEN;
 	r->old = (struct sum){.crc = s.segment_crc,
 	    .size = s.end_pos,
 	    .next_offset = s.end_offset,
@@ -348,15 +350,16 @@ save_flaws(struct rewrite *w)
 
 	for (size_t i = 0; rc == 0 && i < w->salvage.flaw_count; i++) {
 		const struct salvage_flaw *flaw = &w->salvage.flaws[i];
-		char saved[LOST_NAME_LEN];
+		char saved[LOST_NAME_LEN] = "";
 
-		rc = lost_save(w->r->p, w->fd, w->base, flaw->pos, flaw->len,
-		    saved);
+		if (flaw->len > 0)
+			rc = lost_save(w->r->p, w->fd, w->base, flaw->pos,
+			    flaw->len, saved);
 		for (size_t k = 0; rc == 0 && k < c->count; k++) {
 			struct check_finding *x = &c->findings[k];
 
 			if (x->base == w->base && x->part <= CHECK_TAIL &&
-			    x->pos == flaw->pos)
+			    x->pos == flaw->pos && x->len == flaw->len)
 				strlcpy(x->saved, saved, sizeof(x->saved));
 		}
 	}
@@ -520,10 +523,11 @@ rewrite_segment(struct repair *r, int64_t base, int64_t next,
 		w.old = *old;
 		range.dense =
 		    old->next_offset == next && next - base == old->records;
+		range.full_size = old->size;
 		range.has_crc = true;
 		range.crc = old->crc;
-	} else {
-		range.dense = base == r->old_active;
+		if (base == r->old_active)
+			range.dense = r->old_dense;
 	}
 	segment_name(name, base, ".log");
 	rc = io_open(r->p->dirfd, name, O_RDONLY, 0, &w.fd);

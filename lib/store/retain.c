@@ -10,6 +10,7 @@
 #include "store/reader.h"
 #include "store/seek.h"
 #include "store/segment.h"
+#include "store/tail.h"
 
 void
 retain_options_of(const struct properties *props, int64_t now_ms,
@@ -36,7 +37,7 @@ struct retention {
 static int
 measure(struct retention *r, int64_t *total)
 {
-	int rc = segment_list_read(partition_dirfd(r->p), ".log", &r->segments);
+	int rc = tail_list(r->p, &r->segments);
 
 	*total = 0;
 	if (rc != 0)
@@ -151,6 +152,33 @@ retain_run(struct partition *p, const struct retain_options *o,
 			rc = partition_roll(p, f);
 		if (rc == 0 && !o->dry_run)
 			rc = partition_delete_before(p, start, f);
+	}
+	free(r.sizes);
+	segment_list_release(&r.segments);
+	return rc;
+}
+
+int
+retain_before(struct partition *p, int64_t offset, bool dry_run,
+    struct retain_stats *stats, struct fault *f)
+{
+	struct retention r = {.p = p};
+	int64_t total;
+	int rc = partition_offsets(p, &r.offsets, f);
+
+	if (rc == 0)
+		rc = measure(&r, &total);
+	*stats = (struct retain_stats){.log_start = r.offsets.log_start};
+	if (rc == 0 && offset > r.offsets.log_start) {
+		stats->log_start = offset;
+		for (size_t i = 0; i + 1 < r.segments.count &&
+		     r.segments.bases[i + 1] <= offset;
+		     i++) {
+			stats->segments++;
+			stats->bytes += r.sizes[i];
+		}
+		if (!dry_run)
+			rc = partition_delete_before(p, offset, f);
 	}
 	free(r.sizes);
 	segment_list_release(&r.segments);

@@ -43,5 +43,8 @@ struct retain_stats {
 /* Errors as partition_delete_before(). */
 int retain_run(struct partition *p, const struct retain_options *o,
     struct retain_stats *stats, struct fault *f);
+/* Delete what is before an offset, which is not behind the log end. */
+int retain_before(struct partition *p, int64_t offset, bool dry_run,
+    struct retain_stats *stats, struct fault *f);
 
 #endif

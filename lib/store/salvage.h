@@ -11,18 +11,31 @@
  * segment's range.
  *
  * Offsets are outside the CRC, and whole pages may have changed places, so
- * valid batches may contradict each other.  Those that agree with most of the
- * others are right: the heaviest ascending chain.  Of the others
+ * valid batches may contradict each other.  If the CRC of the whole is known,
+ * it proves which of these is so:
  *
- *	in a dense segment (one without gaps of compaction) those that fit by
- *	their offsets into a gap of the chain are put there;
- *	one that fills exactly the gap between its neighbours, or up to the end
- *	of the range, has a damaged base offset, and is given the right one, if
- *	then the CRC of all is what it was;
- *	the rest is damaged.
+ *	all that is valid is as it was, and something was put between;
+ *	one bit has changed: in a header, which is mended, or in the one
+ *	stretch that is not valid;
+ *	all is there, in another order.
  *
- * If all seems to be right, but the CRC of the whole is not what it was, it is
- * looked for the one bit in the headers that makes it so.
+ * Else a batch counts only where nothing speaks against its offset:
+ *
+ *	those are right that agree with most of the others: the heaviest
+ *	ascending chain, where no other one is as good;
+ *	those are right too that stand between bytes that are no batches, as
+ *	in a page that was moved, and fit by their offsets into a gap;
+ *	one whose header lies in two sectors, near damage, may have got its
+ *	offset with another page: it is right only if what is behind goes on
+ *	with the next offset;
+ *	in a dense segment (one without gaps of compaction) batches that touch
+ *	have offsets that follow each other.  One that fills exactly the gap
+ *	between its neighbours, or up to the end of the range, is given its
+ *	right base offset, if then the CRC of all is what it was.
+ *
+ * The rest is lost.  No batch is given another offset than it had, if no more
+ * than pages and single bits have changed, and the offsets that are in no
+ * piece are told, but for gaps of compaction.
  *
  * Nothing is written.
  */
@@ -47,7 +60,7 @@ struct salvage_piece {
 /* What is wrong. */
 struct salvage_flaw {
 	int64_t pos;
-	int64_t len;
+	int64_t len;		/* 0: nothing is there, but should be */
 	int64_t offset;		/* first one concerned: of the bytes, or */
 	int64_t offset_end;	/* missing where they belong; after the last */
 	const char *what;
@@ -64,6 +77,7 @@ struct salvage {
 /* The segment, or the part of it, that is looked at. */
 struct salvage_range {
 	int64_t size;		/* of the file; what is behind is not read */
+	int64_t full_size;	/* as it was; 0 not known */
 	int64_t first;		/* offsets from here on */
 	int64_t end;		/* to below this; INT64_MAX: not known */
 	bool dense;		/* each offset of the range was there */

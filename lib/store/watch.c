@@ -16,6 +16,7 @@ enum {
 
 struct watch {
 	int fd;			/* -1: polling */
+	bool closed;		/* the last wait told of a file's close */
 };
 
 int
@@ -103,16 +104,26 @@ watch_add_closing(struct watch *w, const char *path)
 	return add(w, path, IN_CLOSE_WRITE);
 }
 
-/* Take all events there are; what they say does not matter. */
+/* Take all events there are; but for a close, what they say does not matter. */
 static bool
-drain(int fd)
+drain(struct watch *w)
 {
 	char events[16384]
 	    __attribute__((aligned(__alignof__(struct inotify_event))));
 	bool any = false;
+	ssize_t len;
 
-	while (read(fd, events, sizeof(events)) > 0)
+	while ((len = read(w->fd, events, sizeof(events))) > 0) {
+		const struct inotify_event *e;
+
 		any = true;
+		for (const char *at = events; at < events + len;
+		     at += sizeof(*e) + e->len) {
+			e = (const struct inotify_event *)(const void *)at;
+			if (e->mask & (IN_CLOSE_WRITE | IN_Q_OVERFLOW))
+				w->closed = true;
+		}
+	}
 	return any;
 }
 
@@ -128,6 +139,7 @@ watch_wait(struct watch *w, int timeout_ms, int fd, bool *changed)
 
 	if (timeout_ms < 0 || timeout_ms > most)
 		timeout_ms = most;
+	w->closed = false;
 	n = poll(fds, 2, timeout_ms);
 	if (n < 0)
 		return errno;
@@ -135,8 +147,14 @@ watch_wait(struct watch *w, int timeout_ms, int fd, bool *changed)
 		return EPIPE;
 	*changed = n == 0 || w->fd < 0;
 	if (fds[0].revents != 0)
-		*changed = drain(w->fd) || *changed;
+		*changed = drain(w) || *changed;
 	return 0;
+}
+
+bool
+watch_closed(const struct watch *w)
+{
+	return w->closed;
 }
 
 bool

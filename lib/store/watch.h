@@ -33,6 +33,8 @@ int watch_add_closing(struct watch *w, const char *path);
  * a signal came.
  */
 int watch_wait(struct watch *w, int timeout_ms, int fd, bool *changed);
+/* Did the last watch_wait() end with such a close? */
+bool watch_closed(const struct watch *w);
 /* To be polled together with others (POLLIN: call watch_wait); -1: polling. */
 int watch_fd(const struct watch *w);
 /* Is it polling? */

@@ -78,9 +78,20 @@ add_row(struct listing *l, const char *path, const struct topic_place *place,
 	return 0;
 }
 
+static bool
+is_wanted(const struct lag_wanted *wanted, const struct groups_entry *e)
+{
+	if (wanted->group != NULL && strcmp(wanted->group, e->group) != 0)
+		return false;
+	return e->partition >= 0 &&
+	    (wanted->partitions == NULL ||
+		parse_partitions_has(wanted->partitions, e->partition));
+}
+
 int
 lag_add(struct listing *l, const char *path, struct topic_place *place,
-    const char *group, struct lag_worst *worst, size_t *rows, struct fault *f)
+    const struct lag_wanted *wanted, struct lag_worst *worst, size_t *rows,
+    struct fault *f)
 {
 	const struct groups_entry *e;
 	struct groups *g = NULL;
@@ -89,9 +100,7 @@ lag_add(struct listing *l, const char *path, struct topic_place *place,
 	int rc = groups_open(path, &place->topic, false, &g, f);
 
 	for (size_t i = 0; rc == 0 && (e = groups_at(g, i)) != NULL; i++) {
-		if (group != NULL && strcmp(group, e->group) != 0)
-			continue;
-		if (e->partition < 0 || e->partition >= place->count)
+		if (!is_wanted(wanted, e) || e->partition >= place->count)
 			continue;
 		if (strcmp(last, e->group) != 0) {
 			strlcpy(last, e->group, sizeof(last));

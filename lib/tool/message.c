@@ -59,3 +59,9 @@ message_warn(const char *subject, int rc, const struct fault *f)
 		warnx("%s: %s", has_file ? f->file : subject, status_text(rc));
 	return message_exit(rc);
 }
+
+int
+message_worse(int was, int now)
+{
+	return now == CLI_DONE || was == CLI_DAMAGE ? was : now;
+}

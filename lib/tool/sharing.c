@@ -49,6 +49,8 @@ join(struct sharing *sh, size_t i)
 		return CLI_FAIL;
 	}
 	rc = groups_open(path, &place->topic, true, &t->groups, &f);
+	if (rc == STATUS_CORRUPT)
+		return message_warn(path, rc, &f);
 	if (rc != 0) {
 		warnx("%s: group positions cannot be kept in it: %s", path,
 		    status_text(rc));
@@ -86,9 +88,36 @@ sharing_open(struct sources *s, const char *group, struct sharing *out)
 	return status;
 }
 
-static int
-commit_topic(struct sharing *sh, struct sharing_topic *t)
+static bool
+is_removed(struct sharing *sh, size_t i)
 {
+	struct sharing_topic *t = &sh->topics[i];
+
+	if (t->removed || !sources_is_removed(sh->s, i))
+		return t->removed;
+	t->removed = true;
+	if (sh->s->r->retry)
+		cli_warn("%s: removed; waiting for it to come back",
+		    sh->s->paths[i]);
+	else
+		warnx("%s: removed", sh->s->paths[i]);
+	return true;
+}
+
+bool
+sharing_is_removed(struct sharing *sh)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < sh->count; i++)
+		any = is_removed(sh, i) || any;
+	return any;
+}
+
+static int
+commit_topic(struct sharing *sh, size_t topic)
+{
+	struct sharing_topic *t = &sh->topics[topic];
 	struct groups_entry *entries =
 	    calloc((size_t)t->count + 1, sizeof(*entries));
 	struct fault f = {.file = ""};
@@ -109,6 +138,8 @@ commit_topic(struct sharing *sh, struct sharing_topic *t)
 	for (size_t i = 0; rc == 0 && i < count; i++)
 		t->shares[entries[i].partition].committed = entries[i].offset;
 	free(entries);
+	if (rc != 0 && is_removed(sh, topic))
+		return sh->s->r->retry ? CLI_DONE : CLI_FAIL;
 	return rc == 0 ? CLI_DONE : fail(t, rc, &f);
 }
 
@@ -124,7 +155,7 @@ sharing_commit(struct sharing *sh, bool now)
 		int status = CLI_DONE;
 
 		if (sh->topics[i].member != NULL)
-			status = commit_topic(sh, &sh->topics[i]);
+			status = commit_topic(sh, i);
 		worst = status > worst ? status : worst;
 	}
 	return worst;
@@ -168,10 +199,11 @@ give(struct sharing_topic *t, int32_t n)
 
 /* Too many are ours: the last ones go, once they are not at work. */
 static int
-give_excess(struct sharing *sh, struct sharing_topic *t, int32_t share)
+give_excess(struct sharing *sh, size_t i, int32_t share)
 {
+	struct sharing_topic *t = &sh->topics[i];
 	int32_t left = member_count(t->member) - share;
-	int status = commit_topic(sh, t);
+	int status = commit_topic(sh, i);
 
 	for (int32_t n = t->count; status == CLI_DONE && left > 0 && n-- > 0;) {
 		if (t->shares[n].stream == NULL)
@@ -207,12 +239,9 @@ begin(struct sharing *sh, size_t i, int32_t n)
 	*share = (struct share){.committed = e == NULL ? -1 : e->offset};
 	status = sources_open_partition(sh->s, i, n, share->committed,
 	    &share->stream);
-	if (status == CLI_DONE) {
+	/* Where a new group begins is committed, too: it goes on from there. */
+	if (status == CLI_DONE)
 		sharing_note(share);
-		/* Nothing was read yet: no commit for that alone. */
-		if (share->committed < 0)
-			share->committed = share->next;
-	}
 	return status;
 }
 
@@ -236,8 +265,6 @@ take_free(struct sharing *sh, size_t i, int32_t share)
 			return fail(t, rc, NULL);
 		status = begin(sh, i, n);
 	}
-	if (member_count(t->member) < share && sh->quick > 0)
-		sh->quick--;
 	return status;
 }
 
@@ -270,6 +297,8 @@ sharing_balance(struct sharing *sh)
 		int32_t share;
 		int rc;
 
+		if (is_removed(sh, i))
+			continue;
 		status = look_for_more(sh, i);
 		if (status != CLI_DONE)
 			break;
@@ -278,7 +307,7 @@ sharing_balance(struct sharing *sh)
 			return fail(t, rc, NULL);
 		stop_draining(t);
 		if (member_count(t->member) > share)
-			status = give_excess(sh, t, share);
+			status = give_excess(sh, i, share);
 		else if (member_count(t->member) < share)
 			status = take_free(sh, i, share);
 	}
@@ -313,9 +342,18 @@ sharing_wait_ms(struct sharing *sh, int64_t wait_ms)
 {
 	int64_t due = sh->commit_ms + COMMIT_MS - now_mono_ms();
 
-	if (sh->quick > 0)
+	if (sh->quick > 0) {
+		sh->quick--;
 		return QUICK_MS;
+	}
 	if (due < 1)
 		due = 1;
 	return wait_ms < 0 || wait_ms > due ? due : wait_ms;
+}
+
+void
+sharing_look(struct sharing *sh)
+{
+	if (watch_closed(sh->s->watch))
+		sh->quick = SHARING_QUICK_LOOKS;
 }

@@ -36,6 +36,7 @@ struct sharing_topic {
 	struct member *member;
 	struct share *shares;	/* one per partition */
 	int32_t count;
+	bool removed;		/* it is not there any more: told */
 };
 
 /*
@@ -68,5 +69,12 @@ int sharing_commit(struct sharing *sh, bool now);
 bool sharing_is_over(struct sharing *sh);
 /* How long to wait for a change, given how long one would. */
 int64_t sharing_wait_ms(struct sharing *sh, int64_t wait_ms);
+/* After waiting: a member may have died. */
+void sharing_look(struct sharing *sh);
+/*
+ * Has a topic been removed, or replaced?  It is told, once: what is read from
+ * it cannot be noted any more.  --retry: sharing_close(), and once more.
+ */
+bool sharing_is_removed(struct sharing *sh);
 
 #endif

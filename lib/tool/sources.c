@@ -14,6 +14,7 @@
 #include "store/groups.h"
 #include "store/partitioner.h"
 #include "store/segment.h"
+#include "store/tail.h"
 #include "tool/message.h"
 
 enum { RETRY_MS = 200 };	/* between two looks for a topic */
@@ -291,7 +292,7 @@ clip_to_segment(struct partition *p, const char *path, int64_t base,
 	int rc = check_segment(p, path, base, f);
 
 	if (rc == 0)
-		rc = segment_list_read(partition_dirfd(p), ".log", &l);
+		rc = tail_list(p, &l);
 	if (rc != 0)
 		return rc;
 	if (*from < base)
@@ -438,6 +439,34 @@ sources_open_partition(struct sources *s, size_t i, int32_t number,
 		*out = NULL;
 	}
 	return status;
+}
+
+bool
+sources_get_over(const struct sources *s, struct stream *stream, int rc,
+    const struct fault *f, int *status)
+{
+	int64_t from, to;
+
+	if (rc == STATUS_OFFSET) {
+		cli_warn("%s: records up to offset %lld were deleted while "
+			 "reading",
+		    f->file, (long long)f->offset - 1);
+		return true;
+	}
+	*status = message_worse(*status, message_warn(f->file, rc, f));
+	if (!s->r->skip_corrupt ||
+	    (rc != STATUS_CORRUPT && rc != STATUS_UNSUPPORTED))
+		return false;
+	rc = stream_skip(stream, &from, &to);
+	if (rc != 0) {
+		*status =
+		    message_worse(*status, message_warn(f->file, rc, NULL));
+		return false;
+	}
+	if (to > from)
+		warnx("%s: skipped offsets %lld to %lld", f->file,
+		    (long long)from, (long long)to - 1);
+	return true;
 }
 
 static bool

@@ -64,6 +64,13 @@ const char *sources_topic_id(const struct sources *s, const char *topic);
  */
 int sources_open_partition(struct sources *s, size_t i, int32_t number,
     int64_t stored, struct stream **out);
+/*
+ * Tell what stopped one of their streams.  True: it was got over (records that
+ * were deleted meanwhile; damage, with --skip-corrupt), and can be read on.
+ * The exit status gets worse by it.
+ */
+bool sources_get_over(const struct sources *s, struct stream *stream, int rc,
+    const struct fault *f, int *status);
 /* Find out what the operands are, and open no partition. */
 int sources_locate(struct sources *s);
 /* Partitions added to followed topics are read from their beginning. */

@@ -106,9 +106,9 @@ static int
 describe_one(const char *path, struct topic_place *place, void *arg)
 {
 	struct description *d = arg;
+	const struct lag_wanted wanted = {.group = d->group};
 	struct fault f = {.file = ""};
-	int rc =
-	    lag_add(&d->listing, path, place, d->group, NULL, &d->rows, &f);
+	int rc = lag_add(&d->listing, path, place, &wanted, NULL, &d->rows, &f);
 
 	return rc == 0 ? CLI_DONE : message_warn(path, rc, &f);
 }
@@ -134,8 +134,8 @@ groups_describe(const struct admin_options *o, char **words)
 
 /* The groups of a topic, to change one that nobody uses. */
 static int
-open_unused(const char *path, const char *group, struct topic_place *place,
-    struct groups **g)
+open_unused(const struct admin_options *o, const char *path, const char *group,
+    struct topic_place *place, struct groups **g)
 {
 	struct fault f = {.file = ""};
 	int rc, status;
@@ -145,7 +145,7 @@ open_unused(const char *path, const char *group, struct topic_place *place,
 	status = admin_locate(path, place);
 	if (status != CLI_DONE)
 		return status;
-	rc = groups_open(path, &place->topic, true, g, &f);
+	rc = groups_open(path, &place->topic, !o->dry_run, g, &f);
 	if (rc != 0) {
 		topic_place_close(place);
 		return message_warn(path, rc, &f);
@@ -251,7 +251,7 @@ groups_seek(const struct admin_options *o, char **words)
 	if (parse_position(o->position, now_wall_ms(), cli_utc, &at) != 0 ||
 	    at.kind == POSITION_STORED)
 		cli_usage("-o %s: not a position", o->position);
-	status = open_unused(words[0], words[1], &place, &g);
+	status = open_unused(o, words[0], words[1], &place, &g);
 	if (status != CLI_DONE)
 		return status;
 	for (size_t i = 0; i < o->partitions.count; i++)
@@ -275,7 +275,7 @@ groups_rm(const struct admin_options *o, char **words)
 	struct topic_place place;
 	struct groups *g;
 	size_t count = 0;
-	int status = open_unused(words[0], words[1], &place, &g);
+	int status = open_unused(o, words[0], words[1], &place, &g);
 
 	if (status != CLI_DONE)
 		return status;

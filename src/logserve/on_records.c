@@ -46,7 +46,7 @@ finish_part(struct deletion *d)
 	request_answer(r);
 }
 
-/* -1 is all that consumers can see. */
+/* -1 is all that consumers can see, and beyond it nothing is deleted. */
 static int
 delete_before(struct partition *writer, struct log_append *a)
 {
@@ -58,7 +58,7 @@ delete_before(struct partition *writer, struct log_append *a)
 
 	if (rc == 0 && offset == -1)
 		offset = o.high_watermark;
-	if (rc == 0 && (offset < 0 || offset > o.high_watermark))
+	if (rc == 0 && offset < 0)
 		rc = STATUS_OFFSET;
 	if (rc == 0)
 		rc = partition_delete_before(writer, offset, &f);

@@ -175,6 +175,12 @@ check_lag(const char *where, int64_t lag)
 }
 
 void
+check_no_group(const char *group)
+{
+	problem(CHECK_UNKNOWN, "no group %s", group);
+}
+
+void
 check_error(const char *path, int rc, const struct fault *f)
 {
 	bool has_file = f != NULL && f->file[0] != '\0';

@@ -237,13 +237,14 @@ check_chosen(const char *path, const struct topic_place *place)
 static void
 visit_groups(const char *path, struct topic_place *place)
 {
+	const struct lag_wanted wanted = {group, &chosen};
 	struct fault f = {.file = ""};
 	struct lag_worst lag = {.lag = -1};
 	int rc;
 
 	if (place->kind != TOPIC_PLACE_TOPIC)
 		return;
-	rc = lag_add(checking ? NULL : &listing, path, place, group, &lag,
+	rc = lag_add(checking ? NULL : &listing, path, place, &wanted, &lag,
 	    &group_rows, &f);
 	if (rc != 0)
 		fail(path, rc, &f);
@@ -399,8 +400,11 @@ main(int argc, char **argv)
 		visit(".");
 	for (int i = cli_operand; i < argc; i++)
 		visit(argv[i]);
-	if (checking)
+	if (checking) {
+		if (group != NULL && group_rows == 0)
+			check_no_group(group);
 		return check_end();
+	}
 	listing_print(&listing, !cli_quiet);
 	listing_release(&listing);
 	cli_close_stdout();

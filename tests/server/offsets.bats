@@ -141,7 +141,14 @@ times() {
 	call ListOffsets 10 isolation_level=1 topics.0.name=txn \
 		topics.0.partitions.0.timestamp=-2
 	is topics.0.partitions.0.offset "$start"
-	# A record behind it counts as none.
+	# A record behind it counts as none; the last marker is one.
+	call ListOffsets 7 topics.0.name=txn topics.0.partitions.0.timestamp=-3
+	[ "$(field topics.0.partitions.0.offset)" -ge "$stable" ]
+	for time in -3 "$(field topics.0.partitions.0.timestamp)"; do
+		call ListOffsets 7 isolation_level=1 topics.0.name=txn \
+			"topics.0.partitions.0.timestamp=$time"
+		found -1 -1
+	done
 	same "$(times txn isolation_level=1)" "$(awk -v s="$stable" \
 		'{ print $1, ($2 >= s ? -1 : $2) }' \
 		"$ROOT/tests/golden/txn/expected.times")"

@@ -1,4 +1,5 @@
-# Each even bit of a log of 64 KiB flipped: logfsck finds it.
+# Each even bit of a log of 64 KiB flipped, and the log cut to each even length:
+# logfsck finds it, and readers are told.
 
 load ../helpers
 

@@ -1,4 +1,5 @@
-# Each odd bit of a log of 64 KiB flipped: logfsck finds it.
+# Each odd bit of a log of 64 KiB flipped, and the log cut to each odd length:
+# logfsck finds it, and readers are told.
 
 load ../helpers
 

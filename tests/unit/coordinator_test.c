@@ -8,6 +8,8 @@
 #include <errno.h>
 
 #include "clients.h"
+/* Whoever serves requests has both; no name may be in both. */
+#include "kafka/messages.h"
 
 static struct client a, b, c;
 
@@ -695,6 +697,20 @@ test_sync(void)
 static void
 test_sync_timeout(void)
 {
+	begin();
+	a.session_ms = b.session_ms = 1800000;
+	a.rebalance_ms = 1700000;
+	b.rebalance_ms = 10000;
+	begin_pair();
+	b.protocols = "range:new";
+	client_join(&b);
+	client_tick(1);
+	client_leave(&a);
+	tap(b.joined.count == 1 &&
+		coordinator_next_ms(client_coordinator) <= client_now + 10000,
+	    "a sync is waited for no longer than the rebalance timeout");
+	client_end();
+
 	begin_stable();
 	a.session_ms = b.session_ms = 100000;
 	client_join(&a);
@@ -1157,6 +1173,33 @@ test_groups_bound(void)
 	client_end();
 }
 
+/* Room for two members, and the assignment of one of them. */
+static void
+test_assignments_bound(size_t bytes)
+{
+	struct coordinator_settings s = coordinator_defaults;
+	struct group_summary sum;
+
+	begin();
+	client_end();
+	s.group_bytes_max = bytes;
+	client_begin(&s);
+	client_join(&a);
+	client_take(&a);
+	client_join(&b);
+	client_join(&a);
+	client_take(&a);
+	client_take(&b);
+	sync_pair(&a, &b);
+	tap(a.synced.error == KAFKA_GROUP_MAX_SIZE_REACHED && b.synced.waits,
+	    "assignments that are too much: only the leader is told");
+	coordinator_describe(client_coordinator, client_group(), &sum);
+	tap(bytes_is_null(sum.members[0].assignment) &&
+		bytes_is_null(sum.members[1].assignment),
+	    "and none of them is kept");
+	client_end();
+}
+
 static void
 test_bytes_bound(void)
 {
@@ -1191,6 +1234,19 @@ test_bytes_bound(void)
 	tap_int(a.joined.error, KAFKA_GROUP_MAX_SIZE_REACHED,
 	    "what a member says later");
 	tap_int(client_heartbeat(&a), 0, "it stays what it was");
+	client_end();
+
+	s = coordinator_defaults;
+	s.bytes_max = before - 1;
+	client_begin(&s);
+	a.id[0] = '\0';
+	a.protocols = NULL;
+	client_join(&a);
+	tap_int(a.joined.error, KAFKA_COORDINATOR_NOT_AVAILABLE,
+	    "one member that is too much for all");
+	client_end();
+	test_assignments_bound(2 * before + 1);
+	begin();
 	client_end();
 
 	s = coordinator_defaults;

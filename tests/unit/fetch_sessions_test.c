@@ -6,6 +6,8 @@
 #include "broker/fetch_sessions.h"
 
 #include "kafka/error.h"
+/* Whoever serves requests has both; no name may be in both. */
+#include "kafka/messages.h"
 #include "tap.h"
 
 enum {

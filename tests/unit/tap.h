@@ -116,14 +116,14 @@ tap_random(void)
 	return state * UINT64_C(0x2545F4914F6CDD1D);
 }
 
-/* A fresh directory, removed at exit with all that is in it; its path. */
-static char tap_dir_path[] = "/tmp/unit.XXXXXX";
+/* A fresh directory, in TMPDIR, removed at exit with all that is in it. */
+static char tap_dir_path[200];
 static pid_t tap_dir_owner;
 
 static inline void
 tap_dir_remove(void)
 {
-	char command[96];
+	char command[sizeof(tap_dir_path) + 16];
 
 	if (getpid() != tap_dir_owner)
 		return;
@@ -135,7 +135,11 @@ tap_dir_remove(void)
 static inline const char *
 tap_dir(void)
 {
+	const char *tmp = getenv("TMPDIR");
+
 	if (tap_dir_owner == 0) {
+		snprintf(tap_dir_path, sizeof(tap_dir_path), "%s/unit.XXXXXX",
+		    tmp == NULL ? "/tmp" : tmp);
 		if (mkdtemp(tap_dir_path) == NULL)
 			abort();
 		tap_dir_owner = getpid();
