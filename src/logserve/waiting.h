@@ -41,7 +41,7 @@ struct waiter {
 	size_t count;
 	int64_t until_ms;	/* monotonic */
 	struct task *task;	/* run on the pool when it is woken */
-	/* Set when it is run: there is no waiting any more, for want of room. */
+	/* Set when it is run: it cannot wait again, for an end or no room. */
 	bool over;
 	/* The rest is waiting.c's. */
 	bool waits;

@@ -58,10 +58,10 @@ acknowledged() {
 }
 
 produced() {
-	wait_for acknowledged "$1" && ! process_gone "$producers_pid" || {
-		cat producers.err server.err
-		return 1
-	}
+	wait_for acknowledged "$1" || return 1
+	process_gone "$producers_pid" || return 0
+	cat producers.err server.err
+	return 1
 }
 
 # kill_some N: random moments; one in four is not long after the start.

@@ -1,6 +1,7 @@
 # Clients that are broken or mean no good: they get an error or are closed, and
 # others are served all the time, in bounded memory.
 
+# shellcheck disable=SC2016 # what is in quotes is for perl
 load server
 
 CROWD=$ROOT/build/tests/server/crowd
@@ -27,7 +28,6 @@ good() {
 # raw HEX [end]: send these bytes (and close our side); print what comes until
 # the other end closes.
 raw() {
-	# shellcheck disable=SC2016 # perl's
 	run_tool 0 perl -e 'use Socket;
 	    my ($address, $hex, $end) = @ARGV;
 	    my ($host, $port) = split ":", $address;
@@ -75,7 +75,6 @@ batch() {
 		logcreate b
 		printf 'some text\n' | logappend b
 	}
-	# shellcheck disable=SC2016
 	perl -0777 -e 'sub crc {
 		my $c = 0xffffffff;
 		for my $b (unpack "C*", shift) {
@@ -89,14 +88,14 @@ batch() {
 	    eval $code; die $@ if $@;
 	    substr($_, 17, 4) = pack("N", crc(substr($_, 21)))
 		unless $code =~ /nosum/;
-	    print' "$1" b/0/*.log >batch
+	    print' "$1" b/0/*.log >batch.bin
 }
 
 # refused CODE PERL: such a batch is.
 refused() {
 	batch "$2"
 	call Produce 8 acks=-1 topic_data.0.name=t \
-		topic_data.0.partition_data.0.records=@batch
+		topic_data.0.partition_data.0.records=@batch.bin
 	is responses.0.partition_responses.0.error_code "$1" \
 		responses.0.partition_responses.0.base_offset -1
 }
@@ -130,7 +129,7 @@ refused() {
 	# It is what was changed that was refused.
 	batch ''
 	call Produce 8 acks=-1 topic_data.0.name=t \
-		topic_data.0.partition_data.0.records=@batch
+		topic_data.0.partition_data.0.records=@batch.bin
 	is responses.0.partition_responses.0.error_code 0
 	same "$(logcat root/t)" 'some text'
 }
@@ -147,7 +146,7 @@ refused() {
 		start "bomb$i" "$CALL" "$address" Produce 8 acks=-1 \
 		    topic_data.0.name=t \
 		    topic_data.0.partition_data.0.index=$i \
-		    topic_data.0.partition_data.0.records=@batch
+		    topic_data.0.partition_data.0.records=@batch.bin
 	done
 	good
 	for i in 0 1 2 3 4 5 6 7; do

@@ -1,5 +1,7 @@
 # From start to end: signals, sockets, who is told, commands, roots.
 
+# Each test has an address of its own; what is in quotes is for other shells.
+# shellcheck disable=SC2016,SC2030,SC2031
 load server
 
 # holder FILE PROGRAM [ARG]...: run it with a listening socket as descriptor 3,
@@ -84,24 +86,49 @@ fetch=(Fetch 11 max_wait_ms=60000 min_bytes=1 max_bytes=1000
 	same "$(logcat root/t)" one
 }
 
-# The drain is not over while a batch waits for a lock that another holds.
-@test 'TERM: an append in work is answered, and nobody else comes in' {
+# hold: a local writer is stopped while it holds the lock of root/t/0.
+hold() {
 	local preload=$ROOT/build/tests/fault/fault_preload.so
 	[ -e "$preload" ] || skip "fault_preload.so is not built"
-	! is_san || skip "a library to load does not go with sanitizers"
 	logcreate root/t
 	echo before | logappend root/t
 	echo held >held
+	# It does not go with sanitizers.
+	start holder env LD_PRELOAD="$preload" FAULT=write:1:stop \
+	    FAULT_LOG="$PWD/log" "$ROOT/bin/logappend" root/t held
+	wait_for test -s log
+}
+
+# send: a client's batch, which waits for that lock.
+send() {
 	logcreate u
 	echo one | logappend u
-	start holder env LD_PRELOAD="$preload" FAULT=write:1:stop \
-	    FAULT_LOG="$PWD/log" logappend root/t held
-	wait_for test -s log
 	start producer "$CALL" "$address" Produce 8 acks=-1 \
 	    topic_data.0.name=t \
 	    topic_data.0.partition_data.0.records=@"$(echo u/0/*.log)"
 	wait_for has_lines server.err 1
-	has "$(<server.err)" "/root/t/0: waiting for another process's lock"
+	has "$(<server.err)" "root/t/0: waiting for another process's lock"
+}
+
+@test 'a topic that goes while a batch waits for its log' {
+	hold
+	send
+	mv root/t elsewhere
+	call Metadata 9 topics.0.name=t allow_auto_topic_creation=false
+	is topics.0.error_code 3
+	kill -CONT "$holder_pid"
+	# Written or not, it is answered, and the server goes on.
+	wait_exit 0 "$producer_pid"
+	logcreate root/t
+	run_tool 0 kcat -P -b "$address" -t t <<<two
+	same "$(logcat root/t)" two
+	stop_serving
+}
+
+# The drain is not over while a batch waits for a lock that another holds.
+@test 'TERM: an append in work is answered, and nobody else comes in' {
+	hold
+	send
 	kill "$server_pid"
 	wait_for refused
 	kill -CONT "$holder_pid"
