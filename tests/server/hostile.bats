@@ -25,8 +25,8 @@ good() {
 	call ListOffsets 5 topics.0.name=t topics.0.partitions.0.timestamp=-1
 }
 
-# raw HEX [end]: send these bytes (and close our side); print what comes until
-# the other end closes.
+# raw HEX [end|some]: send these bytes (and close our side); print what comes
+# until the other end closes (or the first of it).
 raw() {
 	run_tool 0 perl -e 'use Socket;
 	    my ($address, $hex, $end) = @ARGV;
@@ -34,8 +34,11 @@ raw() {
 	    socket(my $s, PF_INET, SOCK_STREAM, 0) or die $!;
 	    connect($s, sockaddr_in($port, inet_aton($host))) or die $!;
 	    syswrite($s, pack("H*", $hex));
-	    shutdown($s, 1) if $end;
-	    print unpack("H*", $_) while sysread($s, $_, 4096)' "$address" "$@"
+	    shutdown($s, 1) if $end eq "end";
+	    while (sysread($s, $_, 4096)) {
+		print unpack("H*", $_);
+		last if $end eq "some";
+	    }' "$address" "$@"
 }
 
 @test 'frames that are none are closed' {
@@ -64,7 +67,7 @@ raw() {
 		good
 	done
 	# A version of ApiVersions to come is told what there is.
-	raw 0000000a00120063"$header"ffff end
+	raw 0000000a00120063"$header"ffff some
 	has "$out" "$header"0023
 }
 
