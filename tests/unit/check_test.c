@@ -26,6 +26,9 @@
 
 enum { FILES_MAX = 400, PRODUCERS = 3, RECORDS_MAX = 20000, PAGE = 512 };
 
+/* It grows by a record with each damage; then another one is taken. */
+enum { LOG_ROUNDS = 1000 };
+
 static char dir[300];
 static int dir_count;
 static int32_t sequence[PRODUCERS + 1];
@@ -851,6 +854,7 @@ main(void)
 {
 	const char *env = getenv("CHECK_ROUNDS"), *part = getenv("CHECK_FLIPS");
 	int count = env == NULL ? 10 : atoi(env);
+	int logs = 3 * ((count + LOG_ROUNDS - 1) / LOG_ROUNDS);
 	int step = count < 100 ? 20 : 1;
 
 	if (part != NULL) {
@@ -860,7 +864,9 @@ main(void)
 		flip_all(8 << 10, 301, random_below(301));
 		cut_all(8 << 10, 97, random_below(97), 10);
 	}
-	for (int i = 0; i < 3 && count > 0; i++) {
+	if (count > LOG_ROUNDS)
+		count = LOG_ROUNDS;
+	for (int i = 0; i < logs; i++) {
 		begin_rounds(12 << 10, false, false);
 		rounds("plain", count, false);
 		swap_all("plain", step);
