@@ -942,7 +942,8 @@ static bool
 judge_position(const char *path, const struct topic *t, bool write,
     int64_t least, int64_t most)
 {
-	struct groups_entry next = {"g", 0, COMMITTED_MAX + 1, -1, 0};
+	struct groups_entry next = {"g", 0, COMMITTED_MAX + 1, -1, 0,
+	    BYTES_NULL};
 	const struct groups_entry *e;
 	struct groups *g = NULL;
 	struct fault f = {.what = NULL};
