@@ -505,6 +505,26 @@ producer_agrees(const struct producer_table *t,
 	return true;
 }
 
+void
+producer_take_windows(struct producer_table *t,
+    const struct producer_table *older)
+{
+	for (size_t i = 0; i < t->count; i++) {
+		struct producer *p = &t->items[i];
+		const struct producer *o = find(older, p->id);
+
+		if (o == NULL || p->count != 1 || o->count <= 1 ||
+		    p->epoch != o->epoch ||
+		    p->window[0].last_offset !=
+			o->window[o->count - 1].last_offset ||
+		    p->window[0].last_sequence !=
+			o->window[o->count - 1].last_sequence)
+			continue;
+		memcpy(p->window, o->window, sizeof(p->window));
+		p->count = o->count;
+	}
+}
+
 int
 producer_write_snapshot(const struct producer_table *t, int dirfd, mode_t mode,
     gid_t gid)

@@ -97,6 +97,12 @@ int producer_read_snapshot(struct producer_table *t, int dirfd, int64_t offset,
 bool producer_agrees(const struct producer_table *t,
     const struct producer_table *saved, int64_t since, bool exact,
     int64_t expired_ms);
+/*
+ * A snapshot has but the last batch of each producer: where older, which has
+ * seen the batches before it, knows that batch too, take its window.
+ */
+void producer_take_windows(struct producer_table *t,
+    const struct producer_table *older);
 /* Write the snapshot of producer_next_offset(), durably. */
 int producer_write_snapshot(const struct producer_table *t, int dirfd,
     mode_t mode, gid_t gid);

@@ -37,6 +37,9 @@
 #include "store/tail.h"
 #include "store/timeindex.h"
 
+/* So far back of a snapshot lie the batches that a client may repeat. */
+enum { WINDOW_BYTES = 16 << 20 };
+
 enum cause { CAUSE_TAIL, CAUSE_CRASH, CAUSE_COPY };
 
 static int
@@ -326,7 +329,7 @@ load_snapshot(struct partition *p)
 
 /* Apply the batches of one segment from the table's next offset on. */
 static int
-replay_segment(struct partition *p, int64_t base, struct fault *f)
+replay_segment(struct partition *p, int64_t base, int64_t end, struct fault *f)
 {
 	struct segment_scan scan;
 	struct aborted aborted;
@@ -347,7 +350,7 @@ replay_segment(struct partition *p, int64_t base, struct fault *f)
 	scan.verify = false;
 	segment_scan_start(&scan, fd, pos, -1);
 	while (rc == 0 && (rc = segment_scan_next(&scan, &b, &data)) == 0) {
-		if (b.base_offset >= p->st.end_offset)
+		if (b.base_offset >= end)
 			break;
 		if (b.base_offset >= producer_next_offset(p->producers))
 			rc = producer_apply(p->producers, data, &b, &aborted,
@@ -363,24 +366,17 @@ replay_segment(struct partition *p, int64_t base, struct fault *f)
 	return rc;
 }
 
-int
-recover_producers(struct partition *p, struct fault *f)
+/* Apply what is in the log from the table's next offset on, below end. */
+static int
+replay(struct partition *p, int64_t end, struct fault *f)
 {
 	struct segment_list l;
 	struct sum sum;
-	int rc = 0;
+	int rc = segment_list_read(p->dirfd, ".log", &l);
 
-	if (p->producers == NULL) {
-		rc = producer_new(&p->producers);
-		if (rc == 0)
-			rc = load_snapshot(p);
-	}
-	if (rc != 0 || producer_next_offset(p->producers) == p->st.end_offset)
-		return rc;
-	rc = segment_list_read(p->dirfd, ".log", &l);
 	if (rc != 0)
 		return rc;
-	for (size_t i = 0; i < l.count && rc == 0; i++) {
+	for (size_t i = 0; i < l.count && l.bases[i] < end && rc == 0; i++) {
 		bool sealed = i + 1 < l.count;
 
 		if (sealed &&
@@ -389,9 +385,71 @@ recover_producers(struct partition *p, struct fault *f)
 		if (sealed && sum_read(p->dirfd, l.bases[i], &sum) == 0 &&
 		    (sum.flags & SUM_PRODUCERS) == 0)
 			continue;
-		rc = replay_segment(p, l.bases[i], f);
+		rc = replay_segment(p, l.bases[i], end, f);
 	}
 	segment_list_release(&l);
+	return rc;
+}
+
+/* An offset some way before end, in the segment that has what is before it. */
+static int
+find_before(struct partition *p, int64_t end, int64_t *start)
+{
+	char name[SEGMENT_NAME_LEN];
+	struct segment_list l;
+	int64_t base = -1;
+	int fd = -1, rc = segment_list_read(p->dirfd, ".log", &l);
+
+	if (rc == 0 && l.count > 0)
+		base = l.bases[segment_list_find(&l, end - 1)];
+	segment_list_release(&l);
+	if (base < 0)
+		return ENOENT;
+	segment_name(name, base, ".log");
+	rc = io_open(p->dirfd, name, O_RDONLY, 0, &fd);
+	if (rc == 0)
+		rc = seek_before(p->dirfd, base, fd, end, WINDOW_BYTES, start);
+	(void)io_close(&fd);
+	return rc;
+}
+
+/*
+ * A snapshot has the last batch of each producer alone, but a client may repeat
+ * any of its last five, so look at what is just before it.  It is an extra:
+ * what cannot be read here is told where it is needed.
+ */
+static void
+see_windows(struct partition *p)
+{
+	struct producer_table *full = p->producers, *seen = NULL;
+	int64_t end = producer_next_offset(full), start;
+
+	if (producer_count(full) == 0 || find_before(p, end, &start) != 0 ||
+	    producer_new(&seen) != 0)
+		return;
+	producer_skip(seen, start);
+	p->producers = seen;
+	if (replay(p, end, NULL) == 0)
+		producer_take_windows(full, seen);
+	p->producers = full;
+	producer_free(seen);
+}
+
+int
+recover_producers(struct partition *p, struct fault *f)
+{
+	int rc = 0;
+
+	if (p->producers == NULL) {
+		rc = producer_new(&p->producers);
+		if (rc == 0)
+			rc = load_snapshot(p);
+		if (rc == 0)
+			see_windows(p);
+	}
+	if (rc != 0 || producer_next_offset(p->producers) == p->st.end_offset)
+		return rc;
+	rc = replay(p, p->st.end_offset, f);
 	if (rc == 0) {
 		producer_skip(p->producers, p->st.end_offset);
 		p->st.unstable_offset = producer_unstable_offset(p->producers);

@@ -649,6 +649,19 @@ test_producer(void)
 	batch_set_append_time(copy, size, 1000);
 	tap_int(partition_append(p, &a, NULL), 0, "the next sequence");
 	tap_int(a.base_offset, 3, "at 3");
+	buf_put_32(copy + BATCH_BASE_SEQUENCE, 6);
+	batch_set_append_time(copy, size, 1000);
+	tap_int(partition_append(p, &a, NULL), 0, "and the next");
+	partition_sync(p, NULL);
+	tap_int(partition_roll(p, NULL), 0, "a roll, with a snapshot");
+	partition_close(p);
+	/* Which has the last batch alone. */
+	p = open_with(PARTITION_WRITE, 0);
+	buf_put_32(copy + BATCH_BASE_SEQUENCE, 3);
+	batch_set_append_time(copy, size, 1000);
+	tap_int(partition_append(p, &a, NULL), STATUS_DUPLICATE,
+	    "one before the last, sent again behind it");
+	tap_int(a.base_offset, 3, "is the one at 3");
 	partition_close(p);
 	batch_builder_release(&bb);
 	free(copy);
