@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/bounds.h"
+#include "base/now.h"
 #include "base/status.h"
 #include "store/batch.h"
 #include "store/epoch.h"
@@ -645,12 +646,13 @@ test_producer(void)
 	buf_put_32(copy + BATCH_BASE_SEQUENCE, 9);
 	batch_set_append_time(copy, size, 1000);
 	tap_int(partition_append(p, &a, NULL), STATUS_SEQUENCE, "a gap");
+	/* Of now: one whose last batch is old is forgotten. */
 	buf_put_32(copy + BATCH_BASE_SEQUENCE, 3);
-	batch_set_append_time(copy, size, 1000);
+	batch_set_append_time(copy, size, now_wall_ms());
 	tap_int(partition_append(p, &a, NULL), 0, "the next sequence");
 	tap_int(a.base_offset, 3, "at 3");
 	buf_put_32(copy + BATCH_BASE_SEQUENCE, 6);
-	batch_set_append_time(copy, size, 1000);
+	batch_set_append_time(copy, size, now_wall_ms());
 	tap_int(partition_append(p, &a, NULL), 0, "and the next");
 	partition_sync(p, NULL);
 	tap_int(partition_roll(p, NULL), 0, "a roll, with a snapshot");
@@ -658,7 +660,7 @@ test_producer(void)
 	/* Which has the last batch alone. */
 	p = open_with(PARTITION_WRITE, 0);
 	buf_put_32(copy + BATCH_BASE_SEQUENCE, 3);
-	batch_set_append_time(copy, size, 1000);
+	batch_set_append_time(copy, size, now_wall_ms());
 	tap_int(partition_append(p, &a, NULL), STATUS_DUPLICATE,
 	    "one before the last, sent again behind it");
 	tap_int(a.base_offset, 3, "is the one at 3");
