@@ -849,6 +849,33 @@ cut_all(int64_t bytes, int step, int phase, int repair)
 	    "segments cut to %d lengths are found, told, repaired", cuts);
 }
 
+/* The .sum of another segment of as many bytes, records, of the same time. */
+static void
+exchange_sum(void)
+{
+	struct partition *p;
+	int other;
+
+	fresh();
+	now_set_wall_ms(1700000000000);
+	p = open_partition(PARTITION_WRITE, 4000);
+	for (int i = 0; i < 3; i++) {
+		append_marker(p, 1, BATCH_CONTROL_COMMIT);
+		must(partition_sync(p, NULL) == 0 &&
+		    partition_roll(p, NULL) == 0);
+	}
+	partition_close(p);
+	now_set_wall_ms(-1);
+	must(read_all(original, &original_end) == 0);
+	save_files();
+	other = find_saved("00000000000000000001.sum");
+	must(other >= 0);
+	write_file("00000000000000000000.sum", saved[other].data,
+	    saved[other].len);
+	tap(round_ok("foreign .sum", true, 0),
+	    "a .sum of a segment that looks the same");
+}
+
 int
 main(void)
 {
@@ -866,6 +893,7 @@ main(void)
 	}
 	if (count > LOG_ROUNDS)
 		count = LOG_ROUNDS;
+	exchange_sum();
 	for (int i = 0; i < logs; i++) {
 		begin_rounds(12 << 10, false, false);
 		rounds("plain", count, false);
