@@ -588,6 +588,17 @@ harm(int file, const char *suffix, enum damage damage, char *text)
 	return changed;
 }
 
+/* Is it a file of the last segment? */
+static bool
+is_active(int file)
+{
+	for (int i = 0; i < saved_count; i++)
+		if (ends_with(saved[i].name, ".log") &&
+		    strncmp(saved[i].name, saved[file].name, 20) > 0)
+			return false;
+	return true;
+}
+
 /* What in a file of that suffix need not be found. */
 static bool
 is_harmless(const char *suffix, int file, enum damage damage, bool compacted)
@@ -603,9 +614,13 @@ is_harmless(const char *suffix, int file, enum damage damage, bool compacted)
 		return damage == REMOVE || (damage == FOREIGN && compacted);
 	if (strcmp(suffix, "leader-epoch-checkpoint") == 0)
 		return damage != REMOVE;
-	/* Those of the active segment have what counts at the front. */
+	/*
+	 * Those of the active segment have what counts at the front; and what
+	 * another one's say may be true of it.
+	 */
 	return strstr(suffix, "index") != NULL &&
-	    (damage == JUNK || strcmp(saved[file].name + 20, ".txnindex") == 0);
+	    (damage == JUNK || (damage == FOREIGN && is_active(file)) ||
+		strcmp(saved[file].name + 20, ".txnindex") == 0);
 }
 
 static void
