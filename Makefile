@@ -77,7 +77,9 @@ help:
 	@echo 'demo         install what is missing, build, show the main job'
 	@echo 'check        install what is missing, build, lint, test (quick)'
 	@echo 'check-slow   clang, valgrind, crash, fault and fuzz tests'
+	@echo 'check-clients  clients of Kafka, CLIENTS="NAME...", BROKER=kafka'
 	@echo 'check-deps   the Debian packages that are missing, by purpose'
+	@echo 'soak         the random ones of these for HOURS, and a table'
 	@echo 'fuzz         each of tests/fuzz for FUZZ_SECONDS (60)'
 	@echo 'coverage     how much of lib/ the quick tests run'
 	@echo 'lint format  style checks alone; rewrite what clang-format would'
@@ -197,6 +199,16 @@ check-slow:
 	    $(if $(shell command -v clang),$(UNIT_SRCS:%.c=build/clang-san/%)) \
 	    $(SLOWS) $(SLOW_TESTS)
 
+# The lanes with random choices for so long, each time with other seeds.
+HOURS = 1
+soak:
+	@tests/deps.sh ensure build check slow
+	@$(PART) all slows
+	@if command -v clang >/dev/null; then \
+	    $(PART) SAN=1 $(FUZZ_BUILD) fuzzers; \
+	    else echo 'skipped: fuzzing needs clang'; fi
+	@tests/soak $(HOURS)
+
 # FUZZ='NAME...': some of the targets; tests/fuzz/run has more variables.
 fuzz:
 	@tests/deps.sh ensure build slow
@@ -220,6 +232,18 @@ coverage:
 	    $(REPLAYS:build/%=build/coverage/%) \
 	    $(filter-out %/access.bats,$(CLI_TESTS:%=build/coverage/%))
 	@tests/coverage
+
+# Clients of Kafka's protocol with BROKER=logserve or BROKER=kafka; CLIENTS=
+# names some of tests/clients/list.
+check-clients:
+	@tests/deps.sh ensure build check clients
+	@$(PART) all
+	@tests/clients/run $(CLIENTS)
+
+# README's table of clients is that of the last check-clients.
+readme-clients:
+	@sed -i -e '/<!-- clients -->/r build/clients/matrix.md' \
+	    -e '/<!-- clients -->/,/<!-- end of clients -->/{/<!--/!d}' README.md
 
 # README's list of tools is that of logkit(7).
 readme:
@@ -280,7 +304,8 @@ clean:
 -include $(DEPS)
 
 FORCE:
-.PHONY: all help units slows fuzz fuzzers coverage check-deps demo check check-slow bench lint \
+.PHONY: all help units slows fuzz fuzzers coverage check-deps demo check check-slow soak \
+    check-clients bench lint readme readme-clients \
     format install uninstall clean FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:

@@ -3,9 +3,11 @@
  */
 
 #include "base/cli.h"
+#include "tool/places.h"
 #include "tool/printing.h"
 
-static const struct cli_option *const tables[] = {reading_options, NULL};
+static const struct cli_option *const tables[] = {reading_options,
+    places_options, places_options_client, NULL};
 
 static const struct cli_program program = {
     "[OPTION]... TOPIC|SEGMENT...",

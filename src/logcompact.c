@@ -13,6 +13,8 @@
 #include "base/now.h"
 #include "base/parse.h"
 #include "base/status.h"
+#include "client/remote_admin.h"
+#include "client/remote.h"
 #include "store/compact.h"
 #include "store/keymap.h"
 #include "store/partition.h"
@@ -22,6 +24,7 @@
 #include "store/stream.h"
 #include "store/topic.h"
 #include "tool/message.h"
+#include "tool/places.h"
 
 enum {
 	OPT_POLICY = 256,
@@ -52,7 +55,8 @@ static const struct cli_option options[] = {
     {0, NULL, NULL, NULL},
 };
 
-static const struct cli_option *const tables[] = {options, NULL};
+static const struct cli_option *const tables[] = {options, places_options,
+    places_options_client, NULL};
 
 static const struct cli_program program = {
     "[OPTION]... TOPIC...",
@@ -73,6 +77,7 @@ static struct {
 	int64_t policy;		/* bits of properties_cleanup; 0: the topic's */
 	int64_t retention_ms;	/* INT64_MIN: the topic's */
 	int64_t retention_bytes;
+	struct places places;
 } opt = {
     .memory = 128 << 20,
     .retention_ms = INT64_MIN,
@@ -81,6 +86,7 @@ static struct {
 
 /* What became of one partition. */
 struct outcome {
+	struct retain_stats before;
 	struct retain_stats retained;
 	struct compact_stats compacted;
 	struct compact_stats dropped;
@@ -138,6 +144,8 @@ set_option(int id)
 		opt.include_active = true;
 		break;
 	case OPT_DROP_KEY:
+		if (opt.drop_key != NULL)
+			cli_usage("--drop-key is given twice");
 		opt.drop_key = cli_arg;
 		break;
 	case OPT_MEMORY:
@@ -145,6 +153,9 @@ set_option(int id)
 		    opt.memory < KEYMAP_BYTES_MIN)
 			cli_usage("--memory %s: not a size of 64K or more",
 			    cli_arg);
+		break;
+	default:
+		(void)places_set(&opt.places, id);
 		break;
 	}
 }
@@ -166,19 +177,12 @@ check_options(void)
 static int
 delete_before(struct partition *p, struct outcome *out, struct fault *f)
 {
-	struct partition_offsets offsets;
 	int64_t start;
-	int rc = partition_offsets(p, &offsets, f);
+	int rc = stream_resolve(p, READER_UNCOMMITTED, &opt.before, -1, &start,
+	    NULL, f);
 
-	if (rc == 0)
-		rc = stream_resolve(p, READER_UNCOMMITTED, &opt.before, -1,
-		    &start, NULL, f);
-	if (rc != 0)
-		return rc;
-	out->retained.log_start = start;
-	return opt.dry_run || start <= offsets.log_start
-	    ? 0
-	    : partition_delete_before(p, start, f);
+	return rc != 0 ? rc
+		       : retain_before(p, start, opt.dry_run, &out->before, f);
 }
 
 static int
@@ -205,6 +209,7 @@ compact(struct partition *p, const struct topic *t, bool drop,
 	compact_options_of(&t->settings, now_wall_ms(), &o);
 	o.memory = (size_t)opt.memory;
 	o.dry_run = opt.dry_run;
+	o.include_active = opt.include_active || opt.drop_key != NULL;
 	if (!drop)
 		return compact_run(p, &o, &out->compacted, f);
 	o.keep_last_only = false;
@@ -237,11 +242,26 @@ apply(struct partition *p, const struct topic *t, struct outcome *out,
 	return rc;
 }
 
+/* What --before and the policy have deleted; not done, they overlap. */
+static struct retain_stats
+deleted(const struct outcome *out)
+{
+	const struct retain_stats *a = &out->before, *b = &out->retained;
+	struct retain_stats sum = a->log_start > b->log_start ? *a : *b;
+
+	if (opt.dry_run)
+		return sum;
+	sum.segments = a->segments + b->segments;
+	sum.bytes = a->bytes + b->bytes;
+	return sum;
+}
+
 static void
 print_stats(const char *topic, int32_t number, const struct outcome *out)
 {
 	const struct compact_stats *c =
 	    opt.drop_key != NULL ? &out->dropped : &out->compacted;
+	struct retain_stats d = deleted(out);
 	static const char json[] =
 	    "{\"topic\":\"%s\",\"partition\":%d,\"log_start\":%lld,"
 	    "\"deleted_segments\":%lld,\"deleted_bytes\":%lld,"
@@ -255,8 +275,7 @@ print_stats(const char *topic, int32_t number, const struct outcome *out)
 	    "to %lld, %lld of them tombstones; %lld keys, %d passes%s\n";
 
 	printf(opt.json ? json : text, topic, (int)number,
-	    (long long)out->retained.log_start,
-	    (long long)out->retained.segments, (long long)out->retained.bytes,
+	    (long long)d.log_start, (long long)d.segments, (long long)d.bytes,
 	    (long long)c->segments, (long long)c->segments_left,
 	    (long long)c->bytes, (long long)c->bytes_left,
 	    (long long)c->records, (long long)c->records_left,
@@ -312,13 +331,131 @@ do_partition(const char *path, const struct topic_place *place, int32_t number)
 	return CLI_DONE;
 }
 
+/* Are the partitions that were chosen there? */
+static int
+check_partitions(const char *path, const struct topic_place *place)
+{
+	for (size_t i = 0; i < opt.partitions.count; i++) {
+		int32_t last = opt.partitions.spans[i].last;
+
+		if (place->kind == TOPIC_PLACE_TOPIC && last >= place->count) {
+			warnx("%s: no partition %d (it has %d)", path,
+			    (int)last, (int)place->count);
+			return CLI_FAIL;
+		}
+	}
+	if (place->kind == TOPIC_PLACE_PARTITION &&
+	    !parse_partitions_has(&opt.partitions, place->first)) {
+		warnx("%s is partition %d, which -p does not choose", path,
+		    (int)place->first);
+		return CLI_FAIL;
+	}
+	return CLI_DONE;
+}
+
+/* Offsets are of one partition. */
+static void
+check_before(int32_t partitions)
+{
+	if (opt.has_before && opt.before.kind == POSITION_OFFSET &&
+	    partitions > 1 && opt.partitions.count == 0)
+		cli_usage("--before %lld: offsets are of one partition; choose "
+			  "it with -p",
+		    (long long)opt.before.n);
+}
+
+/* --- a cluster ------------------------------------------------------------ */
+
+static void
+check_remote(void)
+{
+	static const char why[] = "a cluster cleans up by itself";
+
+	if (opt.drop_key != NULL)
+		places_refuse("--drop-key", "append a tombstone of the key");
+	if (opt.policy != 0)
+		places_refuse("--policy", why);
+	if (opt.include_active)
+		places_refuse("--include-active", why);
+	if (!opt.has_before)
+		cli_usage("of a kafka:// place only --before can be deleted: "
+			  "%s",
+		    why);
+}
+
+static int
+do_remote_partition(const char *path, struct remote_topic *t, struct cluster *c,
+    int32_t number)
+{
+	struct outcome out = {.retained = {.segments = 0}};
+	struct remote_partition *p = NULL;
+	struct fault f = {.file = ""};
+	int64_t first = 0, end;
+	int rc = remote_partition_open(t, number, &p, &f);
+
+	if (rc == 0) {
+		remote_partition_bounds(p, &first, &end);
+		rc = remote_partition_resolve(p, &opt.before, -1,
+		    &out.retained.log_start, NULL, &f);
+		remote_partition_close(p);
+	}
+	if (rc == 0 && !opt.dry_run && out.retained.log_start > first)
+		rc = remote_admin_delete_before(c, remote_topic_name(t), number,
+		    out.retained.log_start, &out.retained.log_start, &f);
+	if (rc != 0)
+		return message_warn(path, rc, &f);
+	if (opt.stats)
+		print_stats(remote_topic_name(t), number, &out);
+	return CLI_DONE;
+}
+
+static int
+do_remote_topic(const char *path)
+{
+	struct cluster_options o;
+	struct fault f = {.file = ""};
+	struct remote_topic *t = NULL;
+	struct cluster *c = NULL;
+	struct place place;
+	int32_t count;
+	int worst = CLI_DONE, rc;
+
+	places_parse_topic(path, &place);
+	check_remote();
+	places_cluster_options(&opt.places, NULL, &o);
+	rc = remote_topic_open(&place, &o, true, -1, &t, &f);
+	if (rc == 0)
+		rc = remote_admin_open(&place, &o, &c, &f);
+	if (rc == 0 && place.partition >= remote_topic_count(t))
+		rc = STATUS_NO_TOPIC;
+	if (rc == 0) {
+		count = remote_topic_count(t);
+		check_before(place.partition >= 0 ? 1 : count);
+		for (int32_t n = 0; n < count; n++) {
+			int status;
+
+			if (!parse_partitions_has(&opt.partitions, n) ||
+			    (place.partition >= 0 && n != place.partition))
+				continue;
+			status = do_remote_partition(path, t, c, n);
+			worst = status > worst ? status : worst;
+		}
+	}
+	remote_topic_close(t);
+	cluster_close(c);
+	return rc == 0 ? worst : message_warn(path, rc, &f);
+}
+
 static int
 do_topic(const char *path)
 {
 	struct topic_place place;
 	struct fault f = {.file = ""};
-	int worst = CLI_DONE, rc = topic_locate(path, &place, &f);
+	int worst = CLI_DONE, rc;
 
+	if (place_is_remote(path))
+		return do_remote_topic(path);
+	rc = topic_locate(path, &place, &f);
 	if (rc != 0)
 		return message_warn(path, rc, &f);
 	if (!place.has_topic || place.kind > TOPIC_PLACE_PARTITION) {
@@ -326,11 +463,11 @@ do_topic(const char *path)
 		topic_place_close(&place);
 		return CLI_FAIL;
 	}
-	if (opt.has_before && opt.before.kind == POSITION_OFFSET &&
-	    place.count > 1 && opt.partitions.count == 0)
-		cli_usage("--before %lld: offsets are of one partition; choose "
-			  "it with -p",
-		    (long long)opt.before.n);
+	if (check_partitions(path, &place) != CLI_DONE) {
+		topic_place_close(&place);
+		return CLI_FAIL;
+	}
+	check_before(place.count);
 	for (int32_t n = place.first; n < place.first + place.count; n++) {
 		if (!parse_partitions_has(&opt.partitions, n))
 			continue;
@@ -347,16 +484,19 @@ main(int argc, char **argv)
 	int id, worst = CLI_DONE;
 
 	cli_start(argv);
+	places_init(&opt.places);
 	while ((id = cli_next(&program, argc, argv)) != -1)
 		set_option(id);
 	if (cli_operand == argc)
 		cli_usage("no topic named");
 	check_options();
+	places_take(&opt.places, argc - cli_operand, argv + cli_operand);
 	for (int i = cli_operand; i < argc; i++) {
 		int rc = do_topic(argv[i]);
 
 		worst = rc > worst ? rc : worst;
 	}
+	places_release(&opt.places);
 	cli_close_stdout();
 	return worst;
 }

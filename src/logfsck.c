@@ -229,11 +229,30 @@ do_partition(const char *path, const struct topic_place *place,
 	return status;
 }
 
+/* One that was chosen and is not there is not clean. */
+static int
+check_chosen(const char *operand, const struct topic_place *place)
+{
+	int32_t end = place->first + place->count;
+	int status = FSCK_CLEAN;
+
+	for (size_t i = 0; i < opt.partitions.count; i++) {
+		int32_t last = opt.partitions.spans[i].last;
+
+		if (place->kind != TOPIC_PLACE_TOPIC || last < end)
+			continue;
+		warnx("%s: no partition %d (it has %d)", operand, (int)last,
+		    (int)place->count);
+		status = FSCK_FAIL;
+	}
+	return status;
+}
+
 static int
 do_partitions(const char *operand, const struct topic_place *place)
 {
 	char path[PATH_MAX + 16], part[16];
-	int status = FSCK_CLEAN;
+	int status = check_chosen(operand, place);
 
 	for (int32_t n = place->first; n < place->first + place->count; n++) {
 		if (!parse_partitions_has(&opt.partitions, n))

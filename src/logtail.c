@@ -3,12 +3,13 @@
  */
 
 #include "base/cli.h"
+#include "tool/places.h"
 #include "tool/printing.h"
 
 enum { LAST_DEFAULT = 10 };
 
 static const struct cli_option *const tables[] = {reading_options,
-    reading_options_tail, NULL};
+    reading_options_tail, places_options, places_options_client, NULL};
 
 static const struct cli_program program = {
     "[OPTION]... TOPIC...",

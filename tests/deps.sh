@@ -8,7 +8,7 @@
 #				and stop if the build or the runner lacks one
 #
 # Only apt-get is run as root.  Something is missing if its probe fails: a
-# command, or a header (path below an include folder).
+# command, a header (path below an include folder), a module of Python's.
 
 needs() {
 	cat <<'END'
@@ -20,6 +20,7 @@ build	zlib1g-dev	header	zlib.h
 build	liblz4-dev	header	lz4frame.h
 build	libsnappy-dev	header	snappy-c.h
 build	libzstd-dev	header	zstd.h
+build	librdkafka-dev	header	librdkafka/rdkafka.h
 build	libevent-dev	header	event2/event.h
 demo	jq		cmd	jq
 check	perl		cmd	prove
@@ -34,6 +35,7 @@ check	fish		cmd	fish
 check	kcat		cmd	kcat
 slow	clang		cmd	clang
 slow	libclang-rt-14-dev	clang	libclang_rt.asan-x86_64.a
+slow	librdkafka-dev	header	librdkafka/rdkafka.h
 slow	patch		cmd	patch
 slow	e2fsprogs	cmd	mkfs.ext4
 slow	xfsprogs	cmd	mkfs.xfs
@@ -41,13 +43,22 @@ slow	valgrind	cmd	valgrind
 slow	faketime	cmd	faketime
 slow	default-jre-headless	cmd	java
 slow	maven		cmd	mvn
+clients	kcat		cmd	kcat
+clients	librdkafka-dev	header	librdkafka/rdkafka.h
+clients	python3		cmd	python3
+clients	python3-venv	module	ensurepip
+clients	nodejs		cmd	node
+clients	npm		cmd	npm
+clients	default-jdk-headless	cmd	javac
+clients	maven		cmd	mvn
+clients	golang-go	cmd	go
 coverage	llvm		cmd	llvm-cov
 END
 }
 
 # Nothing runs without these; other tests can be left out.
 required='gcc libc6-dev pkg-config libbsd-dev zlib1g-dev liblz4-dev
-libsnappy-dev libzstd-dev libevent-dev perl'
+libsnappy-dev libzstd-dev librdkafka-dev libevent-dev perl'
 
 there() {
 	case $1 in
@@ -59,6 +70,7 @@ there() {
 		done
 		return 1
 		;;
+	module) python3 -c "import $2" 2>/dev/null ;;
 	clang)
 		command -v clang >/dev/null &&
 		    [ -e "$(clang -print-file-name="$2")" ]
@@ -132,7 +144,7 @@ verb=$1
 [ $# -gt 0 ] && shift
 case $verb in
 list)
-	for set in build demo check slow; do
+	for set in build demo check slow clients; do
 		echo "$set: $(missing $set)"
 	done
 	;;

@@ -1,5 +1,7 @@
 #include "base/cli.h"
 
+#include <sys/resource.h>
+
 #include <assert.h>
 #include <err.h>
 #include <errno.h>
@@ -46,6 +48,9 @@ const struct cli_option cli_common[] = {
     {0, NULL, NULL, NULL},
 };
 
+/* Of open files, as we were given it. */
+static struct rlimit files_limit;
+
 /* What getopt_long(3) wants, made from the tables at the first call. */
 static struct option long_options[OPTIONS_MAX + 1];
 static char short_options[3 * OPTIONS_MAX + 2];
@@ -60,6 +65,20 @@ static void
 tell_wait(const char *what)
 {
 	cli_warn("%s: waiting for another process's lock", what);
+}
+
+/* The soft limit is low for the sake of select(2), which is not used. */
+static void
+raise_limits(void)
+{
+	struct rlimit most;
+
+	if (getrlimit(RLIMIT_NOFILE, &files_limit) != 0)
+		return;
+	most = files_limit;
+	most.rlim_cur = most.rlim_max;
+	if (files_limit.rlim_cur < files_limit.rlim_max)
+		(void)setrlimit(RLIMIT_NOFILE, &most);
 }
 
 void
@@ -79,6 +98,14 @@ cli_start(char **argv)
 	/* A limit on file sizes is an error of write(2), which is told. */
 	signal(SIGXFSZ, SIG_IGN);
 	patience_hook = tell_wait;
+	raise_limits();
+}
+
+void
+cli_restore_limits(void)
+{
+	if (files_limit.rlim_max > 0)
+		(void)setrlimit(RLIMIT_NOFILE, &files_limit);
 }
 
 static const struct cli_option bare[] = {

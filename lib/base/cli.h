@@ -88,8 +88,11 @@ const char *cli_option_name(const struct cli_program *prog, int id);
  * "logkit NAME"), and stdin, stdout, stderr made sure to be open: one that is
  * closed is opened so that every use of it fails.  SIGXFSZ is ignored.  A wait
  * for a lock that lasts is told (patience.h).
+ * The limit on open files is raised as far as it may be: a topic has many.
  */
 void cli_start(char **argv);
+/* In a child, before another program takes its place: that limit as it was. */
+void cli_restore_limits(void);
 
 /*
  * Is progress to be shown?  --progress always|never|auto; auto means that

@@ -119,6 +119,17 @@ io_pwritev_full(int fd, struct iovec *iov, int count, int64_t pos)
 }
 
 int
+io_write_part(int fd, const void *data, size_t len, size_t *done)
+{
+	ssize_t n = write(fd, data, len);
+
+	if (n < 0)
+		return errno;
+	*done = (size_t)n;
+	return 0;
+}
+
+int
 io_write_full(int fd, const void *data, size_t len)
 {
 	while (len > 0) {

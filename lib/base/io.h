@@ -46,6 +46,8 @@ int io_pwrite_full(int fd, const void *data, size_t len, int64_t pos);
 int io_pwritev_full(int fd, struct iovec *iov, int count, int64_t pos);
 /* Write all to a stream (pipe, terminal, file at its position). */
 int io_write_full(int fd, const void *data, size_t len);
+/* Write some of it: *done bytes, of which a signal may make none (EINTR). */
+int io_write_part(int fd, const void *data, size_t len, size_t *done);
 
 /* fdatasync(2): the data and the size are on the device, or an error. */
 int io_sync(int fd);

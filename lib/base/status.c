@@ -31,6 +31,8 @@ static const struct {
 	{STATUS_NOT_FILE, "not a regular file"},
 	{STATUS_REMOTE, "not a local place (./NAME if it is one)"},
 	{STATUS_INSIDE, "a topic cannot be inside a topic"},
+	{STATUS_CLIENT, "librdkafka not available"},
+	{STATUS_CLUSTER, "refused by the cluster"},
 };
 
 const char *

@@ -35,6 +35,8 @@ enum status {
 	STATUS_NOT_FILE,	/* a directory, device or FIFO, not a file */
 	STATUS_REMOTE,		/* a place that is not local */
 	STATUS_INSIDE,		/* the place of a new topic is in a topic */
+	STATUS_CLIENT,		/* librdkafka could not be loaded */
+	STATUS_CLUSTER,		/* a cluster refused; fault.what says it */
 };
 
 /*
@@ -46,7 +48,11 @@ struct fault {
 	int64_t pos;		/* byte position in file */
 	int64_t offset;		/* first record offset concerned */
 	int64_t offset_end;	/* offset after the last one concerned */
-	const char *what;	/* a constant phrase: "crc does not match" */
+	/*
+	 * A constant phrase: "crc does not match".  Of STATUS_CLUSTER its own
+	 * words, valid until the cluster's next error.
+	 */
+	const char *what;
 };
 
 /*

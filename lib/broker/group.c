@@ -1,4 +1,4 @@
-/* In the order of a rebalance: joining, syncing, then the rest. */
+/* In the order of a rebalance: join, sync, then the rest. */
 
 #include "broker/group.h"
 

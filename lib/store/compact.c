@@ -22,6 +22,7 @@
 #include "store/seek.h"
 #include "store/segment.h"
 #include "store/sum.h"
+#include "store/tail.h"
 #include "store/transactions.h"
 
 enum {
@@ -35,6 +36,7 @@ struct compaction {
 	struct compact_stats *stats;
 	struct fault *f;
 	struct segment_list segments;	/* the last is not touched */
+	int64_t active;		/* the one that is written; -1: untouched */
 	struct keymap *map;
 	int64_t upper;		/* nothing at or above is touched */
 	int64_t dirty;		/* of this pass */
@@ -139,6 +141,9 @@ walk(struct compaction *c, int64_t base, int64_t from, visit *fn, void *arg)
 			break;
 		if (rc == 0 && b.base_offset <= last)
 			rc = STATUS_CORRUPT;
+		/* What is behind the log's end is being written. */
+		if (base == c->active && (rc < 0 || b.base_offset >= c->upper))
+			break;
 		if (rc < 0) {
 			rc = damaged(c, base, c->scan.pos, last + 1,
 			    c->scan.what);
@@ -150,6 +155,8 @@ walk(struct compaction *c, int64_t base, int64_t from, visit *fn, void *arg)
 		if (rc == STATUS_CORRUPT)
 			rc = damaged(c, base, c->scan.pos - (int64_t)b.size,
 			    b.base_offset, "records do not add up");
+		if (rc == 0 && c->o->pace != NULL)
+			rc = c->o->pace(c->o->pace_arg, b.size);
 	}
 	(void)io_close(&fd);
 	if (rc == STATUS_END)
@@ -583,7 +590,27 @@ static int
 list(struct compaction *c)
 {
 	segment_list_release(&c->segments);
-	return segment_list_read(partition_dirfd(c->p), ".log", &c->segments);
+	return tail_list(c->p, &c->segments);
+}
+
+/* As if another segment had been begun at the log's end. */
+static int
+add_end(struct compaction *c)
+{
+	struct segment_list *l = &c->segments;
+	struct partition_offsets offsets;
+	int64_t *bases;
+	int rc = partition_offsets(c->p, &offsets, c->f);
+
+	if (rc != 0 || offsets.log_end <= l->bases[l->count - 1])
+		return rc;
+	bases = reallocarray(l->bases, l->count + 1, sizeof(*bases));
+	if (bases == NULL)
+		return ENOMEM;
+	c->active = bases[l->count - 1];
+	bases[l->count++] = offsets.log_end;
+	l->bases = bases;
+	return 0;
 }
 
 /* The first segment that was not compacted with those before it. */
@@ -613,6 +640,9 @@ find_upper(struct compaction *c)
 	if (rc != 0)
 		return rc;
 	c->upper = l->count > 0 ? l->bases[l->count - 1] : 0;
+	/* A key that is to go goes everywhere. */
+	if (!c->o->keep_last_only)
+		return 0;
 	if (offsets.last_stable < c->upper)
 		c->upper = offsets.last_stable;
 	if (c->o->min_lag_ms <= 0)
@@ -664,8 +694,11 @@ run_passes(struct compaction *c)
 
 	if (rc != 0 || c->segments.count == 0)
 		return rc;
+	if (c->o->dry_run && c->o->include_active)
+		rc = add_end(c);
 	c->dirty = first_dirty(c);
-	rc = find_upper(c);
+	if (rc == 0)
+		rc = find_upper(c);
 	if (rc != 0)
 		return rc;
 	if (c->dirty > c->upper)
@@ -699,7 +732,11 @@ int
 compact_run(struct partition *p, const struct compact_options *o,
     struct compact_stats *stats, struct fault *f)
 {
-	struct compaction c = {.p = p, .o = o, .stats = stats, .f = f};
+	struct compaction c = {.p = p,
+	    .o = o,
+	    .stats = stats,
+	    .f = f,
+	    .active = -1};
 	int end_rc, rc = partition_clean_begin(p, f);
 
 	*stats = (struct compact_stats){.passes = 0};
@@ -729,7 +766,7 @@ compact_run(struct partition *p, const struct compact_options *o,
 int
 compact_is_due(struct partition *p, const struct compact_options *o, bool *due)
 {
-	struct compaction c = {.p = p, .o = o};
+	struct compaction c = {.p = p, .o = o, .active = -1};
 	int64_t oldest = INT64_MAX, clean = 0, dirty = 0;
 	struct sum sum;
 	int rc = list(&c);

@@ -7,7 +7,8 @@
  *
  *  1. Offsets never change, order never changes.  The active segment, what is
  *     at or above the last stable offset, and from the first segment on that
- *     has a record younger than min.compaction.lag.ms, is not touched.
+ *     has a record younger than min.compaction.lag.ms, is not touched (but for
+ *     a key that is to go: all but the active segment).
  *  2. A record with a key goes if the key has a later one in the range that
  *     was looked at; a record without key goes.
  *  3. A tombstone (null value) stays for delete.retention.ms after the first
@@ -23,7 +24,8 @@
  * Memory is bounded: the keys of one pass take compact_options.memory bytes at
  * most; if they do not fit the range is done in several passes.
  *
- * A crash at any moment leaves a whole log (cleaned.h).  Readers and writers go
+ * It can be slowed down, and stopped (compact_options.pace).  A crash at any
+ * moment leaves a whole log (cleaned.h).  Readers and writers go
  * on undisturbed.  Where it has been is told by SUM_COMPACTED in the .sum of a
  * segment: it was compacted together with all that is before it.
  */
@@ -50,6 +52,14 @@ struct compact_options {
 	bool keep_last_only;	/* rules 2 to 4; else only drop is done */
 	struct bytes drop;	/* a key all records of which go; null none */
 	bool dry_run;		/* count only */
+	bool include_active;	/* dry run: as if the log had been rolled */
+	/*
+	 * NULL, or called after every so many bytes of the log were read (a
+	 * batch, each time that it is read).  It may take its time; what it
+	 * returns, if not 0, ends the run.
+	 */
+	int (*pace)(void *arg, size_t bytes);
+	void *pace_arg;
 };
 
 /* Those of a topic, as of now, with 128 MiB of memory. */
@@ -73,7 +83,8 @@ struct compact_stats {
 /*
  * Compact the sealed segments of p, which is open to write.
  * EAGAIN: another is cleaning it.  STATUS_CORRUPT: there is damage in it (f);
- * what was done before stands.  Else errno; a full disk changes nothing.
+ * what was done before stands, and so it does after an error of o->pace.
+ * Else errno; a full disk changes nothing.
  */
 int compact_run(struct partition *p, const struct compact_options *o,
     struct compact_stats *stats, struct fault *f);

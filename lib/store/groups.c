@@ -145,7 +145,6 @@ static void
 collect(const void *node, VISIT visit, void *arg)
 {
 	struct groups *g = arg;
-
 	struct groups_entry *e = *(struct groups_entry *const *)node;
 
 	if ((visit == postorder || visit == leaf) && e->offset >= 0)

@@ -240,7 +240,7 @@ lookup_max_timestamp(struct partition *p, struct reader *r, int64_t *offset,
 
 	/* A list of its own: the reader changes the partition's. */
 	if (rc == 0)
-		rc = segment_list_read(partition_dirfd(p), ".log", &l);
+		rc = tail_list(p, &l);
 	if (rc == 0)
 		rc = find_max(p, r, &l, &hint, offset, found, f);
 	segment_list_release(&l);

@@ -2,12 +2,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "base/bounds.h"
 #include "base/io.h"
+#include "base/siphash.h"
 #include "base/status.h"
 #include "store/access.h"
 
@@ -16,6 +19,7 @@ enum {
 	BYTE_PLACE = 1,
 	BYTE_PARTITION = 65536,
 	FILE_NAME_MAX = 256,
+	FILE_PREFIX_MAX = 150,	/* of a name that is too long */
 };
 
 struct member {
@@ -28,12 +32,24 @@ struct member {
 	int *locks;		/* one for each partition, -1: not ours */
 };
 
+/* Instead of the end of a name that is too long: no other begins so. */
+static void
+shorten(const char *group, char out[FILE_NAME_MAX])
+{
+	static const uint64_t key[2];
+	struct siphash hash = siphash_128(key, group, strlen(group));
+
+	snprintf(out + FILE_PREFIX_MAX, FILE_NAME_MAX - FILE_PREFIX_MAX,
+	    "%%%%%016" PRIx64 "%016" PRIx64 ".members", hash.high, hash.low);
+}
+
 /* The group's name as a file's: %XX for what is special or not ASCII. */
-static int
+static void
 file_name(const char *group, char out[FILE_NAME_MAX])
 {
 	static const char hex[] = "0123456789abcdef";
 	static const char end[] = ".members";
+	const char *name = group;
 	size_t len = 0;
 
 	for (; *group != '\0'; group++) {
@@ -42,8 +58,10 @@ file_name(const char *group, char out[FILE_NAME_MAX])
 		    (c >= '0' && c <= '9') || c == '_' || c == '-' ||
 		    (c == '.' && len > 0);
 
-		if (len + 3 + sizeof(end) > FILE_NAME_MAX)
-			return STATUS_TOO_BIG;
+		if (len + 3 + sizeof(end) > FILE_NAME_MAX) {
+			shorten(name, out);
+			return;
+		}
 		if (plain) {
 			out[len++] = (char)c;
 			continue;
@@ -53,7 +71,6 @@ file_name(const char *group, char out[FILE_NAME_MAX])
 		out[len++] = hex[c & 15];
 	}
 	memcpy(out + len, end, sizeof(end));
-	return 0;
 }
 
 static int
@@ -104,9 +121,8 @@ member_join(int dirfd, const char *group, int32_t partitions,
 		return ENOMEM;
 	m->dirfd = dirfd;
 	m->fd = -1;
-	rc = file_name(group, m->name);
-	if (rc == 0)
-		rc = open_file(dirfd, m->name, &m->fd);
+	file_name(group, m->name);
+	rc = open_file(dirfd, m->name, &m->fd);
 	if (rc == 0)
 		rc = io_lock(m->fd, BYTE_SIDE, IO_LOCK_SHARED, false);
 	if (rc == EAGAIN)
@@ -128,11 +144,11 @@ int
 member_claim(int dirfd, const char *group, int *fd)
 {
 	char name[FILE_NAME_MAX];
-	int rc = file_name(group, name);
+	int rc;
 
 	*fd = -1;
-	if (rc == 0)
-		rc = open_file(dirfd, name, fd);
+	file_name(group, name);
+	rc = open_file(dirfd, name, fd);
 	if (rc == 0)
 		rc = io_lock(*fd, BYTE_SIDE, IO_LOCK_EXCLUSIVE, false);
 	if (rc != 0)
@@ -265,11 +281,11 @@ int
 member_any(int dirfd, const char *group, bool *any)
 {
 	char name[FILE_NAME_MAX];
-	int fd = -1, rc = file_name(group, name);
+	int fd = -1, rc;
 
 	*any = false;
-	if (rc == 0)
-		rc = io_open(dirfd, name, O_RDWR, 0, &fd);
+	file_name(group, name);
+	rc = io_open(dirfd, name, O_RDWR, 0, &fd);
 	if (rc == 0)
 		rc = io_locked_any(fd, BYTE_PLACE, MEMBER_MAX, any);
 	(void)io_close(&fd);

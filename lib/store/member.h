@@ -5,8 +5,9 @@
  * A member of a consumer group on a directory: which partitions it has, without
  * a coordinator.
  *
- * TOPIC/groups/GROUP.members is an empty file whose bytes are open file
- * description locks, which the kernel frees when the holder dies:
+ * TOPIC/groups/GROUP.members (%XX for what is special, a hash for the end of a
+ * long name) is an empty file whose bytes are open file description locks,
+ * which the kernel frees when the holder dies:
  *
  *	byte 0		shared by local members, exclusive by a server: a group
  *			is in use by one of the two at a time
@@ -35,8 +36,7 @@ enum { MEMBER_MAX = 4096 };
 /*
  * Join the group in TOPIC/groups (dirfd, not owned), of a topic with so many
  * partitions.  The file has the directory's group and mode bits.
- * EBUSY: a server has the group.  STATUS_TOO_BIG: MEMBER_MAX members, or too
- * long a name for a file.
+ * EBUSY: a server has the group.  STATUS_TOO_BIG: MEMBER_MAX members.
  */
 int member_join(int dirfd, const char *group, int32_t partitions,
     struct member **out);

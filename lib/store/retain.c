@@ -10,6 +10,7 @@
 #include "store/reader.h"
 #include "store/seek.h"
 #include "store/segment.h"
+#include "store/tail.h"
 
 void
 retain_options_of(const struct properties *props, int64_t now_ms,
@@ -36,7 +37,7 @@ struct retention {
 static int
 measure(struct retention *r, int64_t *total)
 {
-	int rc = segment_list_read(partition_dirfd(r->p), ".log", &r->segments);
+	int rc = tail_list(r->p, &r->segments);
 
 	*total = 0;
 	if (rc != 0)
@@ -56,27 +57,6 @@ measure(struct retention *r, int64_t *total)
 	return 0;
 }
 
-/* The largest timestamp of the last segment, which has no .sum yet. */
-static int
-newest_of_active(struct retention *r, int64_t *newest, struct fault *f)
-{
-	struct reader *rd = NULL;
-	const uint8_t *data;
-	struct batch b;
-	int rc =
-	    reader_open(r->p, READER_UNCOMMITTED | READER_CONTROL, 0, &rd, f);
-
-	*newest = -1;
-	if (rc == 0)
-		rc = reader_seek(rd, r->segments.bases[r->segments.count - 1],
-		    NULL, f);
-	while (rc == 0 && (rc = reader_next(rd, &b, &data, f)) == 0)
-		if (b.max_timestamp > *newest)
-			*newest = b.max_timestamp;
-	reader_close(rd);
-	return rc == STATUS_END ? 0 : rc;
-}
-
 static void
 choose_by_size(struct retention *r, int64_t total)
 {
@@ -94,6 +74,38 @@ is_old(const struct retention *r, int64_t newest)
 {
 	return newest >= 0 && newest != INT64_MAX &&
 	    r->o->now_ms - newest > r->o->retention_ms;
+}
+
+/*
+ * Is all of the last segment old?  It has no .sum yet, so it is read, up to
+ * the first batch that is not; most often its time index knows of one.
+ */
+static int
+look_at_active(struct retention *r, struct fault *f)
+{
+	int64_t base = r->segments.bases[r->segments.count - 1], newest;
+	struct reader *rd = NULL;
+	const uint8_t *data;
+	struct batch b;
+	int rc = seek_max_timestamp(partition_dirfd(r->p), base, &newest);
+
+	if (rc != 0 || (newest != INT64_MAX && !is_old(r, newest)))
+		return rc;
+	newest = -1;
+	rc = reader_open(r->p, READER_UNCOMMITTED | READER_CONTROL, 0, &rd, f);
+	if (rc == 0)
+		rc = reader_seek(rd, base, NULL, f);
+	while (rc == 0 && (newest < 0 || is_old(r, newest)) &&
+	    (rc = reader_next(rd, &b, &data, f)) == 0) {
+		if (b.max_timestamp > newest)
+			newest = b.max_timestamp;
+		if (r->o->pace != NULL)
+			rc = r->o->pace(r->o->pace_arg, b.size);
+	}
+	reader_close(rd);
+	rc = rc == STATUS_END ? 0 : rc;
+	r->all = rc == 0 && is_old(r, newest);
+	return rc;
 }
 
 static int
@@ -116,9 +128,7 @@ choose_by_age(struct retention *r, struct fault *f)
 	if (r->o->sealed_only || r->segments.count == 0 ||
 	    r->sizes[r->gone] == 0)
 		return 0;
-	rc = newest_of_active(r, &newest, f);
-	r->all = rc == 0 && is_old(r, newest);
-	return rc;
+	return look_at_active(r, f);
 }
 
 int
@@ -151,6 +161,33 @@ retain_run(struct partition *p, const struct retain_options *o,
 			rc = partition_roll(p, f);
 		if (rc == 0 && !o->dry_run)
 			rc = partition_delete_before(p, start, f);
+	}
+	free(r.sizes);
+	segment_list_release(&r.segments);
+	return rc;
+}
+
+int
+retain_before(struct partition *p, int64_t offset, bool dry_run,
+    struct retain_stats *stats, struct fault *f)
+{
+	struct retention r = {.p = p};
+	int64_t total;
+	int rc = partition_offsets(p, &r.offsets, f);
+
+	if (rc == 0)
+		rc = measure(&r, &total);
+	*stats = (struct retain_stats){.log_start = r.offsets.log_start};
+	if (rc == 0 && offset > r.offsets.log_start) {
+		stats->log_start = offset;
+		for (size_t i = 0; i + 1 < r.segments.count &&
+		     r.segments.bases[i + 1] <= offset;
+		     i++) {
+			stats->segments++;
+			stats->bytes += r.sizes[i];
+		}
+		if (!dry_run)
+			rc = partition_delete_before(p, offset, f);
 	}
 	free(r.sizes);
 	segment_list_release(&r.segments);

@@ -16,6 +16,7 @@
  */
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct fault;
@@ -28,6 +29,9 @@ struct retain_options {
 	int64_t retention_bytes;	/* -1: any */
 	bool sealed_only;	/* leave the active segment alone */
 	bool dry_run;
+	/* As in compact.h; asked where the active segment has to be read. */
+	int (*pace)(void *arg, size_t bytes);
+	void *pace_arg;
 };
 
 /* Those of a topic. */
@@ -42,6 +46,9 @@ struct retain_stats {
 
 /* Errors as partition_delete_before(). */
 int retain_run(struct partition *p, const struct retain_options *o,
+    struct retain_stats *stats, struct fault *f);
+/* Delete what is before an offset, which is not behind the log end. */
+int retain_before(struct partition *p, int64_t offset, bool dry_run,
     struct retain_stats *stats, struct fault *f);
 
 #endif

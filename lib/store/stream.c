@@ -16,6 +16,9 @@ enum {
 	BLOCK_MAX = 512 << 10,
 	BLOCK_MIN = 64 << 10,
 	BLOCKS_TOTAL = 8 << 20,	/* of all sources together */
+	/* Of batches that are built of a feed's records. */
+	BUILT_BATCH_BYTES = 256 << 10,
+	BUILT_BATCH_SPAN = 1 << 20,
 };
 
 /* A wanted record of the batch at hand, for who goes back. */
@@ -28,6 +31,7 @@ struct source {
 	struct stream *stream;
 	struct partition *p;
 	struct reader *r;
+	struct stream_feed feed; /* next NULL: it is p, read by r */
 	const char *topic;
 	int32_t number;
 	int64_t from;
@@ -63,6 +67,8 @@ struct stream {
 	bool reverse;
 	struct source *failed;	/* who met the damage last reported */
 	struct batch_builder rewrite;
+	int held_rc;		/* to be told after a batch that it ended */
+	struct fault held;
 };
 
 int
@@ -98,6 +104,8 @@ stream_close(struct stream *s)
 		latest_free(s->sources[i].latest);
 		backward_close(s->sources[i].back);
 		free(s->sources[i].places);
+		if (s->sources[i].feed.next != NULL)
+			s->sources[i].feed.close(s->sources[i].feed.arg);
 		reader_close(s->sources[i].r);
 		partition_close(s->sources[i].p);
 		buf_release(&s->sources[i].scratch);
@@ -155,6 +163,50 @@ stream_add(struct stream *s, struct partition *p, const char *topic,
 	rc = reader_seek(r, from, NULL, f);
 	src->next = reader_offset(r);
 	return rc;
+}
+
+int
+stream_add_feed(struct stream *s, const struct stream_feed *feed,
+    const char *topic, int32_t number, int64_t from, int64_t to)
+{
+	struct source *src;
+	int rc = make_room(s);
+
+	if (rc != 0) {
+		feed->close(feed->arg);
+		return rc;
+	}
+	src = &s->sources[s->count++];
+	*src = (struct source){.stream = s,
+	    .feed = *feed,
+	    .topic = topic,
+	    .number = number,
+	    .from = from,
+	    .to = to,
+	    .next = from};
+	buf_init(&src->scratch, RECORDS_BYTES_MAX);
+	return feed->seek(feed->arg, from, NULL);
+}
+
+static bool
+is_fed(const struct source *src)
+{
+	return src->feed.next != NULL;
+}
+
+/* The offset after the last record, as last looked at. */
+static int64_t
+end_of(const struct source *src)
+{
+	return is_fed(src) ? src->feed.end(src->feed.arg) : reader_end(src->r);
+}
+
+static int
+seek(struct source *src, int64_t offset, struct fault *f)
+{
+	if (is_fed(src))
+		return src->feed.seek(src->feed.arg, offset, f);
+	return reader_seek(src->r, offset, NULL, f);
 }
 
 int
@@ -442,6 +494,27 @@ next_in_batch(struct stream *s, struct source *src, struct record *out,
 	return 0;
 }
 
+/* The next wanted record of a feed. */
+static int
+next_of_feed(struct stream *s, struct source *src, struct record *out,
+    struct fault *f)
+{
+	int64_t offset;
+	int rc;
+
+	if (src->removed || src->next >= src->to)
+		return STATUS_END;
+	do {
+		rc = src->feed.next(src->feed.arg, src->to, out, f);
+	} while (rc == 0 &&
+	    (out->offset < src->from || (s->filtering && !is_wanted(s, out))));
+	src->removed = rc == STATUS_REMOVED;
+	offset = src->feed.offset(src->feed.arg);
+	if (rc != 0 && offset > src->next)
+		src->next = offset < src->to ? offset : src->to;
+	return rc;
+}
+
 /* The next wanted record of one source. */
 static int
 next_of(struct stream *s, struct source *src, struct record *out,
@@ -449,6 +522,8 @@ next_of(struct stream *s, struct source *src, struct record *out,
 {
 	int rc = 0;
 
+	if (is_fed(src))
+		return next_of_feed(s, src, out, f);
 	for (;;) {
 		if (!src->in_batch) {
 			rc = next_batch(s, src, f);
@@ -792,6 +867,56 @@ is_whole(const struct stream *s, const struct source *src, int64_t max)
 	    s->filter.until == INT64_MAX;
 }
 
+/* A batch of the records that a feed has now, at their distances. */
+static int
+build_batch(struct stream *s, struct source *src, int64_t max,
+    const uint8_t **data, size_t *len, int64_t *count, struct fault *f)
+{
+	int64_t base = -1;
+	int rc = 0;
+
+	s->rewrite.count = 0;
+	*count = 0;
+	if (s->held_rc != 0) {
+		rc = s->held_rc;
+		*f = s->held;
+		s->held_rc = 0;
+		return rc;
+	}
+	while (*count < max &&
+	    batch_builder_size(&s->rewrite) < BUILT_BATCH_BYTES) {
+		if (!src->has_head) {
+			rc = next_of_feed(s, src, &src->head, f);
+			if (rc != 0)
+				break;
+			src->has_head = true;
+		}
+		if (base < 0)
+			base = src->head.offset;
+		if (src->head.offset - base > BUILT_BATCH_SPAN)
+			break;
+		rc = batch_builder_add_at(&s->rewrite, &src->head,
+		    (int32_t)(src->head.offset - base));
+		if (rc == ERANGE && *count > 0)
+			break;
+		if (rc != 0)
+			return rc;
+		src->has_head = false;
+		src->next = src->head.offset + 1;
+		(*count)++;
+	}
+	if (*count == 0)
+		return rc;
+	if (rc != 0 && rc != STATUS_END && rc != ERANGE) {
+		s->held_rc = rc;
+		s->held = *f;
+	}
+	rc = batch_builder_finish(&s->rewrite, data, len);
+	if (rc == 0)
+		batch_assign((uint8_t *)(uintptr_t)*data, base, -1);
+	return rc;
+}
+
 int
 stream_next_batch(struct stream *s, int64_t max, const uint8_t **data,
     size_t *len, int64_t *count, struct fault *f)
@@ -800,6 +925,8 @@ stream_next_batch(struct stream *s, int64_t max, const uint8_t **data,
 	int rc;
 
 	assert(s->count == 1);
+	if (is_fed(src))
+		return build_batch(s, src, max, data, len, count, f);
 	for (;;) {
 		rc = next_batch(s, src, f);
 		if (rc != 0) {
@@ -833,6 +960,13 @@ stream_skip(struct stream *s, int64_t *from, int64_t *to)
 
 	if (src == NULL)
 		return EINVAL;
+	if (is_fed(src)) {
+		/* It is past the damage already. */
+		*from = src->next;
+		*to = src->feed.offset(src->feed.arg);
+		src->next = *to > src->next ? *to : src->next;
+		return 0;
+	}
 	if (src->latest != NULL && latest_skip(src->latest, from, to))
 		return 0;
 	if (src->back != NULL && src->in_batch) {
@@ -873,7 +1007,7 @@ stream_refresh(struct stream *s, struct fault *f)
 
 	s->current = 0;
 	for (size_t i = 0; rc == 0 && i < s->count; i++)
-		if (!s->sources[i].removed)
+		if (!s->sources[i].removed && !is_fed(&s->sources[i]))
 			rc = refresh(&s->sources[i], f);
 	return rc;
 }
@@ -916,12 +1050,12 @@ fill_ring(struct stream *s, struct source *src, int64_t start,
 {
 	struct record rec;
 	int64_t lost_from, lost_to;
-	int rc = reader_seek(src->r, start, NULL, f);
+	int rc = seek(src, start, f);
 
 	ring->count = 0;
 	ring->damage = -1;
 	src->in_batch = false;
-	src->next = reader_offset(src->r);
+	src->next = is_fed(src) ? start : reader_offset(src->r);
 	src->from = src->next;
 	while (rc == 0) {
 		rc = next_of(s, src, &rec, f);
@@ -952,7 +1086,7 @@ static int
 find_last(struct stream *s, struct source *src, int64_t n, struct ring *ring,
     struct fault *f)
 {
-	int64_t from = src->next, end = reader_end(src->r), start;
+	int64_t from = src->next, end = end_of(src), start;
 	int64_t window = n < INT64_MAX / 8 ? n : INT64_MAX / 8;
 	int rc;
 
@@ -1002,7 +1136,7 @@ choose(struct stream *s, struct ring *rings, int64_t n)
 static int
 begin_at(struct source *src, const struct ring *ring, struct fault *f)
 {
-	int64_t start = reader_end(src->r);
+	int64_t start = end_of(src);
 	int rc;
 
 	if (ring->left > 0)
@@ -1014,7 +1148,7 @@ begin_at(struct source *src, const struct ring *ring, struct fault *f)
 	if (ring->left == ring->count && ring->count < ring->cap &&
 	    ring->damage >= 0 && ring->damage < start)
 		start = ring->damage;
-	rc = reader_seek(src->r, start, NULL, f);
+	rc = seek(src, start, f);
 	src->in_batch = false;
 	src->from = src->next = start;
 	return rc;

@@ -80,6 +80,35 @@ int stream_add(struct stream *s, struct partition *p, const char *topic,
 size_t stream_count(const struct stream *s);
 
 /*
+ * A source that is no partition of ours, such as one of a cluster: records
+ * come from these functions, and all else is as with partitions.  The stream
+ * owns arg from stream_add_feed() on.
+ */
+struct stream_feed {
+	void *arg;
+	/*
+	 * The next record below to, valid until the next call; may wait for
+	 * it.  STATUS_END: none before to, or none now; offset() then tells
+	 * how far the source was looked through.  Others: as stream_next().
+	 */
+	int (*next)(void *arg, int64_t to, struct record *out, struct fault *f);
+	/* Go on at an offset. */
+	int (*seek)(void *arg, int64_t offset, struct fault *f);
+	/* After all that was given or passed over. */
+	int64_t (*offset)(void *arg);
+	/* Where it ended when it was last looked at. */
+	int64_t (*end)(void *arg);
+	void (*close)(void *arg);
+};
+
+/*
+ * Add it.  Not for stream_latest() and stream_reverse(); what
+ * stream_next_batch() gives is built of its records.
+ */
+int stream_add_feed(struct stream *s, const struct stream_feed *feed,
+    const char *topic, int32_t number, int64_t from, int64_t to);
+
+/*
  * What a position means in a partition now.  stored is what POSITION_STORED
  * stands for.  Outside the log: the nearest offset in it, and *clamped (may
  * be NULL) is -1 (was below the start) or 1 (past the end).

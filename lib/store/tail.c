@@ -137,7 +137,7 @@ scan_tail(struct partition *p, bool foreign, int64_t *first_base)
 {
 	struct segment_list l;
 	int64_t from;
-	int rc = segment_list_read(p->dirfd, ".log", &l);
+	int rc = tail_list(p, &l);
 
 	*first_base = 0;
 	if (rc != 0 || l.count == 0)
@@ -394,6 +394,37 @@ tail_offsets(struct partition *p, struct partition_offsets *out,
 	return tail_look(p, out, &hint, f);
 }
 
+/* The active segment as the state says, -1 if it says nothing. */
+static int64_t
+active_base(struct partition *p)
+{
+	struct state s;
+
+	if (p->state_fd < 0)
+		(void)state_open(p->dirfd, false, 0, 0, &p->state_fd);
+	return p->state_fd >= 0 && state_read(p->state_fd, &s) == 0
+	    ? s.active_base
+	    : -1;
+}
+
+int
+tail_list(struct partition *p, struct segment_list *out)
+{
+	int64_t before = active_base(p), last;
+	int rc = segment_list_read(p->dirfd, ".log", out);
+
+	if (rc != 0 || out->count == 0 ||
+	    (before >= 0 && active_base(p) == before))
+		return rc;
+	/* A second one has all that was there when the first one ended. */
+	last = out->bases[out->count - 1];
+	segment_list_release(out);
+	rc = segment_list_read(p->dirfd, ".log", out);
+	while (rc == 0 && out->count > 0 && out->bases[out->count - 1] > last)
+		out->count--;
+	return rc;
+}
+
 int
 tail_segments(struct partition *p, bool again, const struct segment_list **out)
 {
@@ -401,7 +432,7 @@ tail_segments(struct partition *p, bool again, const struct segment_list **out)
 
 	if (again || !p->has_segments) {
 		segment_list_release(&p->segments);
-		rc = segment_list_read(p->dirfd, ".log", &p->segments);
+		rc = tail_list(p, &p->segments);
 		p->has_segments = rc == 0;
 	}
 	*out = &p->segments;

@@ -12,7 +12,7 @@
  * first segment's base or, for a Kafka broker's directory, what the file
  * log-start-offset-checkpoint beside it says.
  *
- * Only readers, count.c, lookup.c and partition.c call this.
+ * Only the store and the sources of tool call this.
  */
 
 #include <stdbool.h>
@@ -58,5 +58,12 @@ int64_t tail_log_start(struct partition *p, int64_t first_base);
 struct segment_list;
 int tail_segments(struct partition *p, bool again,
     const struct segment_list **out);
+
+/*
+ * The partition's segments now, to be released by the caller, with no gap: a
+ * directory is not read at one moment, and of two segments begun meanwhile
+ * segment_list_read() may have the later one alone.
+ */
+int tail_list(struct partition *p, struct segment_list *out);
 
 #endif

@@ -1,5 +1,6 @@
 #include "store/watch.h"
 
+#include <sys/eventfd.h>
 #include <sys/inotify.h>
 #include <sys/vfs.h>
 
@@ -16,6 +17,8 @@ enum {
 
 struct watch {
 	int fd;			/* -1: polling */
+	bool closed;		/* the last wait told of a file's close */
+	int wake_fd;		/* -1: nobody asked for it */
 };
 
 int
@@ -26,6 +29,7 @@ watch_open(struct watch **out)
 	if (w == NULL)
 		return ENOMEM;
 	w->fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	w->wake_fd = -1;
 	*out = w;
 	return 0;
 }
@@ -37,6 +41,8 @@ watch_close(struct watch *w)
 		return;
 	if (w->fd >= 0)
 		close(w->fd);
+	if (w->wake_fd >= 0)
+		close(w->wake_fd);
 	free(w);
 }
 
@@ -103,40 +109,76 @@ watch_add_closing(struct watch *w, const char *path)
 	return add(w, path, IN_CLOSE_WRITE);
 }
 
-/* Take all events there are; what they say does not matter. */
+/* Take all events there are; but for a close, what they say does not matter. */
 static bool
-drain(int fd)
+drain(struct watch *w)
 {
 	char events[16384]
 	    __attribute__((aligned(__alignof__(struct inotify_event))));
 	bool any = false;
+	ssize_t len;
 
-	while (read(fd, events, sizeof(events)) > 0)
+	while ((len = read(w->fd, events, sizeof(events))) > 0) {
+		const struct inotify_event *e;
+
 		any = true;
+		for (const char *at = events; at < events + len;
+		     at += sizeof(*e) + e->len) {
+			e = (const struct inotify_event *)(const void *)at;
+			if (e->mask & (IN_CLOSE_WRITE | IN_Q_OVERFLOW))
+				w->closed = true;
+		}
+	}
 	return any;
+}
+
+static bool
+drain_wake(struct watch *w)
+{
+	uint64_t count;
+
+	return read(w->wake_fd, &count, sizeof(count)) > 0;
+}
+
+int
+watch_wake_fd(struct watch *w)
+{
+	if (w->wake_fd < 0)
+		w->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	return w->wake_fd;
 }
 
 int
 watch_wait(struct watch *w, int timeout_ms, int fd, bool *changed)
 {
-	struct pollfd fds[2] = {
+	struct pollfd fds[3] = {
 	    {w->fd, POLLIN, 0},
 	    {fd, 0, 0},
+	    {w->wake_fd, POLLIN, 0},
 	};
 	int most = w->fd < 0 ? POLL_MS : LOOK_MS;
 	int n;
 
 	if (timeout_ms < 0 || timeout_ms > most)
 		timeout_ms = most;
-	n = poll(fds, 2, timeout_ms);
+	w->closed = false;
+	n = poll(fds, 3, timeout_ms);
 	if (n < 0)
 		return errno;
 	if (fds[1].revents != 0)
 		return EPIPE;
 	*changed = n == 0 || w->fd < 0;
 	if (fds[0].revents != 0)
-		*changed = drain(w->fd) || *changed;
+		*changed = drain(w) || *changed;
+	if (fds[2].revents != 0)
+		*changed = drain_wake(w) || *changed;
 	return 0;
+}
+
+bool
+watch_closed(const struct watch *w)
+{
+	return w->closed;
 }
 
 bool

@@ -27,12 +27,19 @@ int watch_add(struct watch *w, const char *path);
 /* The same, and also when who could write a file in it closes it, or dies. */
 int watch_add_closing(struct watch *w, const char *path);
 /*
+ * An eventfd(2) of the watch, which somebody else may write to: then something
+ * has changed.  -1: there is none to be had.
+ */
+int watch_wake_fd(struct watch *w);
+/*
  * Wait until something may have changed since the last return, or timeout_ms
  * has passed (-1: none).  *changed: look again.
  * EPIPE: fd (-1: none) is a pipe or socket whose other end has gone.  EINTR:
  * a signal came.
  */
 int watch_wait(struct watch *w, int timeout_ms, int fd, bool *changed);
+/* Did the last watch_wait() end with such a close? */
+bool watch_closed(const struct watch *w);
 /* To be polled together with others (POLLIN: call watch_wait); -1: polling. */
 int watch_fd(const struct watch *w);
 /* Is it polling? */

@@ -4,6 +4,7 @@
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/queue.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include <err.h>
@@ -34,6 +35,7 @@ enum {
 	/* Events of a partition that are read ahead, for keys not at work. */
 	AHEAD_MAX = 256,
 	AHEAD_BYTES_MAX = 32 << 20,
+	LOOK_MS = 1000,		/* at the topics, though no change was told */
 	RETRY_MS = 1000,	/* doubled up to the next */
 	RETRY_MS_MAX = 60000,
 };
@@ -45,8 +47,11 @@ struct work {
 	size_t size;		/* of them */
 	int64_t tries;		/* that ended */
 	int64_t due_ms;		/* monotonic: not before */
-	pid_t pid;		/* 0: not running */
+	pid_t pid;		/* 0: the shell does not run */
 	int pidfd;
+	int life;		/* hangs up when nothing of the job lives */
+	int status;		/* of the shell, when orphaned */
+	bool orphaned;		/* it was killed, what it started lives on */
 	bool done;
 	uint8_t data[];
 };
@@ -66,16 +71,39 @@ struct exec {
 	int32_t *lane_counts;
 	int64_t running;
 	int64_t taken;		/* events read, for -c */
+	int64_t done;
 	int64_t event_ms;
+	int64_t look_ms;	/* monotonic, last look at the topics */
 	int worst;
+	bool broken;		/* read nothing more */
 	bool failed;		/* start nothing more */
+	bool removed;		/* a topic has gone: the same */
 };
 
 static void
 worsen(struct exec *x, int status)
 {
-	if (x->worst == CLI_DONE)
-		x->worst = status;
+	x->worst = message_worse(x->worst, status);
+}
+
+/* Of what ends the work. */
+static void
+fail(struct exec *x, int status)
+{
+	worsen(x, status);
+	x->failed = x->failed || status != CLI_DONE;
+}
+
+static bool
+is_stopping(const struct exec *x)
+{
+	return x->failed || x->removed || sources_stop != 0;
+}
+
+static bool
+is_running(const struct work *w)
+{
+	return w->pid != 0 || w->orphaned;
 }
 
 static struct share *
@@ -119,7 +147,7 @@ set_key(const struct record *rec)
 /* In the child: never returns. */
 static void
 become_job(struct exec *x, size_t i, int32_t n, const struct work *w, int in,
-    pid_t parent)
+    int life, pid_t parent)
 {
 	int lock = member_lock_of(x->sharing.topics[i].member, n);
 
@@ -128,6 +156,7 @@ become_job(struct exec *x, size_t i, int32_t n, const struct work *w, int in,
 		_exit(126);
 	signal(SIGXFSZ, SIG_DFL);
 	signal(SIGPIPE, SIG_DFL);
+	cli_restore_limits();
 	setenv("LOGKIT_TOPIC", x->s->places[i].name, 1);
 	set_env("LOGKIT_PARTITION", n);
 	set_env("LOGKIT_OFFSET", w->rec.offset);
@@ -138,9 +167,11 @@ become_job(struct exec *x, size_t i, int32_t n, const struct work *w, int in,
 	else
 		unsetenv("LOGKIT_NULL");
 	/* It holds the partition as long as it lives. */
-	if (fcntl(lock, F_SETFD, 0) != 0 || dup2(in, STDIN_FILENO) < 0)
+	if (fcntl(lock, F_SETFD, 0) != 0 || fcntl(life, F_SETFD, 0) != 0 ||
+	    dup2(in, STDIN_FILENO) < 0)
 		_exit(126);
 	execl("/bin/sh", "sh", "-c", x->o->command, (char *)NULL);
+	warn("/bin/sh");
 	_exit(127);
 }
 
@@ -165,28 +196,31 @@ static void
 start(struct exec *x, size_t i, int32_t n, struct work *w)
 {
 	pid_t parent = getpid(), pid;
-	int in = -1, rc = open_value(w, &in);
+	int in = -1, life[2] = {-1, -1}, rc = open_value(w, &in);
 
+	if (rc == 0 && pipe2(life, O_CLOEXEC) != 0)
+		rc = errno;
 	if (rc == 0) {
 		pid = fork();
 		if (pid == 0)
-			become_job(x, i, n, w, in, parent);
+			become_job(x, i, n, w, in, life[1], parent);
 		if (pid < 0)
 			rc = errno;
 	}
 	(void)io_close(&in);
+	(void)io_close(&life[1]);
 	if (rc == 0) {
 		w->pid = pid;
 		w->pidfd = pidfd_open(pid, 0);
+		w->life = life[0];
 		x->running++;
 		share_of(x, i, n)->busy = true;
 		return;
 	}
+	(void)io_close(&life[0]);
 	/* No room for another process now: later. */
-	if (x->running == 0) {
-		worsen(x, message_warn(x->o->command, rc, NULL));
-		x->failed = true;
-	}
+	if (x->running == 0)
+		fail(x, message_warn(x->o->command, rc, NULL));
 	w->due_ms = now_mono_ms() + RETRY_MS;
 }
 
@@ -326,14 +360,12 @@ handle_failure(struct exec *x, size_t i, int32_t n, struct work *w, int status)
 		    rc == CLI_DONE ? "put into" : "not put into",
 		    x->o->dead_letter);
 		w->done = rc == CLI_DONE;
-		x->failed = rc != CLI_DONE;
-		worsen(x, rc);
+		fail(x, rc);
 		return;
 	}
 	warnx("%s/%d: offset %lld: %s", x->s->places[i].name, (int)n,
 	    (long long)w->rec.offset, reason);
-	x->failed = true;
-	worsen(x, CLI_FAIL);
+	fail(x, CLI_FAIL);
 }
 
 /* --- lanes --------------------------------------------------------------- */
@@ -390,7 +422,7 @@ make_work(const struct record *rec)
 
 	if (w == NULL)
 		return NULL;
-	*w = (struct work){.rec = *rec, .size = size, .pidfd = -1};
+	*w = (struct work){.rec = *rec, .size = size, .pidfd = -1, .life = -1};
 	if (key > 0)
 		memcpy(w->data, rec->key.data, key);
 	if (value > 0)
@@ -403,46 +435,42 @@ make_work(const struct record *rec)
 	return w;
 }
 
-/* Read ahead.  True: something came. */
-static bool
+static void
+add_work(struct exec *x, struct lane *lane, const struct record *rec)
+{
+	struct work *w = make_work(rec);
+
+	if (w == NULL)
+		err(CLI_FAIL, NULL);
+	TAILQ_INSERT_TAIL(&lane->works, w, link);
+	lane->count++;
+	lane->bytes += w->size;
+	x->taken++;
+}
+
+/* Read ahead. */
+static void
 fill_lane(struct exec *x, size_t i, int32_t n)
 {
 	struct lane *lane = &x->lanes[i][n];
 	struct share *share = share_of(x, i, n);
 	struct fault f = {.file = ""};
 	struct stream_record rec;
-	bool any = false;
 	int rc = 0;
 
-	while (rc == 0 && lane->count < AHEAD_MAX &&
+	while (!x->broken && lane->count < AHEAD_MAX &&
 	    lane->bytes < AHEAD_BYTES_MAX &&
 	    (x->s->r->count < 0 || x->taken < x->s->r->count)) {
-		struct work *w;
-
 		rc = stream_next(share->stream, &rec, &f);
-		if (rc != 0)
+		if (rc == STATUS_END || rc == STATUS_REMOVED)
 			break;
-		w = make_work(&rec.rec);
-		if (w == NULL)
-			err(CLI_FAIL, NULL);
-		TAILQ_INSERT_TAIL(&lane->works, w, link);
-		lane->count++;
-		lane->bytes += w->size;
-		x->taken++;
-		any = true;
-	}
-	if (rc == STATUS_OFFSET) {
-		cli_warn("%s: records up to offset %lld were deleted while "
-			 "reading",
-		    f.file, (long long)f.offset - 1);
-		return true;
-	}
-	if (rc != 0 && rc != STATUS_END && rc != STATUS_REMOVED) {
-		worsen(x, message_warn(f.file, rc, &f));
-		x->failed = true;
+		if (rc == 0)
+			add_work(x, lane, &rec.rec);
+		else /* What is before damage is still done. */
+			x->broken = !sources_get_over(x->s, share->stream, rc,
+			    &f, &x->worst);
 	}
 	share->over = rc == STATUS_END && stream_is_over(share->stream);
-	return any;
 }
 
 /* Is an earlier event of that key not done? */
@@ -471,9 +499,9 @@ start_some(struct exec *x, size_t i, int32_t n)
 	struct work *w;
 
 	TAILQ_FOREACH(w, &lane->works, link) {
-		if (x->running >= x->o->jobs || x->failed || sources_stop != 0)
+		if (x->running >= x->o->jobs || is_stopping(x))
 			return;
-		if (w->pid == 0 && !w->done && w->due_ms <= now &&
+		if (!is_running(w) && !w->done && w->due_ms <= now &&
 		    !is_blocked(lane, w))
 			start(x, i, n, w);
 	}
@@ -491,7 +519,7 @@ settle(struct exec *x, size_t i, int32_t n)
 	while ((w = TAILQ_FIRST(&lane->works)) != NULL && w->done)
 		remove_work(lane, w);
 	TAILQ_FOREACH(w, &lane->works, link)
-		busy = busy || w->pid != 0;
+		busy = busy || is_running(w);
 	share->busy = busy;
 	if (share->stream == NULL)
 		return;
@@ -502,41 +530,73 @@ settle(struct exec *x, size_t i, int32_t n)
 		sharing_note(share);
 }
 
+/* Does anything live of a job whose shell has ended? */
+static bool
+lives(const struct work *w)
+{
+	struct pollfd fd = {w->life, 0, 0};
+
+	return poll(&fd, 1, 0) == 0;
+}
+
+/* Has the job ended, and how? */
+static bool
+has_ended(struct exec *x, size_t i, int32_t n, struct work *w)
+{
+	if (w->pid != 0) {
+		if (waitpid(w->pid, &w->status, WNOHANG) != w->pid)
+			return false;
+		w->pid = 0;
+		(void)io_close(&w->pidfd);
+		w->orphaned = WIFSIGNALED(w->status) && lives(w);
+		if (w->orphaned)
+			cli_warn("%s/%d: offset %lld: the shell was killed, "
+				 "waiting for what it has started",
+			    x->s->places[i].name, (int)n,
+			    (long long)w->rec.offset);
+	} else if (!w->orphaned) {
+		return false;
+	}
+	w->orphaned = w->orphaned && lives(w);
+	return !w->orphaned;
+}
+
 /* Take the jobs of a lane that have ended. */
 static void
 reap(struct exec *x, size_t i, int32_t n)
 {
 	struct lane *lane = &x->lanes[i][n];
 	struct work *w;
-	int status;
 
 	TAILQ_FOREACH(w, &lane->works, link) {
-		if (w->pid == 0 || waitpid(w->pid, &status, WNOHANG) != w->pid)
+		if (!has_ended(x, i, n, w))
 			continue;
 		x->running--;
 		x->event_ms = now_mono_ms();
-		w->pid = 0;
-		(void)io_close(&w->pidfd);
-		if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+		(void)io_close(&w->life);
+		if (WIFEXITED(w->status) && WEXITSTATUS(w->status) == 0)
 			w->done = true;
 		else
-			handle_failure(x, i, n, w, status);
+			handle_failure(x, i, n, w, w->status);
+		x->done += w->done;
 	}
 }
 
 /* A partition that was given up: its events are others' now. */
 static void
-clear_lane(struct lane *lane)
+clear_lane(struct exec *x, struct lane *lane)
 {
 	struct work *w;
 
-	while ((w = TAILQ_FIRST(&lane->works)) != NULL)
+	while ((w = TAILQ_FIRST(&lane->works)) != NULL) {
+		x->taken -= !w->done;
 		remove_work(lane, w);
+	}
 }
 
 /* --- the loop ------------------------------------------------------------ */
 
-/* One round over all partitions.  True: something was read or is left. */
+/* One round over all partitions.  True: something is left. */
 static bool
 round_of_lanes(struct exec *x)
 {
@@ -548,14 +608,14 @@ round_of_lanes(struct exec *x)
 			struct lane *lane = &x->lanes[i][n];
 
 			if (share->stream == NULL) {
-				clear_lane(lane);
+				clear_lane(x, lane);
 				continue;
 			}
 			reap(x, i, n);
 			settle(x, i, n);
-			if (!x->failed && !share->over && !share->draining &&
-			    sources_stop == 0)
-				(void)fill_lane(x, i, n);
+			if (!is_stopping(x) && !x->broken && !share->over &&
+			    !share->draining)
+				fill_lane(x, i, n);
 			if (!share->draining)
 				start_some(x, i, n);
 			left = left || lane->count > 0;
@@ -575,7 +635,7 @@ next_due(struct exec *x)
 			TAILQ_FOREACH(w, &x->lanes[i][n].works, link) {
 				int64_t ms = w->due_ms - now;
 
-				if (w->pid != 0 || w->done || w->due_ms == 0)
+				if (is_running(w) || w->done || w->due_ms == 0)
 					continue;
 				if (ms > 0 && (due < 0 || ms < due))
 					due = ms;
@@ -596,9 +656,12 @@ collect_fds(struct exec *x, struct pollfd *fds)
 	for (size_t i = 0; i < x->sharing.count; i++)
 		for (int32_t n = 0; n < x->sharing.topics[i].count; n++)
 			TAILQ_FOREACH(w, &x->lanes[i][n].works, link)
-				if (w->pid != 0)
-					fds[count++] = (struct pollfd){w->pidfd,
-					    POLLIN, 0};
+				if (is_running(w))
+					fds[count++] =
+					    (struct pollfd){w->orphaned
+						    ? w->life
+						    : w->pidfd,
+						POLLIN, 0};
 	return count;
 }
 
@@ -612,10 +675,8 @@ refresh(struct exec *x)
 			struct stream *s = share_of(x, i, n)->stream;
 			int rc = s == NULL ? 0 : stream_refresh(s, &f);
 
-			if (rc != 0) {
-				worsen(x, message_warn(f.file, rc, &f));
-				x->failed = true;
-			}
+			if (rc != 0)
+				fail(x, message_warn(f.file, rc, &f));
 		}
 }
 
@@ -628,19 +689,18 @@ wait_for_change(struct exec *x)
 	bool changed = false;
 
 	(void)poll(fds, count, wait_ms > INT_MAX ? INT_MAX : (int)wait_ms);
-	if (x->s->watch == NULL)
+	/* The end of a job alone is no reason to look at the topics. */
+	if (x->s->watch == NULL ||
+	    (fds[0].revents == 0 && now_mono_ms() - x->look_ms < LOOK_MS))
 		return;
+	x->look_ms = now_mono_ms();
 	if (watch_wait(x->s->watch, 0, -1, &changed) == 0 && changed) {
-		if (fds[0].revents != 0 && x->sharing.quick == 0)
-			x->sharing.quick = SHARING_QUICK_LOOKS;
+		sharing_look(&x->sharing);
 		refresh(x);
 	}
-	for (size_t i = 0; i < x->s->count; i++)
-		if (sources_is_removed(x->s, i)) {
-			warnx("%s: removed", x->s->paths[i]);
-			worsen(x, CLI_FAIL);
-			x->failed = true;
-		}
+	x->removed = sharing_is_removed(&x->sharing);
+	if (x->removed && !x->s->r->retry)
+		fail(x, CLI_FAIL);
 }
 
 /* Has it all been done, so that waiting is for nothing? */
@@ -649,7 +709,7 @@ is_over(struct exec *x, bool left)
 {
 	if (left)
 		return false;
-	if (x->failed || sources_stop != 0)
+	if (is_stopping(x) || x->broken)
 		return true;
 	if (x->s->r->count >= 0 && x->taken >= x->s->r->count)
 		return true;
@@ -663,25 +723,54 @@ is_over(struct exec *x, bool left)
 static void
 work(struct exec *x)
 {
-	bool stopping;
-
-	do {
+	for (;;) {
 		bool left;
 
-		stopping = x->failed || sources_stop != 0;
-		if (!stopping)
-			worsen(x, sharing_balance(&x->sharing));
-		if (x->worst != CLI_DONE)
-			x->failed = true;
+		if (!is_stopping(x))
+			fail(x, sharing_balance(&x->sharing));
 		if (grow_lanes(x) != 0)
 			err(CLI_FAIL, NULL);
 		left = round_of_lanes(x);
-		worsen(x, sharing_commit(&x->sharing, false));
-		stopping = x->failed || sources_stop != 0;
-		if (stopping ? x->running == 0 : is_over(x, left))
+		fail(x, sharing_commit(&x->sharing, false));
+		if (is_stopping(x) ? x->running == 0 : is_over(x, left))
 			return;
 		wait_for_change(x);
-	} while (true);
+	}
+}
+
+/* As a member of the group; again if topics were removed (--retry). */
+static void
+work_as_member(struct exec *x)
+{
+	do {
+		x->removed = false;
+		fail(x, sources_locate(x->s));
+		if (x->failed || x->s->gave_up)
+			return;
+		fail(x, sharing_open(x->s, x->s->r->group, &x->sharing));
+		if (!x->failed)
+			work(x);
+		fail(x, sharing_close(&x->sharing));
+		for (size_t i = 0; i < x->s->count; i++)
+			for (int32_t n = 0; n < x->lane_counts[i]; n++)
+				clear_lane(x, &x->lanes[i][n]);
+		sources_close(x->s);
+		x->s->range.from.kind = POSITION_START;
+	} while (x->removed && !x->failed && sources_stop == 0);
+}
+
+/* Dead letters in the queue itself would be run, and fail, for ever. */
+static void
+refuse_itself(struct exec *x, const struct topic *dead)
+{
+	struct stat a, b;
+
+	for (size_t i = 0; i < x->s->count; i++)
+		if (fstat(dead->dirfd, &a) == 0 &&
+		    stat(x->s->paths[i], &b) == 0 && a.st_dev == b.st_dev &&
+		    a.st_ino == b.st_ino)
+			cli_usage("--dead-letter %s: that is the queue itself",
+			    x->o->dead_letter);
 }
 
 static int
@@ -696,33 +785,29 @@ check(struct exec *x)
 	rc = topic_open(x->o->dead_letter, &t, &f);
 	if (rc != 0)
 		return message_warn(x->o->dead_letter, rc, &f);
+	refuse_itself(x, &t);
 	topic_close(&t);
 	return CLI_DONE;
 }
 
 int
-exec_run(struct sources *s, const struct exec_options *o)
+exec_run(struct sources *s, const struct exec_options *o, int64_t *done)
 {
 	struct exec x = {.s = s, .o = o, .event_ms = now_mono_ms()};
 
+	/* Whoever started us may have ignored it: then no job's end is told. */
+	signal(SIGCHLD, SIG_DFL);
 	x.lanes = calloc(s->count, sizeof(*x.lanes));
 	x.lane_counts = calloc(s->count, sizeof(*x.lane_counts));
 	if (x.lanes == NULL || x.lane_counts == NULL)
 		err(CLI_FAIL, NULL);
-	worsen(&x, check(&x));
-	if (x.worst == CLI_DONE)
-		worsen(&x, sources_locate(s));
-	if (x.worst == CLI_DONE && !s->gave_up)
-		worsen(&x, sharing_open(s, s->r->group, &x.sharing));
-	if (x.worst == CLI_DONE && !s->gave_up)
-		work(&x);
-	worsen(&x, sharing_close(&x.sharing));
-	for (size_t i = 0; i < s->count; i++) {
-		for (int32_t n = 0; n < x.lane_counts[i]; n++)
-			clear_lane(&x.lanes[i][n]);
+	fail(&x, check(&x));
+	if (!x.failed)
+		work_as_member(&x);
+	for (size_t i = 0; i < s->count; i++)
 		free(x.lanes[i]);
-	}
 	free(x.lanes);
 	free(x.lane_counts);
+	*done = x.done;
 	return x.worst;
 }

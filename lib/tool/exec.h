@@ -13,6 +13,8 @@
  *     keys, and those without a key, meanwhile.
  *  4. A job holds its partition's lock until it ends, and is killed with us: so
  *     3. holds over members that die, too.
+ *  5. If the shell of a job is killed, the job has ended when all that it had
+ *     started has: they hold the other end of a pipe.
  */
 
 #include "tool/sources.h"
@@ -27,8 +29,8 @@ struct exec_options {
 
 /*
  * Work until it is over (or for ever, when following), or until a signal has
- * set sources_stop.  The exit status.
+ * set sources_stop.  *done: how many events were.  The exit status.
  */
-int exec_run(struct sources *s, const struct exec_options *o);
+int exec_run(struct sources *s, const struct exec_options *o, int64_t *done);
 
 #endif

@@ -12,6 +12,8 @@
 
 #include <stdint.h>
 
+#include "base/parse.h"
+#include "client/cluster.h"
 #include "store/topic.h"
 #include "tool/listing.h"
 
@@ -25,12 +27,25 @@ struct lag_worst {
 	char where[512];	/* "GROUP at TOPIC/N" */
 };
 
+/* Which groups and partitions. */
+struct lag_wanted {
+	const char *group;	/* NULL: all */
+	const struct partition_list *partitions;	/* NULL: all */
+};
+
 /*
- * Add a row for each partition that a group has a position in; group NULL: of
- * all groups.  l may be NULL.  place is a whole topic.  *rows grows by their
- * number.  Errors as groups_open() and partition_offsets().
+ * Add a row for each partition that a wanted group has a position in.  l may be
+ * NULL.  place is a whole topic.  *rows grows by their number.  Errors as
+ * groups_open() and partition_offsets().
  */
 int lag_add(struct listing *l, const char *path, struct topic_place *place,
+    const struct lag_wanted *wanted, struct lag_worst *worst, size_t *rows,
+    struct fault *f);
+/*
+ * The same of a topic of a cluster, NULL: of all.  Nobody tells there when a
+ * position was committed.  Errors as cluster.h.
+ */
+int lag_add_remote(struct listing *l, struct cluster *c, const char *topic,
     const char *group, struct lag_worst *worst, size_t *rows, struct fault *f);
 
 #endif

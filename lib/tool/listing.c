@@ -42,6 +42,27 @@ write_cells(struct listing *l)
 }
 
 /* A cell as JSON has it; the last of a row ends the object. */
+/* Bytes that are no UTF-8 are told as U+FFFD: it is JSON whatever a name is. */
+static void
+add_string(struct listing *l, const char *text)
+{
+	static const uint8_t unknown[] = {0xef, 0xbf, 0xbd};
+	struct buf b;
+
+	if (json_is_utf8((const uint8_t *)text, strlen(text))) {
+		check(json_write_string(&l->cells, (const uint8_t *)text,
+		    strlen(text)));
+		return;
+	}
+	buf_init(&b, SIZE_MAX / 2);
+	for (; *text != '\0'; text++)
+		check((unsigned char)*text < 0x80
+			? buf_add_8(&b, (uint8_t)*text)
+			: buf_add(&b, unknown, sizeof(unknown)));
+	check(json_write_string(&l->cells, b.data, b.len));
+	buf_release(&b);
+}
+
 static void
 add_json(struct listing *l, const char *text, bool quoted)
 {
@@ -50,8 +71,7 @@ add_json(struct listing *l, const char *text, bool quoted)
 	check(buf_addf(&l->cells, "%s\"%s\":", l->column == 0 ? "{" : ",",
 	    c->field));
 	if (quoted)
-		check(json_write_string(&l->cells, (const uint8_t *)text,
-		    strlen(text)));
+		add_string(l, text);
 	else
 		check(buf_add_str(&l->cells, text));
 	l->column++;

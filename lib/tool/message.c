@@ -47,7 +47,10 @@ message_warn(const char *subject, int rc, const struct fault *f)
 	bool has_file = f != NULL && f->file[0] != '\0';
 	bool has_place = has_file && f->pos >= 0;
 
-	if (has_place && rc == STATUS_UNSUPPORTED)
+	if ((rc == STATUS_CLUSTER || rc == STATUS_CLIENT) && f != NULL &&
+	    f->what != NULL)
+		warnx("%s: %s", has_file ? f->file : subject, f->what);
+	else if (has_place && rc == STATUS_UNSUPPORTED)
 		warnx("%s: byte %lld: %s", f->file, (long long)f->pos,
 		    f->what != NULL ? f->what : status_text(rc));
 	else if (has_file && rc == STATUS_CORRUPT &&
@@ -58,4 +61,10 @@ message_warn(const char *subject, int rc, const struct fault *f)
 	else
 		warnx("%s: %s", has_file ? f->file : subject, status_text(rc));
 	return message_exit(rc);
+}
+
+int
+message_worse(int was, int now)
+{
+	return now == CLI_DONE || was == CLI_DAMAGE ? was : now;
 }

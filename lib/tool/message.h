@@ -13,6 +13,8 @@
  * Returns the exit status that goes with it.
  */
 int message_warn(const char *subject, int rc, const struct fault *f);
+/* The exit status so far and another one: damage tells more than a failure. */
+int message_worse(int was, int now);
 /* The exit status that goes with rc. */
 int message_exit(int rc);
 

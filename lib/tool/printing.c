@@ -26,6 +26,7 @@ enum {
 	OUT_BYTES = 256 << 10,	/* written at once */
 	PIPE_BYTES = 1 << 20,
 	CURSOR_MS = 1000,
+	STUCK_TICKS = 2,
 };
 
 struct printing {
@@ -36,13 +37,27 @@ struct printing {
 	int64_t cursor_ms;	/* monotonic, cursor last written */
 	bool cursor_dirty;
 	int worst;		/* the exit status so far */
+	bool failed;		/* no more can be read */
 	struct sharing sharing;	/* -g */
+	bool sigpipe_ignored;	/* not by us alone */
 };
+
+static volatile sig_atomic_t ticks;	/* seconds since a signal, about */
 
 static void
 on_signal(int sig)
 {
 	sources_stop = sig;
+	alarm(1);
+}
+
+/* Whoever is stuck in a write looks up. */
+static void
+on_alarm(int sig)
+{
+	(void)sig;
+	ticks++;
+	alarm(1);
 }
 
 static void
@@ -57,28 +72,77 @@ catch_signals(void)
 		if (old.sa_handler != SIG_IGN)
 			sigaction(signals[i], &sa, NULL);
 	}
+	sa.sa_handler = on_alarm;
+	sigaction(SIGALRM, &sa, NULL);
 }
 
 static void
 worsen(struct printing *p, int status)
 {
-	/* Damage tells more than a plain failure. */
-	if (p->worst != CLI_DAMAGE && status != CLI_DONE)
-		p->worst = status;
+	p->worst = message_worse(p->worst, status);
+}
+
+/* The same of what ends the reading. */
+static void
+take_status(struct printing *p, int status)
+{
+	worsen(p, status);
+	p->failed = p->failed || status != CLI_DONE;
+}
+
+/*
+ * All of it to stdout.  EINTR: a signal has come, and nobody has taken anything
+ * for STUCK_TICKS.
+ */
+static int
+write_out(const struct buf *out)
+{
+	size_t at = 0, done;
+	int since = ticks;
+
+	while (at < out->len) {
+		int rc = io_write_part(STDOUT_FILENO, out->data + at,
+		    out->len - at, &done);
+
+		if (rc == 0) {
+			at += done;
+			since = ticks;
+		} else if (rc != EINTR || ticks - since >= STUCK_TICKS) {
+			return rc;
+		}
+	}
+	return 0;
+}
+
+/*
+ * The reader of our output has gone.  A member of a group has left it by now,
+ * so that the others need not wait for it.
+ */
+static void
+die_of_pipe(const struct printing *p)
+{
+	if (p->sigpipe_ignored)
+		exit(CLI_FAIL);
+	signal(SIGPIPE, SIG_DFL);
+	raise(SIGPIPE);
 }
 
 /* Write what was printed.  A reader that has gone ends us quietly. */
 static void
 flush_out(struct printing *p)
 {
-	int rc = io_write_full(STDOUT_FILENO, p->out.data, p->out.len);
+	int rc = write_out(&p->out);
 
 	p->out.len = 0;
 	/* What was written before is done with. */
 	if (rc != 0 && p->s.r->group != NULL)
-		(void)sharing_commit(&p->sharing, true);
+		(void)sharing_close(&p->sharing);
+	if (rc == EINTR) {
+		signal(sources_stop, SIG_DFL);
+		raise(sources_stop);
+	}
 	if (rc == EPIPE)
-		exit(CLI_FAIL);
+		die_of_pipe(p);
 	if (rc != 0)
 		errx(CLI_FAIL, "stdout: %s", status_text(rc));
 }
@@ -110,33 +174,6 @@ commit(struct printing *p, bool now)
 	p->cursor_dirty = false;
 }
 
-/* What stopped the stream is told; true: go on. */
-static bool
-get_over(struct printing *p, int rc, const struct fault *f)
-{
-	int64_t from, to;
-
-	if (rc == STATUS_OFFSET) {
-		cli_warn("%s: records up to offset %lld were deleted while "
-			 "reading",
-		    f->file, (long long)f->offset - 1);
-		return true;
-	}
-	worsen(p, message_warn(f->file, rc, f));
-	if (!p->s.r->skip_corrupt ||
-	    (rc != STATUS_CORRUPT && rc != STATUS_UNSUPPORTED))
-		return false;
-	rc = stream_skip(p->s.stream, &from, &to);
-	if (rc != 0) {
-		worsen(p, message_warn(f->file, rc, NULL));
-		return false;
-	}
-	if (to > from)
-		warnx("%s: skipped offsets %lld to %lld", f->file,
-		    (long long)from, (long long)to - 1);
-	return true;
-}
-
 /*
  * A record was taken from the stream and cannot be printed: what is before it
  * is, and it stays to be read.
@@ -149,7 +186,7 @@ refuse(struct printing *p, const struct stream_record *rec, size_t before,
 	if (before > 0)
 		flush_out(p);
 	if (p->s.r->group != NULL)
-		(void)sharing_commit(&p->sharing, true);
+		(void)sharing_close(&p->sharing);
 	errx(CLI_FAIL, "%s/%d: offset %lld: %s", rec->topic,
 	    (int)rec->partition, (long long)rec->rec.offset,
 	    rc == STATUS_SYNTAX ? "its bytes cannot be printed in this form"
@@ -209,7 +246,9 @@ print_all(struct printing *p)
 			break;
 		if (p->out.len > 0)
 			flush_out(p);
-		if (rc != 0 && !get_over(p, rc, &f))
+		p->failed = rc != 0 &&
+		    !sources_get_over(&p->s, p->s.stream, rc, &f, &p->worst);
+		if (p->failed)
 			return false;
 		p->cursor_dirty = true;
 		commit(p, false);
@@ -303,6 +342,7 @@ static bool
 print_shares(struct printing *p)
 {
 	struct sharing *sh = &p->sharing;
+	struct fault f = {.file = ""};
 	int64_t before = p->printed;
 	bool any = false;
 
@@ -313,13 +353,16 @@ print_shares(struct printing *p)
 
 			if (share->stream == NULL || share->over)
 				continue;
+			/* What comes from a cluster comes at any time. */
+			if (sh->remote != NULL)
+				(void)stream_refresh(share->stream, &f);
 			p->s.stream = share->stream;
 			(void)print_all(p);
 			p->s.stream = NULL;
 			sharing_note(share);
 			share->over = stream_is_over(share->stream);
 			any = any || share->next != next;
-			if (p->worst != CLI_DONE || sources_stop != 0 ||
+			if (p->failed || sources_stop != 0 ||
 			    p->printed == p->s.r->count)
 				return false;
 		}
@@ -339,7 +382,7 @@ refresh_shares(struct printing *p)
 			int rc = s == NULL ? 0 : stream_refresh(s, &f);
 
 			if (rc != 0)
-				worsen(p, message_warn(f.file, rc, &f));
+				take_status(p, message_warn(f.file, rc, &f));
 		}
 }
 
@@ -359,19 +402,37 @@ wait_in_group(struct printing *p)
 	wait_ms = sharing_wait_ms(&p->sharing, wait_ms);
 	rc = watch_wait(p->s.watch, (int)wait_ms, STDOUT_FILENO, &changed);
 	if (rc == EPIPE) {
-		(void)sharing_commit(&p->sharing, true);
-		signal(SIGPIPE, SIG_DFL);
-		raise(SIGPIPE);
+		(void)sharing_close(&p->sharing);
+		die_of_pipe(p);
 	}
-	if (rc == 0 && changed && p->sharing.quick == 0)
-		p->sharing.quick = SHARING_QUICK_LOOKS;
+	sharing_look(&p->sharing);
 	refresh_shares(p);
-	for (size_t i = 0; i < p->s.count; i++)
-		if (sources_is_removed(&p->s, i)) {
-			warnx("%s: removed", p->s.paths[i]);
-			worsen(p, CLI_FAIL);
-		}
-	return sources_stop == 0 && p->worst == CLI_DONE;
+	return sources_stop == 0 && !p->failed;
+}
+
+/* Join the group; with --retry in topics that are still to come. */
+static void
+join(struct printing *p)
+{
+	take_status(p, sources_locate(&p->s));
+	if (!p->failed && !p->s.gave_up)
+		take_status(p, sharing_open(&p->s, p->s.r->group, &p->sharing));
+}
+
+/* A topic has gone.  True: another one has come (--retry). */
+static bool
+rejoin(struct printing *p)
+{
+	if (!p->s.r->retry) {
+		take_status(p, CLI_FAIL);
+		return false;
+	}
+	take_status(p, sharing_close(&p->sharing));
+	sources_close(&p->s);
+	p->s.range.from.kind = POSITION_START;
+	if (!p->failed)
+		join(p);
+	return !p->failed && !p->s.gave_up;
 }
 
 /* Read as a member of a group. */
@@ -381,24 +442,24 @@ run_group(struct printing *p)
 	struct sharing *sh = &p->sharing;
 	bool any;
 
-	worsen(p, sources_locate(&p->s));
-	if (p->s.gave_up)
-		return;
-	if (p->worst == CLI_DONE)
-		worsen(p, sharing_open(&p->s, p->s.r->group, sh));
+	p->sigpipe_ignored = signal(SIGPIPE, SIG_IGN) == SIG_IGN;
+	join(p);
 	p->event_ms = now_mono_ms();
-	while (p->worst == CLI_DONE && sources_stop == 0 &&
+	while (!p->failed && !p->s.gave_up && sources_stop == 0 &&
 	    p->printed != p->s.r->count) {
-		worsen(p, sharing_balance(sh));
-		any = p->worst == CLI_DONE && print_shares(p);
-		worsen(p, sharing_commit(sh, false));
-		if (any || p->worst != CLI_DONE || p->printed == p->s.r->count)
+		take_status(p, sharing_balance(sh));
+		any = !p->failed && print_shares(p);
+		take_status(p, sharing_commit(sh, false));
+		sh->idle = !any;
+		if (any || p->failed || p->printed == p->s.r->count)
 			continue;
 		/* A follower without an end waits for what may become its. */
 		if ((!p->s.r->follow || p->s.range.has_to) &&
 		    sharing_is_over(sh))
 			break;
 		if (p->s.r->follow && !wait_in_group(p))
+			break;
+		if (sharing_is_removed(sh) && !rejoin(p))
 			break;
 	}
 	worsen(p, sharing_close(sh));
@@ -415,7 +476,7 @@ run_stream(struct printing *p)
 		const struct exec_options o = {p->s.r->exec,
 		    p->s.r->dead_letter, p->s.r->jobs, p->s.r->retries};
 
-		worsen(p, exec_run(&p->s, &o));
+		worsen(p, exec_run(&p->s, &o, &p->printed));
 		return;
 	}
 	if (p->s.r->group != NULL) {
@@ -438,7 +499,8 @@ run_stream(struct printing *p)
 int
 printing_run(struct reading *r, int operands, char **operand)
 {
-	struct printing p = {.worst = CLI_DONE};
+	/* Where it is not ignored, nothing is left to be told of it. */
+	struct printing p = {.worst = CLI_DONE, .sigpipe_ignored = true};
 
 	sources_init(&p.s, r, operands, operand);
 	buf_init(&p.out, RECORDS_BYTES_MAX);

@@ -105,6 +105,7 @@ reading_init(struct reading *r, const struct cli_program *program)
 	r->count = r->last = r->idle_ms = r->memory = -1;
 	r->jobs = 1;
 	form_init(&r->form);
+	places_init(&r->places);
 }
 
 static int64_t
@@ -315,7 +316,8 @@ reading_set(struct reading *r, int id)
 			    cli_arg);
 		break;
 	default:
-		if (!set_filter(r, id) && !set_queue(r, id))
+		if (!set_filter(r, id) && !set_queue(r, id) &&
+		    !places_set(&r->places, id))
 			set_form(r, id);
 		break;
 	}

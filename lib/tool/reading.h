@@ -14,6 +14,7 @@
 
 #include "base/cli.h"
 #include "text/form.h"
+#include "tool/places.h"
 
 enum { READING_JOBS_MAX = 4096, READING_MEMORY = 128 << 20 };
 
@@ -56,9 +57,13 @@ struct reading {
 	bool delimited;			/* -D or -0 */
 	bool has_value;			/* --value */
 	struct form form;		/* how records are printed */
+	struct places places;		/* -b -X --config --timeout */
 };
 
-/* Options of both programs, and those that only logtail has. */
+/*
+ * Options of both programs (with those of places.h), and those that only
+ * logtail has.
+ */
 extern const struct cli_option reading_options[];
 extern const struct cli_option reading_options_tail[];
 

@@ -13,6 +13,7 @@
 enum {
 	COMMIT_MS = 1000,
 	QUICK_MS = 1,
+	IDLE_MS = 20,		/* for what a cluster's group does */
 };
 
 static int
@@ -49,6 +50,8 @@ join(struct sharing *sh, size_t i)
 		return CLI_FAIL;
 	}
 	rc = groups_open(path, &place->topic, true, &t->groups, &f);
+	if (rc == STATUS_CORRUPT)
+		return message_warn(path, rc, &f);
 	if (rc != 0) {
 		warnx("%s: group positions cannot be kept in it: %s", path,
 		    status_text(rc));
@@ -69,6 +72,160 @@ join(struct sharing *sh, size_t i)
 	return rc == 0 ? CLI_DONE : fail(t, rc, NULL);
 }
 
+/* --- a cluster's group ---------------------------------------------------- */
+
+static int
+grow_shares(struct sharing_topic *t, int32_t count)
+{
+	struct share *shares =
+	    reallocarray(t->shares, (size_t)count, sizeof(*shares));
+
+	if (shares == NULL)
+		return ENOMEM;
+	t->shares = shares;
+	while (t->count < count)
+		t->shares[t->count++] = (struct share){.committed = -1};
+	return 0;
+}
+
+static size_t
+find_topic(const struct sharing *sh, const char *topic)
+{
+	size_t i = 0;
+
+	while (i + 1 < sh->count && strcmp(sh->s->places[i].name, topic) != 0)
+		i++;
+	return i;
+}
+
+static int
+on_taken(void *arg, const char *topic, int32_t number, int64_t stored,
+    rd_kafka_queue_t *queue, int64_t *offset)
+{
+	struct sharing *sh = arg;
+	size_t i = find_topic(sh, topic);
+	struct sharing_topic *t = &sh->topics[i];
+	struct share *share;
+	bool over;
+	int status;
+
+	if (number >= t->count && grow_shares(t, number + 1) != 0) {
+		rdkafka.queue_destroy(queue);
+		sh->status = message_warn(topic, ENOMEM, NULL);
+		return ENOMEM;
+	}
+	share = &t->shares[number];
+	over = share->over;
+	*share = (struct share){.committed = stored};
+	status = sources_open_member(sh->s, i, number, stored,
+	    remote_group_cluster(sh->remote), queue, &share->stream);
+	if (status != CLI_DONE) {
+		sh->status = status;
+		return EIO;
+	}
+	sharing_note(share);
+	*offset = share->next;
+	/* What was read to the end as of the start stays so. */
+	share->over = over || stream_is_over(share->stream);
+	if (share->committed < 0)
+		share->committed = share->next;
+	return 0;
+}
+
+static void
+on_leaving(void *arg)
+{
+	(void)sharing_commit(arg, true);
+}
+
+static void
+on_given(void *arg, const char *topic, int32_t number)
+{
+	struct sharing *sh = arg;
+	struct share *share = &sh->topics[find_topic(sh, topic)].shares[number];
+
+	stream_close(share->stream);
+	share->stream = NULL;
+}
+
+static int
+open_remote(struct sharing *sh)
+{
+	const struct remote_group_events events = {.taken = on_taken,
+	    .leaving = on_leaving,
+	    .given = on_given,
+	    .arg = sh};
+	struct sources *s = sh->s;
+	const char **topics = calloc(s->count, sizeof(char *));
+	struct fault f = {.file = ""};
+	struct cluster_options o;
+	struct place place;
+	int rc = topics == NULL ? ENOMEM : 0;
+
+	places_parse_topic(s->paths[0], &place);
+	sources_cluster_options(s, &o);
+	for (size_t i = 0; rc == 0 && i < s->count; i++) {
+		topics[i] = s->places[i].name;
+		rc = grow_shares(&sh->topics[i], s->places[i].count);
+	}
+	if (rc == 0)
+		rc = remote_group_open(&place, &o, s->r->uncommitted, sh->group,
+		    topics, s->count,
+		    s->watch == NULL ? -1 : watch_wake_fd(s->watch), &events,
+		    &sh->remote, &f);
+	free(topics);
+	return rc == 0 ? CLI_DONE : message_warn(s->paths[0], rc, &f);
+}
+
+static int
+commit_remote(struct sharing *sh, size_t i)
+{
+	struct sharing_topic *t = &sh->topics[i];
+	struct remote_group_position *positions =
+	    calloc((size_t)t->count + 1, sizeof(*positions));
+	struct fault f = {.file = ""};
+	size_t count = 0;
+	int rc = positions == NULL ? ENOMEM : 0;
+
+	for (int32_t n = 0; rc == 0 && n < t->count; n++) {
+		struct share *share = &t->shares[n];
+
+		if (share->stream != NULL && share->next != share->committed)
+			positions[count++] =
+			    (struct remote_group_position){sh->s->places[i]
+							       .name,
+				n, share->next};
+	}
+	if (rc == 0)
+		rc = remote_group_commit(sh->remote, positions, count, &f);
+	for (size_t k = 0; rc == 0 && k < count; k++)
+		t->shares[positions[k].partition].committed =
+		    positions[k].offset;
+	free(positions);
+	if (rc == EAGAIN) {
+		cli_warn("%s: group %s went on without us: what was read last "
+			 "may be read again",
+		    sh->s->paths[i], sh->group);
+		return CLI_DONE;
+	}
+	return rc == 0 ? CLI_DONE : message_warn(sh->s->paths[i], rc, &f);
+}
+
+static int
+balance_remote(struct sharing *sh)
+{
+	struct fault f = {.file = ""};
+	int wait_ms = sh->idle && sh->s->watch == NULL ? IDLE_MS : 0;
+	int rc = remote_group_poll(sh->remote, wait_ms, &f);
+
+	/* What went wrong with a partition was told then. */
+	if (sh->status != CLI_DONE)
+		return sh->status;
+	return rc == 0 ? CLI_DONE : message_warn(sh->s->paths[0], rc, &f);
+}
+
+/* --- either ------------------------------------------------------------- */
+
 int
 sharing_open(struct sources *s, const char *group, struct sharing *out)
 {
@@ -81,14 +238,43 @@ sharing_open(struct sources *s, const char *group, struct sharing *out)
 	out->topics = calloc(s->count, sizeof(*out->topics));
 	if (out->topics == NULL)
 		return message_warn(group, ENOMEM, NULL);
+	if (s->remotes[0] != NULL)
+		return open_remote(out);
 	for (size_t i = 0; status == CLI_DONE && i < s->count; i++)
 		status = join(out, i);
 	return status;
 }
 
-static int
-commit_topic(struct sharing *sh, struct sharing_topic *t)
+static bool
+is_removed(struct sharing *sh, size_t i)
 {
+	struct sharing_topic *t = &sh->topics[i];
+
+	if (t->removed || !sources_is_removed(sh->s, i))
+		return t->removed;
+	t->removed = true;
+	if (sh->s->r->retry)
+		cli_warn("%s: removed; waiting for it to come back",
+		    sh->s->paths[i]);
+	else
+		warnx("%s: removed", sh->s->paths[i]);
+	return true;
+}
+
+bool
+sharing_is_removed(struct sharing *sh)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < sh->count; i++)
+		any = is_removed(sh, i) || any;
+	return any;
+}
+
+static int
+commit_topic(struct sharing *sh, size_t topic)
+{
+	struct sharing_topic *t = &sh->topics[topic];
 	struct groups_entry *entries =
 	    calloc((size_t)t->count + 1, sizeof(*entries));
 	struct fault f = {.file = ""};
@@ -109,6 +295,8 @@ commit_topic(struct sharing *sh, struct sharing_topic *t)
 	for (size_t i = 0; rc == 0 && i < count; i++)
 		t->shares[entries[i].partition].committed = entries[i].offset;
 	free(entries);
+	if (rc != 0 && is_removed(sh, topic))
+		return sh->s->r->retry ? CLI_DONE : CLI_FAIL;
 	return rc == 0 ? CLI_DONE : fail(t, rc, &f);
 }
 
@@ -123,8 +311,10 @@ sharing_commit(struct sharing *sh, bool now)
 	for (size_t i = 0; i < sh->count; i++) {
 		int status = CLI_DONE;
 
-		if (sh->topics[i].member != NULL)
-			status = commit_topic(sh, &sh->topics[i]);
+		if (sh->remote != NULL)
+			status = commit_remote(sh, i);
+		else if (sh->topics[i].member != NULL)
+			status = commit_topic(sh, i);
 		worst = status > worst ? status : worst;
 	}
 	return worst;
@@ -135,6 +325,9 @@ sharing_close(struct sharing *sh)
 {
 	int status = sh->topics == NULL ? CLI_DONE : sharing_commit(sh, true);
 
+	if (sh->topics != NULL)
+		remote_group_close(sh->remote);
+	sh->remote = NULL;
 	for (size_t i = 0; sh->topics != NULL && i < sh->count; i++) {
 		struct sharing_topic *t = &sh->topics[i];
 
@@ -168,10 +361,11 @@ give(struct sharing_topic *t, int32_t n)
 
 /* Too many are ours: the last ones go, once they are not at work. */
 static int
-give_excess(struct sharing *sh, struct sharing_topic *t, int32_t share)
+give_excess(struct sharing *sh, size_t i, int32_t share)
 {
+	struct sharing_topic *t = &sh->topics[i];
 	int32_t left = member_count(t->member) - share;
-	int status = commit_topic(sh, t);
+	int status = commit_topic(sh, i);
 
 	for (int32_t n = t->count; status == CLI_DONE && left > 0 && n-- > 0;) {
 		if (t->shares[n].stream == NULL)
@@ -207,12 +401,9 @@ begin(struct sharing *sh, size_t i, int32_t n)
 	*share = (struct share){.committed = e == NULL ? -1 : e->offset};
 	status = sources_open_partition(sh->s, i, n, share->committed,
 	    &share->stream);
-	if (status == CLI_DONE) {
+	/* Where a new group begins is committed, too: it goes on from there. */
+	if (status == CLI_DONE)
 		sharing_note(share);
-		/* Nothing was read yet: no commit for that alone. */
-		if (share->committed < 0)
-			share->committed = share->next;
-	}
 	return status;
 }
 
@@ -236,8 +427,6 @@ take_free(struct sharing *sh, size_t i, int32_t share)
 			return fail(t, rc, NULL);
 		status = begin(sh, i, n);
 	}
-	if (member_count(t->member) < share && sh->quick > 0)
-		sh->quick--;
 	return status;
 }
 
@@ -265,11 +454,16 @@ sharing_balance(struct sharing *sh)
 {
 	int status = CLI_DONE;
 
+	if (sh->remote != NULL)
+		return balance_remote(sh);
+
 	for (size_t i = 0; status == CLI_DONE && i < sh->count; i++) {
 		struct sharing_topic *t = &sh->topics[i];
 		int32_t share;
 		int rc;
 
+		if (is_removed(sh, i))
+			continue;
 		status = look_for_more(sh, i);
 		if (status != CLI_DONE)
 			break;
@@ -278,7 +472,7 @@ sharing_balance(struct sharing *sh)
 			return fail(t, rc, NULL);
 		stop_draining(t);
 		if (member_count(t->member) > share)
-			status = give_excess(sh, t, share);
+			status = give_excess(sh, i, share);
 		else if (member_count(t->member) < share)
 			status = take_free(sh, i, share);
 	}
@@ -292,6 +486,15 @@ sharing_is_over(struct sharing *sh)
 		struct sharing_topic *t = &sh->topics[i];
 		int32_t share = 0;
 
+		if (sh->remote != NULL) {
+			if (!remote_group_is_settled(sh->remote))
+				return false;
+			for (int32_t n = 0; n < t->count; n++)
+				if (t->shares[n].stream != NULL &&
+				    !t->shares[n].over)
+					return false;
+			continue;
+		}
 		(void)member_share(t->member, &share);
 		for (int32_t n = 0; n < t->count; n++) {
 			bool is_free = false;
@@ -313,9 +516,18 @@ sharing_wait_ms(struct sharing *sh, int64_t wait_ms)
 {
 	int64_t due = sh->commit_ms + COMMIT_MS - now_mono_ms();
 
-	if (sh->quick > 0)
+	if (sh->quick > 0) {
+		sh->quick--;
 		return QUICK_MS;
+	}
 	if (due < 1)
 		due = 1;
 	return wait_ms < 0 || wait_ms > due ? due : wait_ms;
+}
+
+void
+sharing_look(struct sharing *sh)
+{
+	if (watch_closed(sh->s->watch))
+		sh->quick = SHARING_QUICK_LOOKS;
 }

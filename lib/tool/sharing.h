@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "client/remote_group.h"
 #include "store/groups.h"
 #include "store/member.h"
 #include "store/stream.h"
@@ -32,10 +33,11 @@ struct share {
 };
 
 struct sharing_topic {
-	struct groups *groups;
-	struct member *member;
+	struct groups *groups;	/* NULL in a cluster */
+	struct member *member;	/* NULL in a cluster */
 	struct share *shares;	/* one per partition */
 	int32_t count;
+	bool removed;		/* it is not there any more: told */
 };
 
 /*
@@ -51,6 +53,9 @@ struct sharing {
 	size_t count;
 	int64_t commit_ms;	/* monotonic, last commit */
 	int quick;		/* looks that are left of those */
+	struct remote_group *remote;	/* NULL: directories */
+	int status;		/* of what happened within its calls */
+	bool idle;		/* the caller had nothing to do last time */
 };
 
 /* Join the group in each topic; s->places are located.  */
@@ -68,5 +73,12 @@ int sharing_commit(struct sharing *sh, bool now);
 bool sharing_is_over(struct sharing *sh);
 /* How long to wait for a change, given how long one would. */
 int64_t sharing_wait_ms(struct sharing *sh, int64_t wait_ms);
+/* After waiting: a member may have died. */
+void sharing_look(struct sharing *sh);
+/*
+ * Has a topic been removed, or replaced?  It is told, once: what is read from
+ * it cannot be noted any more.  --retry: sharing_close(), and once more.
+ */
+bool sharing_is_removed(struct sharing *sh);
 
 #endif

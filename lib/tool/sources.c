@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include <err.h>
+#include <errno.h>
 #include <libgen.h>
 #include <limits.h>
 #include <stdio.h>
@@ -14,9 +15,14 @@
 #include "store/groups.h"
 #include "store/partitioner.h"
 #include "store/segment.h"
+#include "store/tail.h"
 #include "tool/message.h"
 
-enum { RETRY_MS = 200 };	/* between two looks for a topic */
+enum {
+	/* Between two looks for a topic. */
+	RETRY_MS = 200,
+	RETRY_REMOTE_MS = 1000,
+};
 
 volatile sig_atomic_t sources_stop;
 
@@ -115,6 +121,50 @@ check_idle(const struct reading *r)
 		cli_usage("--retry and --idle need -f");
 }
 
+/* What a cluster has no equivalent of. */
+static void
+check_remote(const struct reading *r)
+{
+	if (r->control)
+		places_refuse("--control", "markers stay with the cluster");
+	if (r->latest)
+		places_refuse("--latest", "read it into a topic first");
+	if (r->reverse)
+		places_refuse("-r", "read it into a topic first");
+	if (r->exec != NULL)
+		places_refuse("--exec",
+		    "a member of a cluster's group cannot lend its partitions");
+}
+
+/* All operands are taken apart before anything is done. */
+static void
+check_places(struct sources *s)
+{
+	struct place first, place;
+	size_t remote = 0;
+
+	for (size_t i = 0; i < s->count; i++) {
+		if (!place_is_remote(s->paths[i]))
+			continue;
+		places_parse_topic(s->paths[i], &place);
+		if (remote++ == 0) {
+			first = place;
+			check_remote(s->r);
+		}
+		if (s->r->group == NULL)
+			continue;
+		if (place.partition >= 0)
+			cli_usage("-g shares all partitions; %s is one",
+			    s->paths[i]);
+		if (strcmp(place.brokers, first.brokers) != 0 ||
+		    place.tls != first.tls)
+			cli_usage("-g: %s is in another cluster than %s",
+			    s->paths[i], s->paths[0]);
+	}
+	if (s->r->group != NULL && remote > 0 && remote < s->count)
+		cli_usage("-g: either all places are kafka:// or none");
+}
+
 static void
 check_options(struct reading *r)
 {
@@ -154,10 +204,12 @@ set_operands(struct sources *s, int operands, char **operand)
 {
 	if (operands == 0)
 		cli_usage("no topic named");
+	places_take(&s->r->places, operands, operand);
 	s->paths = operand;
 	s->count = (size_t)operands;
 	s->places = calloc(s->count, sizeof(*s->places));
-	if (s->places == NULL)
+	s->remotes = calloc(s->count, sizeof(struct remote_topic *));
+	if (s->places == NULL || s->remotes == NULL)
 		err(CLI_FAIL, NULL);
 	for (size_t i = 0; i < s->count; i++) {
 		s->places[i].dirfd = -1;
@@ -214,6 +266,7 @@ sources_init(struct sources *s, struct reading *r, int operands, char **operand)
 	*s = (struct sources){.r = r};
 	check_options(r);
 	set_operands(s, operands, operand);
+	check_places(s);
 	if (r->partitions != NULL &&
 	    parse_partitions(r->partitions, &s->partitions) != 0)
 		cli_usage("-p %s: not a list of partitions", r->partitions);
@@ -291,7 +344,7 @@ clip_to_segment(struct partition *p, const char *path, int64_t base,
 	int rc = check_segment(p, path, base, f);
 
 	if (rc == 0)
-		rc = segment_list_read(partition_dirfd(p), ".log", &l);
+		rc = tail_list(p, &l);
 	if (rc != 0)
 		return rc;
 	if (*from < base)
@@ -303,15 +356,33 @@ clip_to_segment(struct partition *p, const char *path, int64_t base,
 	return 0;
 }
 
+/* A partition that is open, here or in a cluster: one of the two is NULL. */
+struct opened {
+	struct partition *p;
+	struct remote_partition *remote;
+};
+
+static int
+resolve_position(struct sources *s, const struct opened *o,
+    const struct position *at, int64_t stored, int64_t *offset, int *clamped,
+    struct fault *f)
+{
+	if (o->remote != NULL)
+		return remote_partition_resolve(o->remote, at, stored, offset,
+		    clamped, f);
+	return stream_resolve(o->p, stream_flags(s), at, stored, offset,
+	    clamped, f);
+}
+
 /* Where the end of a source is. */
 static int
-resolve_end(struct sources *s, struct partition *p, int64_t stored, int64_t *to,
-    struct fault *f)
+resolve_end(struct sources *s, const struct opened *p, int64_t stored,
+    int64_t *to, struct fault *f)
 {
 	const struct range *range = &s->range;
 	int64_t end;
 	const struct position last = {POSITION_END, 0};
-	int rc = stream_resolve(p, stream_flags(s), &last, -1, &end, NULL, f);
+	int rc = resolve_position(s, p, &last, -1, &end, NULL, f);
 
 	if (rc != 0)
 		return rc;
@@ -326,8 +397,7 @@ resolve_end(struct sources *s, struct partition *p, int64_t stored, int64_t *to,
 		*to = range->to.n;
 		return 0;
 	}
-	rc =
-	    stream_resolve(p, stream_flags(s), &range->to, stored, to, NULL, f);
+	rc = resolve_position(s, p, &range->to, stored, to, NULL, f);
 	if (rc == 0 && s->r->follow && range->to.kind == POSITION_TIME &&
 	    *to == end)
 		*to = INT64_MAX;
@@ -336,7 +406,7 @@ resolve_end(struct sources *s, struct partition *p, int64_t stored, int64_t *to,
 
 /* The records of one partition that are wanted: [*from, *to). */
 static int
-resolve(struct sources *s, struct partition *p, size_t i, int32_t number,
+resolve(struct sources *s, const struct opened *p, size_t i, int32_t number,
     int64_t stored, int64_t *from, int64_t *to, struct fault *f)
 {
 	const struct topic_place *place = &s->places[i];
@@ -349,7 +419,7 @@ resolve(struct sources *s, struct partition *p, size_t i, int32_t number,
 		at.kind = POSITION_STORED;
 	if (at.kind == POSITION_STORED && stored < 0)
 		at.kind = POSITION_START;
-	rc = stream_resolve(p, stream_flags(s), &at, stored, from, &clamped, f);
+	rc = resolve_position(s, p, &at, stored, from, &clamped, f);
 	if (rc == 0 && clamped < 0)
 		cli_warn("%s/%d: offset %lld is gone, starting at %lld",
 		    place->name, (int)number,
@@ -357,17 +427,76 @@ resolve(struct sources *s, struct partition *p, size_t i, int32_t number,
 		    (long long)*from);
 	if (rc == 0 && s->r->since != NULL) {
 		at = (struct position){POSITION_TIME, s->filter.since};
-		rc = stream_resolve(p, stream_flags(s), &at, -1, &later, NULL,
-		    f);
+		rc = resolve_position(s, p, &at, -1, &later, NULL, f);
 		if (rc == 0 && later > *from)
 			*from = later;
 	}
 	if (rc == 0)
 		rc = resolve_end(s, p, stored, to, f);
-	if (rc == 0 && place->segment >= 0)
-		rc = clip_to_segment(p, s->paths[i], place->segment, from, to,
-		    f);
+	if (rc == 0 && p->p != NULL && place->segment >= 0)
+		rc = clip_to_segment(p->p, s->paths[i], place->segment, from,
+		    to, f);
 	return rc;
+}
+
+static int
+add_remote(struct sources *s, struct stream *stream, size_t i,
+    struct remote_partition *p, int32_t number, int64_t stored)
+{
+	const struct opened o = {.remote = p};
+	struct fault f = {.file = ""};
+	struct stream_feed feed;
+	int64_t from, to;
+	int rc = resolve(s, &o, i, number, stored, &from, &to, &f);
+
+	if (rc != 0) {
+		remote_partition_close(p);
+		return message_warn(s->paths[i], rc, &f);
+	}
+	remote_partition_feed(p, &feed);
+	rc =
+	    stream_add_feed(stream, &feed, s->places[i].name, number, from, to);
+	return rc == 0 ? CLI_DONE : message_warn(s->paths[i], rc, NULL);
+}
+
+static int
+open_remote_partition(struct sources *s, struct stream *stream, size_t i,
+    int32_t number, int64_t stored)
+{
+	struct remote_partition *p;
+	struct fault f = {.file = ""};
+	int rc = remote_partition_open(s->remotes[i], number, &p, &f);
+
+	if (rc == EINTR)
+		return CLI_DONE;
+	if (rc != 0)
+		return message_warn(s->paths[i], rc, &f);
+	return add_remote(s, stream, i, p, number, stored);
+}
+
+int
+sources_open_member(struct sources *s, size_t i, int32_t number, int64_t stored,
+    struct cluster *c, rd_kafka_queue_t *queue, struct stream **out)
+{
+	struct remote_partition *p;
+	struct fault f = {.file = ""};
+	int status;
+	int rc =
+	    remote_partition_of_member(s->remotes[i], c, number, queue, &p, &f);
+
+	if (rc != 0)
+		return message_warn(s->paths[i], rc, &f);
+	rc = stream_open(stream_flags(s), &s->filter, 1, out);
+	if (rc != 0) {
+		remote_partition_close(p);
+		return message_warn("stream", rc, NULL);
+	}
+	status = add_remote(s, *out, i, p, number, stored);
+	if (status != CLI_DONE) {
+		stream_close(*out);
+		*out = NULL;
+	}
+	return status;
 }
 
 static int
@@ -380,10 +509,13 @@ open_partition(struct sources *s, struct stream *stream, size_t i,
 	int64_t from, to;
 	int rc;
 
+	if (s->remotes[i] != NULL)
+		return open_remote_partition(s, stream, i, number, stored);
 	partition_path_of(s, i, number, path);
 	rc = partition_open(path, PARTITION_READ, &partition_defaults, &p, &f);
 	if (rc == 0)
-		rc = resolve(s, p, i, number, stored, &from, &to, &f);
+		rc = resolve(s, &(struct opened){.p = p}, i, number, stored,
+		    &from, &to, &f);
 	if (rc != 0) {
 		partition_close(p);
 		return message_warn(path, rc, &f);
@@ -409,7 +541,8 @@ const char *
 sources_topic_id(const struct sources *s, const char *topic)
 {
 	for (size_t i = 0; i < s->count; i++)
-		if (s->places[i].name == topic && s->places[i].has_topic)
+		if (s->places[i].name == topic &&
+		    (s->places[i].has_topic || s->remotes[i] != NULL))
 			return s->places[i].topic.id;
 	return "";
 }
@@ -438,6 +571,34 @@ sources_open_partition(struct sources *s, size_t i, int32_t number,
 		*out = NULL;
 	}
 	return status;
+}
+
+bool
+sources_get_over(const struct sources *s, struct stream *stream, int rc,
+    const struct fault *f, int *status)
+{
+	int64_t from, to;
+
+	if (rc == STATUS_OFFSET) {
+		cli_warn("%s: records up to offset %lld were deleted while "
+			 "reading",
+		    f->file, (long long)f->offset - 1);
+		return true;
+	}
+	*status = message_worse(*status, message_warn(f->file, rc, f));
+	if (!s->r->skip_corrupt ||
+	    (rc != STATUS_CORRUPT && rc != STATUS_UNSUPPORTED))
+		return false;
+	rc = stream_skip(stream, &from, &to);
+	if (rc != 0) {
+		*status =
+		    message_worse(*status, message_warn(f->file, rc, NULL));
+		return false;
+	}
+	if (to > from)
+		warnx("%s: skipped offsets %lld to %lld", f->file,
+		    (long long)from, (long long)to - 1);
+	return true;
 }
 
 static bool
@@ -484,7 +645,7 @@ add_place(struct sources *s, size_t i, int32_t first)
 	     status == CLI_DONE && n < place->first + place->count; n++)
 		if (is_chosen(s, place, n))
 			status = add_partition(s, i, n);
-	if (status == CLI_DONE && s->watch != NULL &&
+	if (status == CLI_DONE && s->watch != NULL && s->remotes[i] == NULL &&
 	    place->kind == TOPIC_PLACE_TOPIC)
 		(void)watch_add(s->watch, s->paths[i]);
 	return status;
@@ -494,9 +655,10 @@ add_place(struct sources *s, size_t i, int32_t first)
 static bool
 wait_for_topic(struct sources *s, const char *path, int64_t start_ms)
 {
+	bool remote = place_is_remote(path), changed;
+	int64_t wait_ms = remote ? RETRY_REMOTE_MS : RETRY_MS, left_ms;
+	int64_t idle_ms = s->r->idle_ms;
 	char copy[PATH_MAX];
-	int64_t wait_ms = RETRY_MS, idle_ms = s->r->idle_ms, left_ms;
-	bool changed;
 
 	if (idle_ms >= 0) {
 		left_ms = idle_ms - (now_mono_ms() - start_ms);
@@ -505,9 +667,57 @@ wait_for_topic(struct sources *s, const char *path, int64_t start_ms)
 	if (wait_ms <= 0 || sources_stop != 0)
 		return false;
 	strlcpy(copy, path, sizeof(copy));
-	(void)watch_add(s->watch, dirname(copy));
+	if (!remote)
+		(void)watch_add(s->watch, dirname(copy));
 	(void)watch_wait(s->watch, (int)wait_ms, -1, &changed);
 	return true;
+}
+
+void
+sources_cluster_options(struct sources *s, struct cluster_options *out)
+{
+	places_cluster_options(&s->r->places, &sources_stop, out);
+}
+
+/* A topic of a cluster, or one partition of it, as a place. */
+static int
+locate_remote(struct sources *s, size_t i, struct fault *f)
+{
+	struct topic_place *out = &s->places[i];
+	struct cluster_options o;
+	struct place place;
+	int rc;
+
+	places_parse_topic(s->paths[i], &place);
+	sources_cluster_options(s, &o);
+	rc = remote_topic_open(&place, &o, s->r->uncommitted,
+	    s->watch == NULL ? -1 : watch_wake_fd(s->watch), &s->remotes[i], f);
+	if (rc != 0)
+		return rc;
+	*out = (struct topic_place){.kind = TOPIC_PLACE_TOPIC,
+	    .topic = {.dirfd = -1},
+	    .dirfd = -1,
+	    .segment = -1,
+	    .count = remote_topic_count(s->remotes[i])};
+	strlcpy(out->name, place.topic, sizeof(out->name));
+	remote_topic_id(s->remotes[i], out->topic.id);
+	if (place.partition < 0)
+		return 0;
+	if (place.partition >= out->count)
+		return status_fault(f, STATUS_NO_TOPIC, s->paths[i], -1, -1,
+		    NULL);
+	out->kind = TOPIC_PLACE_PARTITION;
+	out->first = place.partition;
+	out->count = 1;
+	return 0;
+}
+
+static int
+locate_any(struct sources *s, size_t i, struct fault *f)
+{
+	if (place_is_remote(s->paths[i]))
+		return locate_remote(s, i, f);
+	return topic_locate(s->paths[i], &s->places[i], f);
 }
 
 static int
@@ -519,7 +729,11 @@ locate(struct sources *s, size_t i)
 	int rc;
 
 	for (;;) {
-		rc = topic_locate(path, &s->places[i], &f);
+		rc = locate_any(s, i, &f);
+		if (rc == EINTR)
+			s->gave_up = true;
+		if (s->gave_up)
+			return CLI_DONE;
 		if (rc != STATUS_NO_TOPIC || !s->r->retry || !s->r->follow)
 			break;
 		s->gave_up = !wait_for_topic(s, path, start_ms);
@@ -590,6 +804,8 @@ sources_is_removed(const struct sources *s, size_t i)
 						  : place->dirfd;
 	char path[PATH_MAX];
 
+	if (s->remotes[i] != NULL)
+		return remote_topic_is_removed(s->remotes[i]);
 	if (place->kind == TOPIC_PLACE_TOPIC)
 		strlcpy(path, s->paths[i], sizeof(path));
 	else
@@ -610,11 +826,16 @@ sources_take_new(struct sources *s)
 		struct topic now;
 		int32_t before = place->count;
 
-		if (place->kind != TOPIC_PLACE_TOPIC ||
-		    topic_open(s->paths[i], &now, &f) != 0)
+		if (place->kind != TOPIC_PLACE_TOPIC)
 			continue;
-		place->count = now.partitions;
-		topic_close(&now);
+		if (s->remotes[i] != NULL) {
+			place->count = remote_topic_look(s->remotes[i]);
+		} else {
+			if (topic_open(s->paths[i], &now, &f) != 0)
+				continue;
+			place->count = now.partitions;
+			topic_close(&now);
+		}
 		if (place->count > before) {
 			struct range range = s->range;
 
@@ -631,8 +852,11 @@ sources_close(struct sources *s)
 {
 	stream_close(s->stream);
 	s->stream = NULL;
-	for (size_t i = 0; i < s->count; i++)
+	for (size_t i = 0; i < s->count; i++) {
 		topic_place_close(&s->places[i]);
+		remote_topic_close(s->remotes[i]);
+		s->remotes[i] = NULL;
+	}
 }
 
 void
@@ -646,4 +870,6 @@ sources_release(struct sources *s)
 	if (s->filter.key_grep != NULL)
 		regfree(&s->key_regex);
 	free(s->places);
+	free(s->remotes);
+	places_release(&s->r->places);
 }

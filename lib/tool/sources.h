@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "base/parse.h"
+#include "client/remote.h"
 #include "store/stream.h"
 #include "store/topic.h"
 #include "store/watch.h"
@@ -26,6 +27,11 @@ struct sources {
 	char **paths;			/* the operands */
 	size_t count;
 	struct topic_place *places;	/* one per operand */
+	/*
+	 * One per operand: its topic if that is in a cluster and is being
+	 * read, else NULL.  Its place has only name, kind, first and count.
+	 */
+	struct remote_topic **remotes;
 	struct partition_list partitions;
 	struct range range;
 	struct stream_filter filter;
@@ -64,6 +70,22 @@ const char *sources_topic_id(const struct sources *s, const char *topic);
  */
 int sources_open_partition(struct sources *s, size_t i, int32_t number,
     int64_t stored, struct stream **out);
+/*
+ * Tell what stopped one of their streams.  True: it was got over (records that
+ * were deleted meanwhile; damage, with --skip-corrupt), and can be read on.
+ * The exit status gets worse by it.
+ */
+bool sources_get_over(const struct sources *s, struct stream *stream, int rc,
+    const struct fault *f, int *status);
+/*
+ * The same of a partition that a member of a cluster's group has, whose records
+ * queue gives; queue is the stream's.
+ */
+int sources_open_member(struct sources *s, size_t i, int32_t number,
+    int64_t stored, struct cluster *c, rd_kafka_queue_t *queue,
+    struct stream **out);
+/* What a cluster is opened with. */
+void sources_cluster_options(struct sources *s, struct cluster_options *out);
 /* Find out what the operands are, and open no partition. */
 int sources_locate(struct sources *s);
 /* Partitions added to followed topics are read from their beginning. */

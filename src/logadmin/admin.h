@@ -10,12 +10,14 @@
 
 #include "base/parse.h"
 #include "store/topic.h"
+#include "tool/places.h"
 
 struct admin_options {
 	bool json;
 	bool dry_run;
 	const char *position;		/* -o */
 	struct partition_list partitions;
+	struct places *places;		/* -b --config --timeout */
 };
 
 typedef int admin_verb(const struct admin_options *o, char **words);

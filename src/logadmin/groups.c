@@ -13,6 +13,7 @@
 #include "base/cli.h"
 #include "base/now.h"
 #include "base/status.h"
+#include "remote.h"
 #include "store/groups.h"
 #include "store/member.h"
 #include "store/partition.h"
@@ -87,7 +88,9 @@ groups_ls(const struct admin_options *o, char **words)
 
 	listing_init(&l, ls_columns, o->json);
 	for (; *words != NULL; words++) {
-		int status = admin_each(*words, ls_one, &l);
+		int status = place_is_remote(*words)
+		    ? remote_group_ls(o, *words, &l)
+		    : admin_each(*words, ls_one, &l);
 
 		worst = status > worst ? status : worst;
 	}
@@ -106,9 +109,9 @@ static int
 describe_one(const char *path, struct topic_place *place, void *arg)
 {
 	struct description *d = arg;
+	const struct lag_wanted wanted = {.group = d->group};
 	struct fault f = {.file = ""};
-	int rc =
-	    lag_add(&d->listing, path, place, d->group, NULL, &d->rows, &f);
+	int rc = lag_add(&d->listing, path, place, &wanted, NULL, &d->rows, &f);
 
 	return rc == 0 ? CLI_DONE : message_warn(path, rc, &f);
 }
@@ -120,7 +123,9 @@ groups_describe(const struct admin_options *o, char **words)
 	int status;
 
 	listing_init(&d.listing, lag_columns, o->json);
-	status = admin_each(words[0], describe_one, &d);
+	status = place_is_remote(words[0])
+	    ? remote_group_describe(o, words[0], words[1], &d.listing, &d.rows)
+	    : admin_each(words[0], describe_one, &d);
 	listing_print(&d.listing, !cli_quiet);
 	listing_release(&d.listing);
 	if (status == CLI_DONE && d.rows == 0) {
@@ -134,8 +139,8 @@ groups_describe(const struct admin_options *o, char **words)
 
 /* The groups of a topic, to change one that nobody uses. */
 static int
-open_unused(const char *path, const char *group, struct topic_place *place,
-    struct groups **g)
+open_unused(const struct admin_options *o, const char *path, const char *group,
+    struct topic_place *place, struct groups **g)
 {
 	struct fault f = {.file = ""};
 	int rc, status;
@@ -145,7 +150,7 @@ open_unused(const char *path, const char *group, struct topic_place *place,
 	status = admin_locate(path, place);
 	if (status != CLI_DONE)
 		return status;
-	rc = groups_open(path, &place->topic, true, g, &f);
+	rc = groups_open(path, &place->topic, !o->dry_run, g, &f);
 	if (rc != 0) {
 		topic_place_close(place);
 		return message_warn(path, rc, &f);
@@ -238,6 +243,23 @@ seek(const struct admin_options *o, const char *path,
 	return status;
 }
 
+/* In a cluster: at NULL, forget the group. */
+static int
+change_remote(const struct admin_options *o, char **words,
+    const struct position *at)
+{
+	struct listing l;
+	int status;
+
+	listing_init(&l, change_columns, o->json);
+	status = at != NULL ? remote_group_seek(o, words[0], words[1], at, &l)
+			    : remote_group_rm(o, words[0], words[1], &l);
+	if (status == CLI_DONE)
+		listing_print(&l, !cli_quiet);
+	listing_release(&l);
+	return status;
+}
+
 int
 groups_seek(const struct admin_options *o, char **words)
 {
@@ -251,7 +273,9 @@ groups_seek(const struct admin_options *o, char **words)
 	if (parse_position(o->position, now_wall_ms(), cli_utc, &at) != 0 ||
 	    at.kind == POSITION_STORED)
 		cli_usage("-o %s: not a position", o->position);
-	status = open_unused(words[0], words[1], &place, &g);
+	if (place_is_remote(words[0]))
+		return change_remote(o, words, &at);
+	status = open_unused(o, words[0], words[1], &place, &g);
 	if (status != CLI_DONE)
 		return status;
 	for (size_t i = 0; i < o->partitions.count; i++)
@@ -275,8 +299,11 @@ groups_rm(const struct admin_options *o, char **words)
 	struct topic_place place;
 	struct groups *g;
 	size_t count = 0;
-	int status = open_unused(words[0], words[1], &place, &g);
+	int status;
 
+	if (place_is_remote(words[0]))
+		return change_remote(o, words, NULL);
+	status = open_unused(o, words[0], words[1], &place, &g);
 	if (status != CLI_DONE)
 		return status;
 	for (size_t i = 0; (e = groups_at(g, i)) != NULL; i++) {

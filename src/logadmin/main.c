@@ -23,7 +23,8 @@ static const struct cli_option options[] = {
     {0, NULL, NULL, NULL},
 };
 
-static const struct cli_option *const tables[] = {options, NULL};
+static const struct cli_option *const tables[] = {options, places_options,
+    NULL};
 
 static const struct cli_program program = {
     "[OPTION]... OBJECT VERB PLACE [ARG]...",
@@ -41,7 +42,7 @@ static const struct verb {
 	const char *words;
 	admin_verb *fn;
 } verbs[] = {
-    {"topic", "ls", 1, INT_MAX, "ROOT...", topics_ls},
+    {"topic", "ls", 1, INT_MAX, "ROOT|kafka://HOST...", topics_ls},
     {"topic", "describe", 1, INT_MAX, "TOPIC...", topics_describe},
     {"topic", "set", 2, INT_MAX, "TOPIC PROP=VALUE...", topics_set},
     {"topic", "rm", 1, INT_MAX, "TOPIC...", topics_rm},
@@ -52,7 +53,8 @@ static const struct verb {
     {"group", "rm", 2, 2, "TOPIC GROUP", groups_rm},
 };
 
-static struct admin_options opt;
+static struct places places;
+static struct admin_options opt = {.places = &places};
 
 static void
 set_option(int id)
@@ -70,6 +72,9 @@ set_option(int id)
 		break;
 	case OPT_DRY_RUN:
 		opt.dry_run = true;
+		break;
+	default:
+		(void)places_set(&places, id);
 		break;
 	}
 }
@@ -162,26 +167,51 @@ find_verb(const char *object, const char *name)
 	cli_usage("%s %s: no such verb", object, name);
 }
 
+/* With -b the first word is a topic of the cluster, or missing it is that. */
+static void
+take_place(const struct verb *verb, int *words, char **word)
+{
+	static char whole[PLACE_BROKERS_MAX + 16];
+	bool many = verb->words_max == INT_MAX && verb->fn != topics_set;
+
+	if (places.brokers == NULL)
+		return;
+	if (*words < verb->words_min && verb->words_min == 1) {
+		snprintf(whole, sizeof(whole), "kafka://%s", places.brokers);
+		word[0] = whole;
+		*words = 1;
+		return;
+	}
+	places_take(&places, many ? *words : *words > 0 ? 1 : 0, word);
+}
+
 int
 main(int argc, char **argv)
 {
+	static char *whole[2];
 	const struct verb *verb;
+	char **word;
 	int id, words, status;
 
 	cli_start(argv);
+	places_init(&places);
 	while ((id = cli_next(&program, argc, argv)) != -1)
 		set_option(id);
 	if (argc - cli_operand < 2)
 		cli_usage("no object and verb named");
 	verb = find_verb(argv[cli_operand], argv[cli_operand + 1]);
 	words = argc - cli_operand - 2;
+	/* There is room for one where there was none. */
+	word = words > 0 ? argv + cli_operand + 2 : whole;
+	take_place(verb, &words, word);
 	if (words < verb->words_min || words > verb->words_max)
 		cli_usage("%s %s wants %s", verb->object, verb->name,
 		    verb->words);
 	if (verb->fn != groups_seek &&
 	    (opt.position != NULL || opt.partitions.count > 0))
 		cli_usage("-o and -p are for group seek");
-	status = verb->fn(&opt, argv + cli_operand + 2);
+	status = verb->fn(&opt, word);
+	places_release(&places);
 	cli_close_stdout();
 	return status;
 }

@@ -15,6 +15,7 @@
 #include "base/buf.h"
 #include "base/cli.h"
 #include "base/status.h"
+#include "remote.h"
 #include "store/partition.h"
 #include "store/properties.h"
 #include "tool/listing.h"
@@ -75,15 +76,20 @@ ls_one(const char *path, struct topic_place *place, void *arg)
 
 /* A verb that lists, over all of its places. */
 static int
-list_all(const struct listing_column *columns, bool json, char **words,
-    int (*fn)(const char *path, struct topic_place *place, void *arg))
+list_all(const struct listing_column *columns, const struct admin_options *o,
+    char **words,
+    int (*fn)(const char *path, struct topic_place *place, void *arg),
+    int (*remote)(const struct admin_options *o, const char *path,
+	struct listing *l))
 {
 	struct listing l;
 	int worst = CLI_DONE;
 
-	listing_init(&l, columns, json);
+	listing_init(&l, columns, o->json);
 	for (; *words != NULL; words++) {
-		int status = admin_each(*words, fn, &l);
+		int status = place_is_remote(*words)
+		    ? remote(o, *words, &l)
+		    : admin_each(*words, fn, &l);
 
 		worst = status > worst ? status : worst;
 	}
@@ -95,7 +101,7 @@ list_all(const struct listing_column *columns, bool json, char **words,
 int
 topics_ls(const struct admin_options *o, char **words)
 {
-	return list_all(ls_columns, o->json, words, ls_one);
+	return list_all(ls_columns, o, words, ls_one, remote_topic_ls);
 }
 
 static void
@@ -132,7 +138,8 @@ describe_one(const char *path, struct topic_place *place, void *arg)
 int
 topics_describe(const struct admin_options *o, char **words)
 {
-	return list_all(describe_columns, o->json, words, describe_one);
+	return list_all(describe_columns, o, words, describe_one,
+	    remote_topic_describe);
 }
 
 /* --- changes ------------------------------------------------------------- */
@@ -190,10 +197,17 @@ topics_set(const struct admin_options *o, char **words)
 {
 	struct topic_place place;
 	struct fault f = {.file = ""};
-	struct properties was;
+	struct properties was, is;
+	char name[TOPIC_NAME_MAX + 1];
 	int rc, status;
 
 	check_pairs(words + 1);
+	if (place_is_remote(words[0])) {
+		status = remote_topic_set(o, words, &was, &is, name);
+		if (status == CLI_DONE)
+			print_changes(name, &was, &is, o->json);
+		return status;
+	}
 	status = admin_locate(words[0], &place);
 	if (status != CLI_DONE)
 		return status;
@@ -213,14 +227,21 @@ topics_set(const struct admin_options *o, char **words)
 static int
 for_each_topic(const struct admin_options *o, char **words,
     int (*fn)(const struct admin_options *o, const char *path,
-	struct topic_place *place))
+	struct topic_place *place),
+    int (*remote)(const struct admin_options *o, const char *path))
 {
 	int worst = CLI_DONE;
 
 	for (; *words != NULL; words++) {
 		struct topic_place place;
-		int status = admin_locate(*words, &place);
+		int status;
 
+		if (place_is_remote(*words)) {
+			status = remote(o, *words);
+			worst = status > worst ? status : worst;
+			continue;
+		}
+		status = admin_locate(*words, &place);
 		if (status == CLI_DONE) {
 			status = fn(o, *words, &place);
 			topic_place_close(&place);
@@ -246,7 +267,7 @@ rm_one(const struct admin_options *o, const char *path,
 int
 topics_rm(const struct admin_options *o, char **words)
 {
-	return for_each_topic(o, words, rm_one);
+	return for_each_topic(o, words, rm_one, remote_topic_rm);
 }
 
 static int
@@ -291,8 +312,16 @@ promote_one(const struct admin_options *o, const char *path,
 	return worst;
 }
 
+static int
+refuse_promote(const struct admin_options *o, const char *path)
+{
+	(void)o;
+	(void)path;
+	places_refuse("topic promote", "a cluster chooses its leaders");
+}
+
 int
 topics_promote(const struct admin_options *o, char **words)
 {
-	return for_each_topic(o, words, promote_one);
+	return for_each_topic(o, words, promote_one, refuse_promote);
 }

@@ -346,7 +346,8 @@ take_batch(struct input *run, uint8_t *data, const struct batch *b,
 
 	if (b->attributes & BATCH_CONTROL)
 		return 0;
-	if (b->record_count == b->last_offset - b->base_offset + 1 &&
+	if (!writer_is_remote(run->writer) &&
+	    b->record_count == b->last_offset - b->base_offset + 1 &&
 	    (int64_t)b->size <= bytes_max &&
 	    (b->attributes & BATCH_DELETE_HORIZON) == 0) {
 		if (b->producer_id >= 0 ||

@@ -14,12 +14,16 @@
 #include "base/cli.h"
 #include "base/now.h"
 #include "base/parse.h"
+#include "client/remote_admin.h"
 #include "input.h"
 #include "options.h"
 #include "store/batch.h"
 #include "store/topic.h"
 #include "tool/message.h"
 #include "writer.h"
+
+/* A cluster that is asked for a topic's settings, at most. */
+enum { SETTINGS_MS = 5000 };
 
 static void
 on_signal(int sig)
@@ -113,6 +117,83 @@ open_owner(const char *path, struct topic *t, char *topic_path, struct fault *f)
 	return rc;
 }
 
+static int
+take_setting(const char *topic, const char *name, const char *value,
+    bool is_set, void *arg)
+{
+	struct topic *t = arg;
+	enum properties_id id;
+
+	(void)topic;
+	(void)is_set;
+	/* What cannot be said here does not matter here. */
+	if (properties_find(name, &id) == 0)
+		(void)properties_set(&t->settings, id, value, NULL);
+	return 0;
+}
+
+/* A topic of a cluster: its name, partitions and settings; made if need be. */
+static int
+ask_remote(struct cluster *c, const struct place *place, struct topic *t,
+    struct fault *f)
+{
+	const struct remote_admin_topic one = {.partitions = 1, .replicas = -1};
+	const char *name = place->topic;
+	struct fault unused;
+	int rc = cluster_partitions(c, name, &t->partitions, f);
+
+	if (rc == STATUS_NO_TOPIC && opt.create) {
+		rc = remote_admin_create(c, name, &one, false, f);
+		if (rc == 0 || rc == STATUS_EXISTS)
+			rc = cluster_partitions(c, name, &t->partitions, f);
+	}
+	if (rc != 0)
+		return rc;
+	/*
+	 * Not everybody may see them: then they are taken to be as usual, and
+	 * the cluster refuses what it does not like.
+	 */
+	c->o.timeout_ms /= 4;
+	if (c->o.timeout_ms > SETTINGS_MS)
+		c->o.timeout_ms = SETTINGS_MS;
+	if (remote_admin_settings(c, &name, 1, take_setting, t, &unused) != 0 &&
+	    cli_verbose > 0)
+		warnx("%s: its settings are not to be seen", c->name);
+	if (place->partition >= t->partitions)
+		return STATUS_NO_TOPIC;
+	return 0;
+}
+
+static int
+open_remote_topic(const char *path, struct topic *t)
+{
+	static struct place place;
+	static struct cluster_options cluster;
+	struct fault f = {.file = ""};
+	struct cluster *c = NULL;
+	int rc;
+
+	*t = (struct topic){.dirfd = -1};
+	properties_init(&t->settings);
+	places_parse_topic(path, &place);
+	if (place.partition >= 0)
+		set_partition(path, place.partition);
+	strlcpy(t->name, place.topic, sizeof(t->name));
+	places_cluster_options(&opt.places, NULL, &cluster);
+	opt.w.remote = &place;
+	opt.w.cluster = &cluster;
+	rc = remote_admin_open(&place, &cluster, &c, &f);
+	if (rc == 0)
+		rc = ask_remote(c, &place, t, &f);
+	cluster_close(c);
+	if (rc == STATUS_NO_TOPIC) {
+		warnx("%s: no such topic (logcreate %s, or --create)", path,
+		    path);
+		return CLI_FAIL;
+	}
+	return rc == 0 ? CLI_DONE : message_warn(path, rc, &f);
+}
+
 /* The topic to write, and in TOPIC/N its partition. */
 static int
 open_topic(const char *path, struct topic *t, char *topic_path)
@@ -125,6 +206,8 @@ open_topic(const char *path, struct topic *t, char *topic_path)
 	int rc;
 
 	strlcpy(topic_path, path, PATH_MAX);
+	if (place_is_remote(path))
+		return open_remote_topic(path, t);
 	end = strlen(topic_path);
 	while (end > 1 && topic_path[end - 1] == '/')
 		topic_path[--end] = '\0';
@@ -232,6 +315,7 @@ main(int argc, char **argv)
 	buf_release(&run.headers);
 	buf_release(&run.key);
 	buf_release(&opt.headers);
+	places_release(&opt.places);
 	form_release(&opt.form);
 	if (run.status == CLI_DONE)
 		cli_close_stdout();

@@ -69,10 +69,13 @@ static const struct cli_option options[] = {
     {'T', "tee", NULL, "copy the input to stdout once it is durable"},
     {'i', "ignore-interrupts", NULL, "ignore INT"},
     {OPT_CREATE, "create", NULL, "make the topic if it is not there"},
+    {'a', "acks", "WHO",
+	"kafka://: wait for all replicas (all), the leader (1) or nobody (0)"},
     {0, NULL, NULL, NULL},
 };
 
-static const struct cli_option *const tables[] = {options, NULL};
+static const struct cli_option *const tables[] = {options, places_options,
+    places_options_client, NULL};
 
 static const struct cli_program program = {
     "[OPTION]... TOPIC [FILE]...",
@@ -114,6 +117,16 @@ set_fsync(const char *arg)
 	else
 		cli_usage("--fsync %s: not batch, always, none or a duration",
 		    arg);
+}
+
+static void
+set_acks(void)
+{
+	if (strcmp(cli_arg, "all") != 0 && strcmp(cli_arg, "1") != 0 &&
+	    strcmp(cli_arg, "0") != 0)
+		cli_usage("-a %s: not all, 1 or 0", cli_arg);
+	opt.has_acks = true;
+	opt.w.acks = cli_arg;
 }
 
 static void
@@ -227,6 +240,7 @@ set_writing(int id)
 			    cli_arg);
 		break;
 	case OPT_FSYNC:
+		opt.has_fsync = true;
 		set_fsync(cli_arg);
 		break;
 	case OPT_BATCH_BYTES:
@@ -292,10 +306,34 @@ set_option(int id)
 	case OPT_CREATE:
 		opt.create = true;
 		break;
+	case 'a':
+		set_acks();
+		break;
 	default:
-		set_writing(id);
+		if (!places_set(&opt.places, id))
+			set_writing(id);
 		break;
 	}
+}
+
+/* What means something in one kind of place alone. */
+static void
+check_place(const char *operand)
+{
+	if (!place_is_remote(operand)) {
+		if (opt.has_acks)
+			cli_usage("-a is for kafka:// places; --fsync is what "
+				  "a directory has");
+		return;
+	}
+	if (opt.w.expect >= 0)
+		places_refuse("--expect-offset",
+		    "a cluster appends whatever the offset is");
+	if (opt.has_fsync)
+		places_refuse("--fsync", "-a says what to wait for");
+	if (opt.w.report && strcmp(opt.w.acks, "0") == 0)
+		cli_usage("--report does not go with -a 0: nobody tells the "
+			  "offsets");
 }
 
 static void
@@ -339,17 +377,21 @@ options_parse(int argc, char **argv)
 
 	form_init(&opt.form);
 	buf_init(&opt.headers, BATCH_BYTES_MAX);
+	places_init(&opt.places);
 	opt.max_record = -1;
 	opt.w = (struct writer_options){
 	    .level = INT_MIN,
 	    .partition = -1,
 	    .expect = -1,
 	    .batch_bytes = BATCH_BYTES,
+	    .acks = "all",
 	};
 	while ((id = cli_next(&program, argc, argv)) != -1)
 		set_option(id);
 	if (cli_operand == argc)
 		cli_usage("no topic named");
 	check_options();
+	places_take(&opt.places, 1, argv + cli_operand);
+	check_place(argv[cli_operand]);
 	opt.form.envelope.no_partition = !opt.keep_partition;
 }

@@ -8,6 +8,7 @@
 
 #include "base/buf.h"
 #include "text/form.h"
+#include "tool/places.h"
 #include "writer.h"
 
 struct options {
@@ -18,6 +19,8 @@ struct options {
 	struct buf headers;		/* -H, encoded */
 	int32_t header_count;
 	bool has_codec;			/* -z was said */
+	bool has_fsync;			/* --fsync was */
+	bool has_acks;			/* -a was */
 	bool batches;			/* -B */
 	bool whole;			/* --whole */
 	bool skip_bad;			/* --on-bad skip */
@@ -31,6 +34,7 @@ struct options {
 	int64_t max_record;		/* bytes of key and value; -1 */
 	struct form form;		/* how the input is read */
 	struct writer_options w;	/* how it is written */
+	struct places places;		/* -b -X --config --timeout */
 };
 
 extern struct options opt;

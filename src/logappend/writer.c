@@ -10,6 +10,7 @@
 #include "base/cli.h"
 #include "base/io.h"
 #include "base/now.h"
+#include "client/remote_writer.h"
 #include "queue.h"
 #include "store/batch.h"
 #include "store/partition.h"
@@ -48,6 +49,7 @@ struct writer {
 	struct partitioner partitioner;
 	struct outlet *outlets;	/* one per partition */
 	struct queue *queue;	/* NULL until batches follow each other */
+	struct remote_writer *remote;	/* NULL: a directory */
 	bool failed;		/* an append has: nothing more is appended */
 	bool deaf;		/* stdout has failed */
 	bool warned;		/* that old segments could not be removed */
@@ -59,13 +61,39 @@ struct writer {
 	struct buf tee;
 };
 
+/* A cluster has appended a record. */
+static void
+on_acknowledged(void *arg, size_t tag, int64_t offset)
+{
+	struct writer *w = arg;
+
+	if (w->o.report)
+		w->reports[tag].offset = offset;
+}
+
+static int
+open_remote(struct writer *w, struct fault *f)
+{
+	const struct remote_writer_options o = {
+	    .acks = w->o.acks,
+	    .codec = w->o.codec,
+	    .level = w->o.level,
+	    .batch_bytes = w->batch_bytes,
+	    .message_bytes = (size_t)w->settings.message_bytes,
+	    .acknowledged = on_acknowledged,
+	    .arg = w,
+	};
+
+	return remote_writer_open(w->o.remote, w->o.cluster, &o, &w->remote, f);
+}
+
 int
 writer_open(const char *path, const struct topic *t,
     const struct writer_options *o, struct writer **out, struct fault *f)
 {
 	struct writer *w = calloc(1, sizeof(*w));
+	int rc = 0;
 
-	(void)f;
 	if (w == NULL)
 		return ENOMEM;
 	w->path = path;
@@ -83,12 +111,15 @@ writer_open(const char *path, const struct topic *t,
 	w->outlets = calloc((size_t)t->partitions, sizeof(*w->outlets));
 	if (o->report)
 		w->reports = calloc(REPORTS_MAX, sizeof(*w->reports));
-	if (w->outlets == NULL || (o->report && w->reports == NULL)) {
+	if (w->outlets == NULL || (o->report && w->reports == NULL))
+		rc = ENOMEM;
+	if (rc == 0 && o->remote != NULL)
+		rc = open_remote(w, f);
+	if (rc == 0)
+		*out = w;
+	else
 		writer_close(w);
-		return ENOMEM;
-	}
-	*out = w;
-	return 0;
+	return rc;
 }
 
 void
@@ -97,6 +128,7 @@ writer_close(struct writer *w)
 	if (w == NULL)
 		return;
 	queue_close(w->queue);
+	remote_writer_close(w->remote);
 	for (int32_t i = 0; w->outlets != NULL && i < w->topic->partitions;
 	     i++) {
 		if (w->outlets[i].p == NULL)
@@ -308,6 +340,25 @@ is_too_big(const struct writer *w, const struct record *rec)
 	return size > w->settings.message_bytes;
 }
 
+static int
+add_remote(struct writer *w, const struct record *rec, int32_t partition,
+    struct fault *f)
+{
+	size_t tag = w->report_count;
+	int rc;
+
+	w->pending = true;
+	if (w->o.report)
+		w->reports[w->report_count++] = (struct report){partition, -1};
+	rc = remote_writer_add(w->remote, rec, partition, tag, f);
+	if (rc != 0)
+		w->report_count = tag;
+	w->failed = w->failed || (rc != 0 && rc != STATUS_TOO_BIG);
+	if (rc == 0 && w->o.report && w->report_count == REPORTS_MAX)
+		rc = writer_sync(w, f);
+	return rc;
+}
+
 int
 writer_add(struct writer *w, const struct record *rec, int32_t partition,
     struct fault *f)
@@ -317,6 +368,8 @@ writer_add(struct writer *w, const struct record *rec, int32_t partition,
 
 	if (rc == 0 && is_too_big(w, rec))
 		rc = STATUS_TOO_BIG;
+	if (rc == 0 && w->remote != NULL)
+		return add_remote(w, rec, partition, f);
 	if (rc == 0)
 		rc = open_outlet(w, partition, f);
 	if (rc != 0)
@@ -404,6 +457,13 @@ writer_flush(struct writer *w, struct fault *f)
 {
 	int rc = drain(w, f);
 
+	/* Once it has failed nothing more is sent. */
+	if (w->remote != NULL) {
+		rc = w->failed ? 0 : remote_writer_sync(w->remote, f);
+		w->failed = w->failed || rc != 0;
+		return rc;
+	}
+
 	if (rc == 0 && w->o.expect >= 0 && !w->failed)
 		rc = check_end(w, f);
 	for (int32_t i = 0; rc == 0 && i < w->topic->partitions; i++)
@@ -484,6 +544,12 @@ bool
 writer_is_pending(const struct writer *w)
 {
 	return w->pending;
+}
+
+bool
+writer_is_remote(const struct writer *w)
+{
+	return w->remote != NULL;
 }
 
 void

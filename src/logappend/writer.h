@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "base/status.h"
+#include "client/cluster.h"
 #include "store/codec.h"
 #include "store/partitioner.h"
 #include "store/record.h"
@@ -38,6 +39,9 @@ struct writer_options {
 	int64_t expect;			/* -1: none */
 	bool report;			/* a line per record to stdout */
 	bool tee;			/* input bytes to stdout */
+	const struct place *remote;	/* in a cluster; NULL: a directory */
+	const struct cluster_options *cluster;	/* for that */
+	const char *acks;		/* there: "all", "1" or "0" */
 };
 
 struct writer;
@@ -57,6 +61,8 @@ int writer_add(struct writer *w, const struct record *rec, int32_t partition,
 /* Take a whole encoded batch, changed in place, to one partition. */
 int writer_add_batch(struct writer *w, uint8_t *data, size_t len,
     int32_t partition, struct fault *f);
+/* Batches cannot be taken as they are: it is a cluster's. */
+bool writer_is_remote(const struct writer *w);
 /* Input bytes to be copied to stdout with the records taken so far. */
 int writer_tee(struct writer *w, const uint8_t *data, size_t len,
     struct fault *f);

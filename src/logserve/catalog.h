@@ -17,6 +17,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/queue.h>
 #include <sys/stat.h>
 #include <sys/tree.h>
 
@@ -41,6 +42,13 @@ struct served {
 	/* How far groups have come; of groups.c, under its lock. */
 	struct groups *positions;
 	bool positions_write;
+	/* What is to be looked at; of upkeep.c, under its lock. */
+	struct {
+		bool waits;
+		int32_t first, last;	/* partitions */
+		int failed;	/* how it went; of who looks */
+		TAILQ_ENTRY(served) entry;
+	} upkeep;
 	/* The rest is catalog.c's. */
 	struct stat file;	/* topic.properties, as last read */
 	atomic_int references;

@@ -23,6 +23,11 @@ enum {
 	CONFIG_ARENA_BYTES = 32 << 20,
 	/* An answer without its records. */
 	CONFIG_ANSWER_BYTES = 64 << 20,
+	/*
+	 * Records that are unpacked to be looked at, of each partition that is
+	 * appended to; of one at a time they may be more, RECORDS_BYTES_MAX.
+	 */
+	CONFIG_UNPACKED_BYTES = 8 << 20,
 	/* Records of one answer to a fetch. */
 	CONFIG_FETCH_BYTES = 64 << 20,
 	CONFIG_REQUESTS = 64,		/* of one connection in work */
@@ -35,6 +40,11 @@ enum {
 	CONFIG_POOL_THREADS = 64,
 	CONFIG_THREADS_MAX = 64,
 	CONFIG_FETCH_WAIT_MS = 60000,	/* no fetch waits for longer */
+	/* Upkeep: log.initial.task.delay.ms, log.retention.check.interval.ms */
+	CONFIG_UPKEEP_FIRST_MS = 30000,
+	CONFIG_UPKEEP_MS = 300000,
+	CONFIG_UPKEEP_RATE = 50000000,	/* bytes read in a second */
+	CONFIG_UPKEEP_KEYS_BYTES = 64 << 20,	/* keys of one pass */
 	CONFIG_METADATA_BYTES = 4096,	/* offset.metadata.max.bytes */
 };
 

@@ -2,7 +2,6 @@
 
 #include <sys/queue.h>
 
-#include <err.h>
 #include <errno.h>
 #include <limits.h>
 #include <pthread.h>
@@ -21,6 +20,7 @@
 #include "request.h"
 #include "server.h"
 #include "store/member.h"
+#include "tell.h"
 
 /* A topic's group that the server holds. */
 struct claim {
@@ -36,7 +36,7 @@ struct group_table {
 	pthread_mutex_t lock;
 	struct coordinator *coordinator;
 	struct request *answered;
-	struct loop_timer *timer;	/* on the first loop */
+	struct loop_timer *timer;	/* on the first loop; NULL: stopped */
 	struct task arm;		/* on it, too */
 	struct task tick;		/* on the pool */
 	pthread_mutex_t positions;	/* of all topics' open groups */
@@ -81,6 +81,20 @@ drop_claims(struct group_table *g, const char *group)
 	}
 }
 
+static void
+tell_refused(const char *group, const char *topic)
+{
+	struct tell t;
+
+	tell_begin(&t, "group refused");
+	tell_text(&t, "group", group);
+	tell_text(&t, "topic", topic);
+	tell_text(&t, "why",
+	    "local programs read the topic with -g; end them, or use another "
+	    "group");
+	tell_error(&t);
+}
+
 static int
 claim_topic(struct group_table *g, struct served *t, const char *group)
 {
@@ -101,9 +115,7 @@ claim_topic(struct group_table *g, struct served *t, const char *group)
 	}
 	free(c);
 	if (rc == EBUSY)
-		warnx("group %s: local programs read topic %s with -g %s; end "
-		      "them, or use another group",
-		    group, t->name, group);
+		tell_refused(group, t->name);
 	return rc;
 }
 
@@ -131,6 +143,18 @@ group_table_claim(struct group_table *g, const char *group, struct bytes topic)
 /* --- the coordinator ------------------------------------------------------ */
 
 static void
+tell_changed(const char *name, enum group_state from, enum group_state to)
+{
+	struct tell t;
+
+	tell_begin(&t, "group");
+	tell_text(&t, "group", name);
+	tell_text(&t, "state", group_state_text(to));
+	tell_text(&t, "was", group_state_text(from));
+	tell_end(&t);
+}
+
+static void
 on_changed(void *arg, struct bytes group, enum group_state from,
     enum group_state to)
 {
@@ -140,8 +164,7 @@ on_changed(void *arg, struct bytes group, enum group_state from,
 	if (!group_table_name(group, name))
 		return;
 	if (cli_verbose > 0)
-		warnx("group %s: %s, was %s", name, group_state_text(to),
-		    group_state_text(from));
+		tell_changed(name, from, to);
 	if (to != GROUP_EMPTY && to != GROUP_DEAD)
 		return;
 	pthread_mutex_lock(&g->positions);
@@ -186,6 +209,8 @@ arm(void *arg)
 	pthread_mutex_lock(&g->lock);
 	next = coordinator_next_ms(g->coordinator);
 	pthread_mutex_unlock(&g->lock);
+	if (g->timer == NULL)
+		return;
 	if (next == GROUP_NEVER)
 		loop_timer_clear(g->timer);
 	else
@@ -312,6 +337,7 @@ end(void *arg)
 	loop_cancel(g->server->loops[0], &g->arm);
 	if (g->timer != NULL)
 		loop_timer_close(g->timer);
+	g->timer = NULL;
 }
 
 int
@@ -347,6 +373,8 @@ group_table_stop(struct group_table *g)
 {
 	coordinator_stop(group_table_get(g));
 	group_table_put(g);
+	/* The pool, which it would run on, goes before the loop does. */
+	loop_call(g->server->loops[0], end, g);
 }
 
 void

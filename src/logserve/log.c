@@ -1,17 +1,17 @@
 #include "log.h"
 
-#include <err.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/bounds.h"
 #include "base/buf.h"
 #include "base/status.h"
 #include "codes.h"
+#include "config.h"
 #include "kafka/error.h"
 #include "net/pool.h"
 #include "store/reader.h"
+#include "tell.h"
 #include "validate.h"
 #include "waiting.h"
 
@@ -133,10 +133,9 @@ log_walker(struct log *l, struct reader **out)
  * need not be.
  */
 static int
-open_writer(struct log *l, struct properties *settings)
+open_writer(struct log *l, struct properties *settings, struct fault *f)
 {
 	struct partition_settings s;
-	struct fault f;
 	bool changed, gone;
 
 	pthread_mutex_lock(&l->write_lock);
@@ -157,7 +156,7 @@ open_writer(struct log *l, struct properties *settings)
 	partition_settings_of(settings, &s);
 	return partition_open(l->path,
 	    l->relaxed ? PARTITION_WRITE_RELAXED : PARTITION_WRITE, &s,
-	    &l->writer, &f);
+	    &l->writer, f);
 }
 
 static void
@@ -173,12 +172,38 @@ static void
 tell_cut(struct log *l)
 {
 	struct partition_cut cut;
+	struct tell t;
 
 	partition_take_cut(l->writer, &cut);
-	if (cut.len > 0)
-		warnx("%s: %lld bytes behind offset %lld moved to %s/%s/%s",
-		    l->path, (long long)cut.len, (long long)cut.offset, l->path,
-		    LOST_DIR, cut.saved);
+	if (cut.len == 0)
+		return;
+	tell_begin(&t, "recovered");
+	tell_text(&t, "path", l->path);
+	tell_number(&t, "offset", cut.offset);
+	tell_number(&t, "bytes", cut.len);
+	tell_text(&t, "moved_to", LOST_DIR);
+	tell_text(&t, "name", cut.saved);
+	tell_error(&t);
+}
+
+/*
+ * Whoever runs the server is told what fails, once until it works again or
+ * fails otherwise.
+ */
+static void
+tell_failed(struct log *l, const char *what, const struct fault *f, int rc)
+{
+	struct tell t;
+
+	if (rc != 0 && rc != l->told) {
+		tell_begin(&t, what);
+		tell_text(&t, "path", l->path);
+		if (f->file[0] != '\0')
+			tell_text(&t, "file", f->file);
+		tell_text(&t, "why", status_text(rc));
+		tell_error(&t);
+	}
+	l->told = rc;
 }
 
 static void
@@ -199,9 +224,12 @@ append_one(struct log *l, struct log_append *a,
 		return;
 	rc = partition_append(l->writer, &pa, &f);
 	tell_cut(l);
+	a->rolled = pa.rolled;
 	set_result(a, rc, &f);
-	if (f.file[0] != '\0')
-		warnx("%s: %s: %s", l->path, f.file, status_text(rc));
+	/* What is wrong with the batch is told to its sender alone. */
+	if (rc == 0 || a->code == KAFKA_STORAGE_ERROR ||
+	    a->code == KAFKA_UNKNOWN_SERVER_ERROR)
+		tell_failed(l, "append failed", &f, rc);
 	a->base_offset = a->code == KAFKA_NONE ? pa.base_offset : -1;
 	if (properties_int(settings, PROPERTIES_TIMESTAMP_TYPE) ==
 	    PROPERTIES_LOG_APPEND_TIME)
@@ -259,8 +287,10 @@ append_round(struct log *l, struct log_queue *round, struct buf *scratch)
 	struct fault f = {.file = ""};
 	struct log_append *a;
 	bool any = false;
-	int rc = open_writer(l, &settings);
+	int rc = open_writer(l, &settings, &f);
 
+	if (rc != 0 && rc != STATUS_NO_TOPIC)
+		tell_failed(l, "open failed", &f, rc);
 	TAILQ_FOREACH(a, round, entry) {
 		a->base_offset = a->append_time = -1;
 		if (a->act != NULL)
@@ -274,8 +304,7 @@ append_round(struct log *l, struct log_queue *round, struct buf *scratch)
 	if (any && !l->relaxed)
 		rc = partition_sync(l->writer, &f);
 	if (any && rc != 0) {
-		warnx("%s: %s", f.file[0] != '\0' ? f.file : l->path,
-		    status_text(rc));
+		tell_failed(l, "sync failed", &f, rc);
 		fail_round(round, rc);
 	}
 	act_all(l, round, rc);
@@ -302,20 +331,34 @@ take_round(struct log *l, struct log_queue *round)
 }
 
 static void
+tell_round(struct log_queue *round)
+{
+	struct log_append *a;
+
+	while ((a = TAILQ_FIRST(round)) != NULL) {
+		TAILQ_REMOVE(round, a, entry);
+		a->done(a);
+	}
+}
+
+static void
 work(void *arg)
 {
 	struct log *l = arg;
-	struct log_append *a;
-	struct log_queue round;
+	struct log_queue round, next;
 	struct buf scratch;
+	bool more = take_round(l, &round);
 
-	buf_init(&scratch, RECORDS_BYTES_MAX);
-	while (take_round(l, &round)) {
+	buf_init(&scratch, CONFIG_UNPACKED_BYTES);
+	while (more) {
 		append_round(l, &round, &scratch);
-		while ((a = TAILQ_FIRST(&round)) != NULL) {
-			TAILQ_REMOVE(&round, a, entry);
-			a->done(a);
-		}
+		/*
+		 * Who is told may be the last that has the log: it is there
+		 * afterwards only if somebody waits in the next round.
+		 */
+		more = take_round(l, &next);
+		tell_round(&round);
+		TAILQ_CONCAT(&round, &next, entry);
 	}
 	buf_release(&scratch);
 }
@@ -327,6 +370,7 @@ log_append(struct log *l, struct log_append *a)
 
 	a->code = KAFKA_NONE;
 	a->why = NULL;
+	a->rolled = false;
 	pthread_mutex_lock(&l->write_lock);
 	TAILQ_INSERT_TAIL(&l->queue, a, entry);
 	start = !l->busy;

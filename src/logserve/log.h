@@ -50,6 +50,7 @@ struct log_append {
 	int64_t base_offset;
 	int64_t append_time;	/* -1: the producer's times count */
 	int64_t log_start;
+	bool rolled;		/* a segment was closed by it */
 };
 
 TAILQ_HEAD(log_queue, log_append);
@@ -78,6 +79,7 @@ struct log {
 	struct task task;
 	struct partition *writer;	/* of who is busy */
 	bool relaxed;			/* how it was opened */
+	int told;		/* the error that was told last; 0: none */
 };
 
 struct log *log_new(const char *topic_path, int32_t number,

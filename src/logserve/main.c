@@ -2,11 +2,14 @@
  * logserve: a directory of topics, in Kafka's protocol.
  */
 
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
 #include <err.h>
 #include <errno.h>
+#include <limits.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +23,9 @@
 #include "config.h"
 #include "life.h"
 #include "server.h"
+#include "store/root.h"
+#include "store/topic.h"
+#include "tell.h"
 
 enum {
 	OPTION_ADVERTISE = 256,
@@ -169,6 +175,82 @@ check_config(const struct config *c)
 	return CLI_DONE;
 }
 
+static size_t
+count_topics(const char *root)
+{
+	char path[PATH_MAX];
+	struct root_list list;
+	size_t count = 0;
+
+	if (root_read(root, &list) != 0)
+		return 0;
+	for (size_t i = 0; i < list.count; i++) {
+		snprintf(path, sizeof(path), "%s/%s/%s", root, list.names[i],
+		    TOPIC_FILE);
+		count += access(path, F_OK) == 0;
+	}
+	root_list_release(&list);
+	return count;
+}
+
+/* With a command, its own messages are what one wants to see. */
+static bool
+is_silent(const struct config *c)
+{
+	return c->command != NULL && cli_verbose == 0;
+}
+
+static void
+tell_start(const struct config *c)
+{
+	struct tell t;
+
+	if (is_silent(c))
+		return;
+	tell_begin(&t, "start");
+	tell_text(&t, "root", c->root);
+	tell_number(&t, "topics", (int64_t)count_topics(c->root));
+	tell_number(&t, "threads", c->threads);
+	tell_end(&t);
+}
+
+/* The line of one key and one value. */
+static void
+tell_one(const struct config *c, const char *what, const char *key,
+    const char *value)
+{
+	struct tell t;
+
+	if (is_silent(c))
+		return;
+	tell_begin(&t, what);
+	tell_text(&t, key, value);
+	tell_end(&t);
+}
+
+/*
+ * Taken before anything is opened: a descriptor that is not there now would
+ * soon be one of ours.
+ */
+static void
+check_ready_fd(const struct config *c)
+{
+	if (c->ready_fd >= 0 && fcntl(c->ready_fd, F_SETFD, FD_CLOEXEC) != 0)
+		err(CLI_FAIL, "--ready-fd %d", c->ready_fd);
+}
+
+/* A connection is a descriptor, and so is each file that is being sent. */
+static void
+raise_limits(void)
+{
+	struct rlimit r;
+
+	if (getrlimit(RLIMIT_NOFILE, &r) != 0 || r.rlim_cur == r.rlim_max)
+		return;
+	r.rlim_cur = r.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &r);
+}
+
 static void
 tell_ready(const struct config *c, const char *address)
 {
@@ -176,6 +258,7 @@ tell_ready(const struct config *c, const char *address)
 	int rc;
 
 	life_notify("READY=1");
+	tell_one(c, "ready", "address", address);
 	if (c->ready_fd < 0)
 		return;
 	snprintf(line, sizeof(line), "%s\n", address);
@@ -196,15 +279,17 @@ block_signals(sigset_t *waited)
 	sigaddset(waited, SIGCHLD);
 	sigaddset(waited, SIGPIPE);
 	sigprocmask(SIG_BLOCK, waited, NULL);
+	/* Ignored, as it may have been inherited, it would never come. */
+	signal(SIGCHLD, SIG_DFL);
 	sigdelset(waited, SIGPIPE);
 }
 
 /*
  * Until a signal says to end, or the command has.  Topics and their settings
- * are looked at with each request, so there is nothing to do for HUP.
+ * are looked at with each request, so all that HUP asks for is upkeep.
  */
 static int
-wait_for_end(const sigset_t *waited, pid_t pid)
+wait_for_end(struct server *s, const sigset_t *waited, pid_t pid)
 {
 	int signal, status;
 
@@ -213,12 +298,16 @@ wait_for_end(const sigset_t *waited, pid_t pid)
 		if (signal == SIGCHLD && pid > 0 &&
 		    waitpid(pid, &status, WNOHANG) == pid)
 			return life_status(status);
+		if (signal == SIGHUP)
+			server_look(s);
 		if (signal != SIGTERM && signal != SIGINT)
 			continue;
-		if (pid > 0)
-			kill(pid, signal);
-		else
+		if (pid <= 0) {
+			tell_one(s->config, "stop", "signal",
+			    signal == SIGTERM ? "TERM" : "INT");
 			return CLI_DONE;
+		}
+		kill(pid, signal);
 	}
 }
 
@@ -232,6 +321,8 @@ serve(const struct config *c)
 	int status;
 
 	block_signals(&waited);
+	tell_start(c);
+	raise_limits();
 	status = server_open(&server, c);
 	if (status != CLI_DONE)
 		return c->command != NULL ? LIFE_FAIL : status;
@@ -240,7 +331,7 @@ serve(const struct config *c)
 	if (c->command != NULL)
 		status = life_run(c->command, address, &pid);
 	if (status == CLI_DONE)
-		status = wait_for_end(&waited, pid);
+		status = wait_for_end(&server, &waited, pid);
 	life_notify("STOPPING=1");
 	server_close(&server);
 	return status;
@@ -255,6 +346,7 @@ main(int argc, char **argv)
 
 	cli_start(argv);
 	read_options(&config, argc, argv);
+	check_ready_fd(&config);
 	if (config.check_only)
 		return check_config(&config);
 	if (config.ephemeral)

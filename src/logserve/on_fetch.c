@@ -25,6 +25,7 @@
 #include "config.h"
 #include "kafka/error.h"
 #include "log.h"
+#include "net/slot.h"
 #include "request.h"
 #include "server.h"
 #include "store/lookup.h"
@@ -350,7 +351,7 @@ is_enough(const struct fetch *f)
 		if (f->parts[i].out.error_code != KAFKA_NONE)
 			return true;
 	return f->part_count == 0 || f->bytes >= in->min_bytes ||
-	    f->budget <= 0 || now_mono_ms() >= f->deadline_ms;
+	    f->budget <= 0 || f->waiter.over || now_mono_ms() >= f->deadline_ms;
 }
 
 static void
@@ -374,6 +375,12 @@ look(struct request *r)
 	}
 	for (int32_t i = 0; i < f->part_count; i++)
 		close_records(&f->parts[i]);
+	/* Looked at each second: nobody waits for long who has gone. */
+	if (slot_is_dead(r->slot)) {
+		release_topics(f);
+		request_silent(r);
+		return;
+	}
 	f->waiter.count = f->waits;
 	f->waiter.until_ms =
 	    least(f->deadline_ms, now_mono_ms() + WAITING_LOOK_MS);

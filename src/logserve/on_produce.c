@@ -16,6 +16,7 @@
 #include "log.h"
 #include "request.h"
 #include "server.h"
+#include "upkeep.h"
 
 struct produce {
 	struct request *request;
@@ -30,6 +31,7 @@ struct produce {
 struct produce_part {
 	struct log_append append;
 	struct produce *produce;
+	struct served *topic;
 	struct produce_response_responses_partition_responses *out;
 };
 
@@ -69,6 +71,9 @@ on_appended(struct log_append *a)
 	part->out->log_append_time_ms = a->append_time;
 	part->out->log_start_offset = a->log_start;
 	part->out->error_message = bytes_of(a->why);
+	if (a->rolled)
+		upkeep_partition(part->produce->request->server->upkeep,
+		    part->topic, part->out->index);
 	finish_part(part->produce);
 }
 
@@ -103,6 +108,7 @@ begin_part(struct produce_part *part, struct served *t, int code,
 		refuse_part(part, codes_of_read(rc), NULL);
 		return;
 	}
+	part->topic = t;
 	part->append =
 	    (struct log_append){/* It points into the request's own frame. */
 	    .data = part->produce->request->frame +

@@ -19,6 +19,8 @@
 #include "net/pool.h"
 #include "net/session.h"
 #include "request.h"
+#include "tell.h"
+#include "upkeep.h"
 #include "waiting.h"
 
 static const struct session_limits limits = {
@@ -51,10 +53,15 @@ on_close(void *arg, int why, const char *what)
 {
 	struct client *c = arg;
 	struct server *s = c->server;
+	struct tell t;
 
-	if (why != 0 && why != STATUS_SHORT && cli_verbose > 0)
-		warnx("%s: closed: %s (%s)", c->peer,
-		    what != NULL ? what : status_text(why), status_text(why));
+	if (why != 0 && why != STATUS_SHORT && cli_verbose > 0) {
+		tell_begin(&t, "closed");
+		tell_text(&t, "client", c->peer);
+		tell_text(&t, "why", status_text(why));
+		tell_text(&t, "what", what);
+		tell_end(&t);
+	}
 	TAILQ_REMOVE(&s->clients[c->loop], c, entry);
 	c->session = NULL;
 	client_release(c);
@@ -168,7 +175,6 @@ choose_ids(struct server *s)
 		return -1;
 	memcpy(&base, noise, sizeof(base));
 	s->producer_base = (int64_t)(base >> 1 & ~UINT64_C(0xffff));
-	/* TODO-free: the id of the cluster is the root's, see below. */
 	for (int i = 0; i < SERVER_CLUSTER_ID_LEN; i++)
 		s->cluster_id[i] = digits[noise[i] % 62];
 	s->cluster_id[SERVER_CLUSTER_ID_LEN] = '\0';
@@ -227,6 +233,10 @@ open_parts(struct server *s)
 	rc = group_table_open(s, &s->groups);
 	if (rc != 0)
 		return fail("groups", rc, NULL);
+	if (!c->read_only)
+		rc = upkeep_open(s, &s->upkeep);
+	if (rc != 0)
+		return fail("upkeep", rc, NULL);
 	options.loop_count = s->loop_count;
 	rc = listener_open(&options, &s->listener);
 	return rc == 0 ? CLI_DONE : fail("sockets", rc, NULL);
@@ -253,6 +263,12 @@ server_open(struct server *s, const struct config *config)
 	if (status != CLI_DONE)
 		server_close(s);
 	return status;
+}
+
+void
+server_look(struct server *s)
+{
+	upkeep_look(s->upkeep);
 }
 
 struct drain {
@@ -299,14 +315,16 @@ drain_clients(struct server *s)
 void
 server_close(struct server *s)
 {
+	upkeep_stop(s->upkeep);
 	if (s->waiting != NULL)
 		waiting_stop(s->waiting);
 	if (s->groups != NULL)
 		group_table_stop(s->groups);
-	if (s->listener != NULL)
-		drain_clients(s);
+	/* Who comes from now on would not be told to go. */
 	listener_close(s->listener);
+	drain_clients(s);
 	pool_close(s->pool);
+	upkeep_close(s->upkeep);
 	group_table_close(s->groups);
 	fetch_sessions_free(s->sessions);
 	pthread_mutex_destroy(&s->sessions_lock);

@@ -24,6 +24,7 @@ struct group_table;
 struct listener;
 struct loop;
 struct pool;
+struct upkeep;
 struct waiting;
 
 enum { SERVER_CLUSTER_ID_LEN = 22 };
@@ -38,6 +39,7 @@ struct server {
 	struct waiting *waiting;
 	struct catalog *catalog;
 	struct group_table *groups;
+	struct upkeep *upkeep;	/* NULL: nothing may be written */
 	pthread_mutex_t sessions_lock;
 	struct fetch_sessions *sessions;	/* under it */
 	char cluster_id[SERVER_CLUSTER_ID_LEN + 1];
@@ -55,6 +57,8 @@ int server_open(struct server *s, const struct config *config);
  * Finish what is in work, and end.
  */
 void server_close(struct server *s);
+/* Look at what all topics are to keep, now. */
+void server_look(struct server *s);
 /* The address that clients of the first socket are told, HOST:PORT. */
 void server_address(const struct server *s, char text[ADDR_TEXT_MAX]);
 

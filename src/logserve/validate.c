@@ -1,5 +1,9 @@
 #include "validate.h"
 
+#include <pthread.h>
+
+#include "base/bounds.h"
+#include "base/buf.h"
 #include "base/now.h"
 #include "base/status.h"
 #include "kafka/error.h"
@@ -86,16 +90,15 @@ set_limits(struct limits *l, const struct properties *settings)
 			   PROPERTIES_COMPACT) != 0;
 }
 
+/* rc is that of unpacking. */
 static int
-check_records(const uint8_t *data, const struct batch *b,
-    const struct limits *l, struct buf *scratch, const char **why)
+check_each(struct batch_records *it, int rc, const struct batch *b,
+    const struct limits *l, const char **why)
 {
-	struct batch_records it;
 	struct record r;
 	int64_t next = b->base_offset;
-	int rc = batch_records_init(&it, data, b, scratch);
 
-	while (rc == 0 && (rc = batch_records_next(&it, &r)) == 0) {
+	while (rc == 0 && (rc = batch_records_next(it, &r)) == 0) {
 		if (r.offset != next++)
 			return refuse(KAFKA_INVALID_RECORD,
 			    "offsets in the batch have gaps", why);
@@ -117,6 +120,31 @@ check_records(const uint8_t *data, const struct batch *b,
 		    "records that do not add up", why);
 	return refuse(KAFKA_UNKNOWN_SERVER_ERROR, "records cannot be unpacked",
 	    why);
+}
+
+/*
+ * What does not fit into scratch is unpacked into memory that one thread has
+ * at a time: many clients at once with little that unpacks to much would use
+ * up all there is.
+ */
+static int
+check_records(const uint8_t *data, const struct batch *b,
+    const struct limits *l, struct buf *scratch, const char **why)
+{
+	static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
+	struct batch_records it;
+	struct buf large;
+	int code, rc = batch_records_init(&it, data, b, scratch);
+
+	if (rc != STATUS_TOO_BIG)
+		return check_each(&it, rc, b, l, why);
+	buf_init(&large, RECORDS_BYTES_MAX);
+	pthread_mutex_lock(&one_at_a_time);
+	rc = batch_records_init(&it, data, b, &large);
+	code = check_each(&it, rc, b, l, why);
+	buf_release(&large);
+	pthread_mutex_unlock(&one_at_a_time);
+	return code;
 }
 
 int

@@ -17,7 +17,8 @@ struct properties;
 
 /*
  * KAFKA_NONE, or the error code for the producer and a constant phrase that
- * says why.  scratch is for unpacking.
+ * says why.  scratch is for unpacking; what is larger than its bound is
+ * unpacked elsewhere, up to RECORDS_BYTES_MAX.
  */
 int validate_batch(const uint8_t *data, int64_t len,
     const struct properties *settings, struct buf *scratch, struct batch *b,

@@ -141,25 +141,35 @@ has_changed(const struct waiter *a)
 	return false;
 }
 
-void
-waiting_add(struct waiting *w, struct waiter *a)
+static bool
+begin_wait(struct waiting *w, struct waiter *a)
 {
-	bool first = false;
-
-	pthread_mutex_lock(&w->lock);
-	if (w->stopped || has_changed(a) || !heap_add(w, a)) {
-		pthread_mutex_unlock(&w->lock);
-		pool_run(w->pool, a->task);
-		return;
+	if (!w->stopped && has_changed(a))
+		return false;
+	if (w->stopped || !heap_add(w, a)) {
+		a->over = true;
+		return false;
 	}
 	a->waits = true;
 	for (size_t i = 0; i < a->count; i++) {
 		a->on[i].waiter = a;
 		TAILQ_INSERT_TAIL(&a->on[i].log->waiters, &a->on[i], entry);
 	}
-	first = a->place == 0;
+	return true;
+}
+
+void
+waiting_add(struct waiting *w, struct waiter *a)
+{
+	bool waits, first;
+
+	pthread_mutex_lock(&w->lock);
+	waits = begin_wait(w, a);
+	first = waits && a->place == 0;
 	pthread_mutex_unlock(&w->lock);
-	if (first)
+	if (!waits)
+		pool_run(w->pool, a->task);
+	else if (first)
 		loop_post(w->loop, &w->rearm);
 }
 
@@ -168,8 +178,10 @@ waiting_stop(struct waiting *w)
 {
 	pthread_mutex_lock(&w->lock);
 	w->stopped = true;
-	while (w->count > 0)
+	while (w->count > 0) {
+		w->heap[0]->over = true;
 		wake(w, w->heap[0]);
+	}
 	pthread_mutex_unlock(&w->lock);
 }
 

@@ -11,7 +11,7 @@
  * tells by their write to partition.state.  Where inotify has run out, and
  * against whatever it may miss, all who wait look again each second.
  *
- * A waiter is woken once: by a change, by its time, or by waiting_close().
+ * A waiter is woken once: by a change, by its time, or by waiting_stop().
  */
 
 #include <sys/queue.h>
@@ -41,6 +41,8 @@ struct waiter {
 	size_t count;
 	int64_t until_ms;	/* monotonic */
 	struct task *task;	/* run on the pool when it is woken */
+	/* Set when it is run: it cannot wait again, for an end or no room. */
+	bool over;
 	/* The rest is waiting.c's. */
 	bool waits;
 	size_t place;
@@ -50,7 +52,7 @@ enum { WAITING_MAX = 1000000, WAITING_LOOK_MS = 1000 };
 
 /* The loop has the timer and the events. */
 int waiting_open(struct loop *l, struct pool *p, struct waiting **out);
-/* Wake everybody, from now on at once. */
+/* Wake everybody, who then have over set; nobody waits from now on. */
 void waiting_stop(struct waiting *w);
 /* Nobody waits, and the loop is still there. */
 void waiting_close(struct waiting *w);

@@ -175,12 +175,19 @@ check_lag(const char *where, int64_t lag)
 }
 
 void
+check_no_group(const char *group)
+{
+	problem(CHECK_UNKNOWN, "no group %s", group);
+}
+
+void
 check_error(const char *path, int rc, const struct fault *f)
 {
 	bool has_file = f != NULL && f->file[0] != '\0';
 	const char *what = status_text(rc);
 
-	if (rc == STATUS_CORRUPT && has_file && f->what != NULL)
+	if ((rc == STATUS_CORRUPT || rc == STATUS_CLUSTER) && has_file &&
+	    f->what != NULL)
 		what = f->what;
 	problem(rc == STATUS_CORRUPT ? CHECK_CRITICAL : CHECK_UNKNOWN, "%s: %s",
 	    has_file ? f->file : path, what);

@@ -30,6 +30,8 @@ void check_partition(const char *path, const struct count *c,
     const struct count_health *h);
 /* The group that is furthest behind in the topic: which and where. */
 void check_lag(const char *where, int64_t lag);
+/* The group that was asked for is in none of them. */
+void check_no_group(const char *group);
 /* Something could not be looked at: STATUS_CORRUPT is critical. */
 void check_error(const char *path, int rc, const struct fault *f);
 /* Print the verdict; the exit status. */

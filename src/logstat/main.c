@@ -16,6 +16,8 @@
 #include "base/parse.h"
 #include "base/status.h"
 #include "check.h"
+#include "client/remote_admin.h"
+#include "remote.h"
 #include "store/count.h"
 #include "store/root.h"
 #include "store/segment.h"
@@ -46,10 +48,11 @@ static const struct cli_option options[] = {
     {0, NULL, NULL, NULL},
 };
 
-static const struct cli_option *const tables[] = {options, NULL};
+static const struct cli_option *const tables[] = {options, places_options,
+    places_options_client, NULL};
 
 static const struct cli_program program = {
-    "[OPTION]... [TOPIC|ROOT]...",
+    "[OPTION]... [TOPIC|ROOT|kafka://...]...",
     "Show what is in topics: offsets, exact counts, sizes, times.",
     tables,
 };
@@ -91,6 +94,8 @@ static const char *group;	/* NULL: all */
 static int64_t max_lag = -1;
 static size_t group_rows;
 
+static struct places places;
+
 static struct listing listing;
 static int worst = CLI_DONE;
 
@@ -127,6 +132,9 @@ set_option(int id)
 	case OPT_MAX_AGE:
 		if (parse_duration(cli_arg, &max_age_ms) != 0)
 			cli_usage("--max-age %s: not a duration (5m)", cli_arg);
+		break;
+	default:
+		(void)places_set(&places, id);
 		break;
 	}
 }
@@ -237,13 +245,14 @@ check_chosen(const char *path, const struct topic_place *place)
 static void
 visit_groups(const char *path, struct topic_place *place)
 {
+	const struct lag_wanted wanted = {group, &chosen};
 	struct fault f = {.file = ""};
 	struct lag_worst lag = {.lag = -1};
 	int rc;
 
 	if (place->kind != TOPIC_PLACE_TOPIC)
 		return;
-	rc = lag_add(checking ? NULL : &listing, path, place, group, &lag,
+	rc = lag_add(checking ? NULL : &listing, path, place, &wanted, &lag,
 	    &group_rows, &f);
 	if (rc != 0)
 		fail(path, rc, &f);
@@ -325,13 +334,97 @@ visit_root(const char *root)
 	root_list_release(&l);
 }
 
+/* --- a cluster ------------------------------------------------------------ */
+
+static void
+on_remote_topic(const char *place, int32_t count)
+{
+	const struct topic_place as = {.kind = TOPIC_PLACE_TOPIC,
+	    .count = count};
+
+	if (checking)
+		check_topic(place);
+	check_chosen(place, &as);
+}
+
+static void
+on_remote_partition(const struct remote_partition_stat *s)
+{
+	/* Of records only the offsets are known. */
+	const struct count c = {.records = s->end - s->start,
+	    .oldest = s->oldest,
+	    .newest = s->newest};
+	const struct count_health health = {.failed = false};
+
+	if (checking) {
+		check_partition(s->place, &c, &health);
+		return;
+	}
+	listing_text(&listing, s->topic);
+	listing_number(&listing, s->number);
+	listing_number(&listing, s->start);
+	listing_number(&listing, s->end);
+	listing_none(&listing);
+	listing_none(&listing);
+	listing_time(&listing, s->oldest);
+	listing_time(&listing, s->newest);
+	listing_none(&listing);
+	listing_number(&listing, s->last_stable);
+}
+
+static int
+visit_remote_groups(const char *path, struct fault *f)
+{
+	struct lag_worst lag = {.lag = -1};
+	struct cluster_options o;
+	struct cluster *c = NULL;
+	struct place place;
+	int rc;
+
+	places_parse(path, &place);
+	places_cluster_options(&places, NULL, &o);
+	rc = remote_admin_open(&place, &o, &c, f);
+	if (rc == 0)
+		rc = lag_add_remote(checking ? NULL : &listing, c,
+		    place.topic[0] == '\0' ? NULL : place.topic, group, &lag,
+		    &group_rows, f);
+	cluster_close(c);
+	if (rc == 0 && checking && lag.lag >= 0)
+		check_lag(lag.where, lag.lag);
+	return rc;
+}
+
+static void
+visit_remote(const char *path)
+{
+	const struct remote_visitor v = {.topic = on_remote_topic,
+	    .partition = on_remote_partition,
+	    .chosen = &chosen};
+	struct fault f = {.file = ""};
+	int rc = 0;
+
+	if (by_segment)
+		places_refuse("--segments", "a cluster does not tell them");
+	if (by_group || max_lag >= 0)
+		rc = visit_remote_groups(path, &f);
+	if (rc == 0 && (!by_group || checking))
+		rc = remote_visit(path, &places, &v, &f);
+	if (rc != 0)
+		fail(path, rc, &f);
+}
+
 static void
 visit(const char *path)
 {
 	struct topic_place place;
 	struct fault f = {.file = ""};
-	int rc = topic_locate(path, &place, &f);
+	int rc;
 
+	if (place_is_remote(path)) {
+		visit_remote(path);
+		return;
+	}
+	rc = topic_locate(path, &place, &f);
 	if (rc == STATUS_NOT_TOPIC) {
 		visit_root(path);
 		return;
@@ -350,6 +443,16 @@ visit(const char *path)
 		check_chosen(path, &place);
 	visit_place(path, &place);
 	topic_place_close(&place);
+}
+
+/* -b without a topic: the cluster. */
+static void
+visit_all_of(const char *brokers)
+{
+	char path[PLACE_BROKERS_MAX + 16];
+
+	snprintf(path, sizeof(path), "kafka://%s", brokers);
+	visit(path);
 }
 
 static void
@@ -385,6 +488,7 @@ main(int argc, char **argv)
 
 	cli_start(argv);
 	look_for_check(argc, argv);
+	places_init(&places);
 	while ((id = cli_next(&program, argc, argv)) != -1)
 		set_option(id);
 	check_options();
@@ -395,12 +499,18 @@ main(int argc, char **argv)
 	    json);
 	if (checking)
 		check_init(max_age_ms, max_lag);
-	if (cli_operand == argc)
+	places_take(&places, argc - cli_operand, argv + cli_operand);
+	if (cli_operand == argc && places.brokers != NULL)
+		visit_all_of(places.brokers);
+	else if (cli_operand == argc)
 		visit(".");
 	for (int i = cli_operand; i < argc; i++)
 		visit(argv[i]);
-	if (checking)
+	if (checking) {
+		if (group != NULL && group_rows == 0)
+			check_no_group(group);
 		return check_end();
+	}
 	listing_print(&listing, !cli_quiet);
 	listing_release(&listing);
 	cli_close_stdout();

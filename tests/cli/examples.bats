@@ -94,8 +94,13 @@ run_page() {
 }
 
 @test "examples of logkit(7)" {
-	need jq
+	need jq kcat
 	run_page logkit.7
+}
+
+@test "examples of logserve(8)" {
+	need kcat
+	run_page logserve.8
 }
 
 @test "every page with examples is tested here" {
@@ -114,11 +119,12 @@ run_page() {
 @test "SYNOPSIS and --help agree" {
 	local page program
 	need mandoc
-	for page in "$ROOT"/man/*.1; do
+	for page in "$ROOT"/man/*.[18]; do
 		program=${page##*/}
-		program=${program%.1}
+		program=${program%.[18]}
 		same "$(mandoc -T ascii -O width=200 "$page" |
-			sed 's/.\x08//g' | sed -n '/^SYNOPSIS$/,/^$/ s/^     //p')" \
+			sed 's/.\x08//g' | sed -n '/^SYNOPSIS$/,/^$/ s/^     //p' |
+			sed -z "s/\n$program / | /g")" \
 		    "$("$program" --help | sed -n '1s/^usage: //p')"
 	done
 }
@@ -129,9 +135,9 @@ run_page() {
 	local page
 	need mandoc
 	mandoc -T ascii "$ROOT/man/logkit.7" | sed 's/.\x08//g' |
-		sed -nE '/^PROGRAMS$/,/^[A-Z]/ s/^     (log[a-z]+)\(1\) +/\1 - /p' |
+		sed -nE '/^PROGRAMS$/,/^[A-Z]/ s/^     (log[a-z]+)\([18]\) +/\1 - /p' |
 		sort >listed
-	for page in "$ROOT"/man/*.1; do
+	for page in "$ROOT"/man/*.[18]; do
 		mandoc -T ascii "$page" | sed 's/.\x08//g' |
 			sed -n '/^NAME$/,/^$/ s/^     //p'
 	done | sort >pages

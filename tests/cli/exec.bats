@@ -163,6 +163,113 @@ in_order() {
 	run_tool 2 logtail -g g --exec true -J q
 	run_tool 2 logtail -g g --exec true --jobs 0 q
 	run_tool 2 logtail -g g --dead-letter q q
+	run_tool 2 logtail -g g --exec true --dead-letter ./q q
 	run_tool 1 logtail -g g --exec true --dead-letter nope q
 	[[ $err == 'logtail: nope: no such topic' ]]
+}
+
+@test 'nothing to do can be told' {
+	logcreate q
+	run_tool 4 logtail -g g --fail-empty --exec true q
+	echo x | logappend q
+	run_tool 0 logtail -g g --fail-empty --exec true q
+	run_tool 4 logtail -g g --fail-empty --exec true q
+}
+
+# damaged TOPIC: events 1 to 5, of which the second is damaged.
+damaged() {
+	logcreate "$1"
+	seq 5 | logappend --batch-bytes 1 "$1"
+	printf X | dd of="$1/0/00000000000000000000.log" bs=1 \
+		seek=$(($(stat -c %s "$1/0/00000000000000000000.log") / 5 + 50)) \
+		conv=notrunc status=none
+}
+
+@test 'damage: what is before it is done; --skip-corrupt goes on behind it' {
+	damaged q
+	run_tool 3 logtail -g g --exec 'cat; echo' q
+	same "$out" 1
+	[[ $err == *'damaged at byte '*', from offset 1: '* ]]
+	run_tool 3 logtail -g g --exec 'cat; echo' q
+	[ -z "$out" ]
+	run_tool 3 logtail -g g --skip-corrupt --exec 'cat; echo' q
+	same "$out" $'3\n4\n5'
+	[[ $err == *'skipped offsets 1 to 1' ]]
+	run_tool 0 logtail -g g --exec 'cat; echo' q
+	[ -z "$out" ]
+}
+
+@test 'a shell that is killed: its event waits for what it has started' {
+	logcreate q
+	logcreate dead
+	printf 'a:1\na:2\n' | logappend -K : q
+	mkfifo hold
+	start a logtail -g g --dead-letter dead --exec '
+		echo "begin $LOGKIT_OFFSET" >>log
+		[ "$LOGKIT_OFFSET" -ne 0 ] && exit
+		echo $$ >shell
+		sh -c "echo started >>log; read -r x <hold; echo ended >>log"
+		true' q
+	wait_for have 2 log
+	kill -9 "$(cat shell)"
+	wait_for grep -q 'the shell was killed' a.err
+	[ "$(lines log)" -eq 2 ]
+	echo go >hold
+	wait_exit 0 "$a_pid"
+	same "$(cat log)" $'begin 0\nstarted\nended\nbegin 1'
+	same "$(logcat dead)" 1
+}
+
+@test 'a topic that is removed: what runs ends, it is told once' {
+	queue q 10 10
+	mkfifo hold
+	start a logtail -f -g g --exec '
+		echo x >>started; read -r x <hold; echo x >>ended' q
+	wait_for have 1 started
+	rm -r q
+	wait_for grep -q . a.err
+	echo go >hold
+	wait_exit 1 "$a_pid"
+	same "$(cat a.err)" 'logtail: q: removed'
+	[ "$(lines started)" -eq 1 ]
+	[ "$(lines ended)" -eq 1 ]
+}
+
+@test '--retry: another topic of that name is worked off, too' {
+	logcreate -P 3 q
+	echo old | logappend q
+	start a logtail -f --retry -g g --exec 'cat; echo' q
+	wait_for have 1 a.out
+	rm -r q
+	wait_for grep -q 'waiting for it to come back' a.err
+	logcreate -P 2 new
+	seq 5 | logappend new
+	mv new q
+	wait_for have 6 a.out
+	kill "$a_pid"
+	wait_exit 143 "$a_pid"
+	same "$(tail -n +2 a.out | sort)" "$(seq 5)"
+	[ "$(lines a.err)" -eq 1 ]
+	run_tool 4 logcat -g g --fail-empty q
+}
+
+@test 'whatever the one who starts it ignores, or allows' {
+	need python3
+	logcreate q
+	seq 3 | logappend q
+	# Children of who ignores SIGCHLD leave no status.
+	run_tool 0 python3 -c 'import os, signal, sys
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+os.execvp(sys.argv[1], sys.argv[1:])' logtail -g g --exec 'cat; echo' q
+	same "$out" "$(seq 3)"
+	# Many partitions need many files; jobs do not.
+	logcreate -P 100 many
+	for i in 0 50 99; do
+		echo "$i" | logappend -p "$i" many
+	done
+	ulimit -Sn 64
+	run_tool 0 logtail -g g --exec 'ulimit -n' many
+	same "$out" $'64\n64\n64'
+	run_tool 0 logcat many
+	same "$out" $'0\n50\n99'
 }

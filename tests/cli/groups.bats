@@ -145,3 +145,118 @@ both_read() {
 	wait_for have 2 a.out
 	kill "$a_pid"
 }
+
+@test 'damage: --skip-corrupt goes on behind it, and in the other partitions' {
+	logcreate -P 2 t
+	seq 5 | logappend -p 0 --batch-bytes 1 t
+	echo other | logappend -p 1 t
+	printf X | dd of=t/0/00000000000000000000.log bs=1 conv=notrunc \
+		seek=$(($(stat -c %s t/0/00000000000000000000.log) / 5 + 50)) \
+		status=none
+	run_tool 3 logcat -g one t
+	same "$out" 1
+	run_tool 3 logcat -g one --skip-corrupt t
+	same "$(sort <<<"$out")" $'3\n4\n5\nother'
+	run_tool 0 logcat -g one t
+	[ -z "$out" ]
+}
+
+@test 'a topic that is removed; --retry waits for another' {
+	logcreate t
+	echo old | logappend t
+	start a logtail -f -g a t
+	start b logtail -f --retry -g b t
+	wait_for have 1 a.out
+	wait_for have 1 b.out
+	rm -r t
+	wait_exit 1 "$a_pid"
+	same "$(cat a.err)" 'logtail: t: removed'
+	wait_for grep -q 'waiting for it to come back' b.err
+	logcreate -P 2 new
+	seq 5 | logappend new
+	mv new t
+	wait_for have 6 b.out
+	kill "$b_pid"
+	wait_exit 143 "$b_pid"
+	[ "$(lines b.err)" -eq 1 ]
+	run_tool 4 logcat -g b --fail-empty t
+}
+
+# switches PID: how often it has slept so far.
+switches() {
+	awk '$1 == "voluntary_ctxt_switches:" { print $2 }' "/proc/$1/status"
+}
+
+@test 'members that have nothing to do sleep' {
+	logcreate t
+	start a logtail -f -g a t
+	start b logtail -f -g b --exec 'cat; echo' t
+	echo one | logappend t
+	wait_for have 1 a.out
+	wait_for have 1 b.out
+	logcreate other
+	a=$(switches "$a_pid")
+	b=$(switches "$b_pid")
+	run_tool 0 logtail -f --idle 2s other
+	a=$(($(switches "$a_pid") - a))
+	b=$(($(switches "$b_pid") - b))
+	echo "in 2 s: $a, $b"
+	[ "$a" -lt 60 ]
+	[ "$b" -lt 60 ]
+}
+
+@test 'where a new group begins is where it goes on' {
+	logcreate -P 2 t
+	fill_two() {
+		seq -f "$1%g" 3 | logappend -p 0 t
+		seq -f "$1%g" 3 | logappend -p 1 t
+	}
+	fill_two old
+	run_tool 0 logcat -g g -o end t
+	[ -z "$out" ]
+	fill_two new
+	run_tool 0 logcat -g g -o end t
+	[ "$(grep -c new <<<"$out")" -eq 6 ]
+	# What it has not come to yet is behind, too.
+	run_tool 0 logcat -g late -c 1 t
+	run_tool 0 logstat -q -g late t
+	same "$(awk '{ print $3, $6 }' <<<"$out")" $'0 5\n1 6'
+}
+
+@test 'damaged positions are told as damage, and can be repaired' {
+	logcreate t
+	seq 3 | logappend t
+	run_tool 0 logcat -g g t
+	printf X | dd of=t/groups/00000000000000000000.log bs=1 seek=80 \
+		conv=notrunc status=none
+	run_tool 3 logcat -g g t
+	has "$err" 't/groups/00000000000000000000.log: damaged at byte 0, '
+	run_tool 4 logfsck t
+	run_tool 1 logfsck -y t
+	run_tool 0 logcat -g g t
+	same "$out" "$(seq 3)"
+}
+
+@test 'any name, as long as may be' {
+	logcreate t
+	seq 3 | logappend t
+	long=$(printf 'a%.0s' {1..248})
+	run_tool 0 logcat -g "${long}1" t
+	same "$out" "$(seq 3)"
+	run_tool 0 logcat -g "${long}2" -c 1 t
+	same "$out" 1
+	[ "$(find t/groups -name '*.members' | wc -l)" -eq 2 ]
+	run_tool 0 logcat -g "${long}2" t
+	same "$out" $'2\n3'
+	start a logtail -f -g "${long}1" t
+	echo 4 | logappend t
+	wait_for have 1 a.out
+	run_tool 4 logadmin group rm t "${long}1"
+	run_tool 0 logadmin group rm t "${long}2"
+	kill "$a_pid"
+	run_tool 2 logcat -g "${long}10" t
+	# JSON is JSON whatever they are.
+	run_tool 0 logcat -g $'\xffx"' t
+	run_tool 0 logadmin -J group describe t $'\xffx"'
+	has "$out" '{"group":"�x\"","topic":"t",'
+}

@@ -316,3 +316,22 @@ make() {
 	# Elsewhere a brace is a brace.
 	same "$(logcat -F '%o{%p}' t)" '0{0}'
 }
+
+@test 'a signal ends it though its reader takes nothing' {
+	logcreate t
+	seq 400000 | logappend t
+	mkfifo pipe
+	exec 9<>pipe
+	for options in '' '-g g' '--cursor-file seen'; do
+		# shellcheck disable=SC2086 # several words, or none
+		logcat $options t >pipe 3>&- 9>&- &
+		pid=$!
+		wait_for grep -q 'State:.S' "/proc/$pid/status"
+		kill "$pid"
+		wait_exit 143 "$pid"
+	done
+	exec 9>&-
+	# What nobody has taken is not done.
+	run_tool 0 logcat -g g t
+	same "$(wc -l <"$tool_out")" 400000
+}

@@ -139,6 +139,16 @@ values() {
 	logcat t/0 | cmp - input
 	run_tool 0 logcompact --before -2 t
 	same "$(logcat t/0)" $'8\n9'
+	logcreate --segment-bytes 1K u
+	seq 500 | logappend --batch-bytes 500 u
+	files=$(find u/0 -name '*.log' | wc -l)
+	run_tool 0 logcompact -n -J --before 300 u
+	would=$out
+	run_tool 0 logcompact -J --before 300 u
+	same "$would" "$out"
+	gone=$((files - $(find u/0 -name '*.log' | wc -l)))
+	[ "$gone" -gt 1 ]
+	has "$out" "\"log_start\":300,\"deleted_segments\":$gone,"
 	run_tool 0 logcompact --before end t
 	same "$(logcat t)" ''
 	run_tool 2 logcompact --before stored t
@@ -158,6 +168,41 @@ values() {
 	logcat -F '%p %o %k\n' t | cmp - want
 	run_tool 0 logcompact --drop-key nobody t
 	logcat -F '%p %o %k\n' t | cmp - want
+	run_tool 2 logcompact --drop-key bob --drop-key nobody t
+}
+
+@test '--drop-key: what is young, and what open transactions wrote' {
+	logcreate --compact -X min.compaction.lag.ms=1h t
+	printf 'alice:secret\nbob:hello\n' | logappend -K : t
+	run_tool 0 logcompact --drop-key alice t
+	same "$(logcat t)" hello
+	run_tool 1 grep -rl secret t
+	# The last records there are of a transaction that is open.
+	logcreate u
+	rm -f u/0/*
+	cp "$ROOT"/tests/golden/txn/txn-0/* u/0
+	last=$(logcat --uncommitted -F '%k\n' u | tail -n 1)
+	run_tool 0 logcat -k "$last" -F '%o\n' u
+	committed=$out
+	run_tool 0 logcat --uncommitted -k "$last" -F '%o\n' u
+	[ "$committed" != "$out" ]
+	for more in '' --uncommitted; do
+		logcat $more -F '%o %k %v\n' u | awk -v key="$last" \
+			'$2 != key' >"want$more"
+	done
+	run_tool 0 logcompact --drop-key "$last" u
+	for more in '' --uncommitted; do
+		logcat $more -F '%o %k %v\n' u | cmp - "want$more"
+	done
+	run_tool 0 logfsck u
+}
+
+@test 'partitions that are not there' {
+	logcreate -P 2 t
+	run_tool 1 logcompact -p 1,2 t
+	same "$err" 'logcompact: t: no partition 2 (it has 2)'
+	run_tool 1 logcompact -p 0 t/1
+	run_tool 0 logcompact -p 1 t/1
 }
 
 @test 'a dry run tells and touches nothing' {
@@ -176,6 +221,20 @@ values() {
 	done
 	run_tool 0 logcompact --stats t
 	[[ $out == 't/0: start 0; deleted 0 segments'* ]]
+	# What closes the active segment first looks at it, too.
+	for what in --include-active '--drop-key k7'; do
+		rm -r t copy
+		logcreate --compact --segment-bytes 8K t
+		logappend --null-string NULL -K : --batch-bytes 1000 t input
+		cp -a t copy
+		# shellcheck disable=SC2086 # several words
+		run_tool 0 logcompact $what -n -J t
+		would=$out
+		diff -r -x partition.lock -x partition.state t copy
+		# shellcheck disable=SC2086 # several words
+		run_tool 0 logcompact $what -J t
+		same "$would" "$out"
+	done
 }
 
 @test 'damage is told, and left as it is' {

@@ -186,7 +186,7 @@ load ../helpers
 }
 
 @test 'places that are not local, and what is no topic' {
-	for place in kafka://host/t host:t; do
+	for place in kafka:/host/t host:t; do
 		for program in logcreate 'logcreate --grow-to 2' \
 		    'logcreate --dry-run' logappend 'logappend --create' \
 		    logcat logtail logcompact; do

@@ -173,3 +173,10 @@ spoil() {
 	run_tool 0 logfsck -y u
 	[ -z "$out" ]
 }
+
+@test 'a partition that is not there is not clean' {
+	logcreate -P 2 plain
+	run_tool 8 logfsck -p 1-2 plain
+	same "$err" 'logfsck: plain: no partition 2 (it has 2)'
+	run_tool 0 logfsck -p 1 plain
+}

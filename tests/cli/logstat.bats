@@ -139,7 +139,7 @@ golden_cases() {
 	[ "$(wc -l <"$tool_out")" -eq 2 ]
 	: >file
 	run_tool 1 logstat file
-	run_tool 1 logstat kafka://host/t
+	run_tool 1 logstat host:t
 	[[ $err == *'not a local place'* ]]
 	run_tool 2 logstat --nope
 	run_tool 2 logstat -p x t

@@ -77,7 +77,7 @@ lines_in() {
 	run_tool 4 logtail -f --retry --idle 50ms --fail-empty nope
 	# One that was there, and does not come back.
 	echo x | logappend --create t
-	start a logtail -f --retry --idle 1s --cursor-file c t
+	start a logtail -f --retry --idle 5s --cursor-file c t
 	wait_for has_lines a.out 1
 	rm -r t
 	wait_exit 0 "$a_pid"

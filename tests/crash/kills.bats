@@ -35,7 +35,7 @@ reopened() {
 @test 'writers' {
 	seed=${SEED:-$((SRANDOM % 32768))}
 	RANDOM=$seed
-	echo "SEED=$seed"
+	echo "# SEED=$seed" >&3
 	kills=0
 	phase=0
 	sizes=(300 300 6000 70000)
@@ -59,5 +59,5 @@ reopened() {
 		reopened t
 		rm -rf t journal
 	done
-	echo "$kills kills"
+	echo "# $kills kills" >&3
 }

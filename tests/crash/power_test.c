@@ -13,7 +13,8 @@
  *
  * Such states are made, at random, and judged by the library: what was
  * acknowledged is there, at its offset; nothing else is that was not sent; a
- * reader meets no error before or after recovery; the next append succeeds;
+ * reader meets no error before or after recovery; a group is where it
+ * committed, or further; the next append succeeds;
  * logfsck's check finds nothing wrong then; and so again after that.
  *
  *	POWER_STATES=20000	states, over all workloads
@@ -33,6 +34,7 @@
 #include "base/status.h"
 #include "store/batch.h"
 #include "store/check.h"
+#include "store/groups.h"
 #include "store/partition.h"
 #include "store/reader.h"
 #include "store/segment.h"
@@ -47,6 +49,7 @@ enum {
 	EVENTS = 2000,		/* of a writer at most */
 	KEYS = 40,
 	TELLER = 99,		/* its output is a mark */
+	COMMITTED_MAX = 95,	/* the group's last position */
 	NODES = 4096,
 	STATE_BYTES_MAX = 1 << 22,
 };
@@ -135,6 +138,14 @@ static const struct workload workloads[] = {
 	"feed 1 3 | rec 1 logappend --report --create t; say created\n"
 	"feed 2 3 | rec 2 logappend --report t\n"
 	"feed 3 3 | rec 3 logappend --report t\n"},
+    {"group",
+	"rec 0 logcreate --segment-bytes 4K t; say created\n"
+	"feed 1 100 | rec 1 logappend --report --batch-bytes 900 t\n"
+	"for n in 15 30 45 60 75 90; do\n"
+	"	rec 0 logcat -g g -c 15 t >/dev/null; say group $n\n"
+	"done\n"
+	"rec 0 logadmin group seek t g -o 95; say group 95\n"
+	"feed 2 6 | rec 2 logappend --report t\n"},
 };
 
 static const char prologue[] =
@@ -165,7 +176,7 @@ static int64_t acked[WRITERS][EVENTS];
 static int acked_count[WRITERS];
 static int64_t present[WRITERS][EVENTS];
 static bool created, compacting, damaged;
-static int64_t may_go, is_gone, last_sent;
+static int64_t may_go, is_gone, last_sent, committed;
 static char why[512];
 
 static bool __attribute__((format(printf, 1, 2))) wrong(const char *format, ...)
@@ -428,6 +439,8 @@ hear_mark(const struct trace_entry *e)
 		may_go = n;
 	else if (sscanf(text, "gone %lld", &n) == 1)
 		is_gone = n;
+	else if (sscanf(text, "group %lld", &n) == 1)
+		committed = n;
 }
 
 /* The next entry happens. */
@@ -924,19 +937,62 @@ judge_check(const char *path)
 	return ok;
 }
 
+/* The group's position, as who reads or who writes finds it. */
+static bool
+judge_position(const char *path, const struct topic *t, bool write,
+    int64_t least, int64_t most)
+{
+	struct groups_entry next = {"g", 0, COMMITTED_MAX + 1, -1, 0,
+	    BYTES_NULL};
+	const struct groups_entry *e;
+	struct groups *g = NULL;
+	struct fault f = {.what = NULL};
+	int rc = groups_open(path, t, write, &g, &f);
+	int64_t offset;
+
+	if (rc != 0)
+		return wrong("groups: %s, %s", status_text(rc), f.file);
+	e = groups_find(g, "g", 0);
+	offset = e == NULL ? 0 : e->offset;
+	if (write)
+		rc = groups_commit(g, "g", &next, 1, &f);
+	groups_close(g);
+	if (rc != 0)
+		return wrong("committing: %s, %s", status_text(rc), f.file);
+	return (offset >= least && offset <= most) ||
+	    wrong("position %lld, committed %lld", (long long)offset,
+		(long long)least);
+}
+
+static bool
+judge_groups(const char *topic, const struct topic *t)
+{
+	const int64_t next = COMMITTED_MAX + 1;
+
+	return judge_position(topic, t, false, committed, COMMITTED_MAX) &&
+	    judge_position(topic, t, true, committed, COMMITTED_MAX) &&
+	    judge_position(topic, t, false, next, next) &&
+	    judge_check(path_in(topic, GROUPS_DIR));
+}
+
 static bool
 judge(const char *path)
 {
+	char topic[PATH_MAX], partition[PATH_MAX];
 	struct topic t;
 	struct fault f;
-	int rc = topic_open(path_in(path, "t"), &t, &f);
-	char partition[PATH_MAX];
+	bool ok = true;
+	int rc;
 
-	strcpy(partition, path_in(path, "t/0"));
+	strcpy(topic, path_in(path, "t"));
+	strcpy(partition, path_in(topic, "0"));
+	rc = topic_open(topic, &t, &f);
 	if (rc != 0)
 		return !created || wrong("topic: %s", status_text(rc));
+	if (strcmp(current->name, "group") == 0)
+		ok = judge_groups(topic, &t);
 	topic_close(&t);
-	return judge_reading(partition) && judge_append(partition) &&
+	return ok && judge_reading(partition) && judge_append(partition) &&
 	    judge_reading(partition) && judge_append(partition) &&
 	    judge_reading(partition) && (damaged || judge_check(partition));
 }
@@ -1126,7 +1182,7 @@ forget_events(void)
 {
 	memset(acked_count, 0, sizeof(acked_count));
 	created = compacting = damaged = false;
-	may_go = is_gone = 0;
+	may_go = is_gone = committed = 0;
 }
 
 static void
@@ -1172,13 +1228,15 @@ run(const struct workload *w, size_t states)
 }
 
 int
-main(void)
+main(int argc, char **argv)
 {
 	const char *only = getenv("POWER_ONLY"), *s = getenv("POWER_STATES");
 	size_t count = sizeof(workloads) / sizeof(workloads[0]);
 	size_t states = s == NULL ? 20000 : strtoull(s, NULL, 10);
-	char path[PATH_MAX + 64], here[PATH_MAX];
+	char path[PATH_MAX + 64], here[PATH_MAX],
+	    *slash = strrchr(argv[0], '/');
 
+	(void)argc;
 	/* In memory, where it is there: it is made and removed all the time. */
 	(void)snprintf(work, sizeof(work), "%s",
 	    access("/dev/shm", W_OK) == 0 ? "/dev/shm/power.XXXXXX"
@@ -1194,8 +1252,10 @@ main(void)
 		(void)snprintf(path, sizeof(path), "%s:%s",
 		    getenv("LOGKIT_BIN"), getenv("PATH"));
 	(void)setenv("PATH", path, 1);
-	(void)snprintf(path, sizeof(path),
-	    "%s/build/tests/crash/record_preload.so", here);
+	/* It lies beside this program. */
+	(void)snprintf(path, sizeof(path), "%s/%.*s/record_preload.so",
+	    *argv[0] == '/' ? "" : here,
+	    slash == NULL ? 0 : (int)(slash - argv[0]), argv[0]);
 	if (getenv("RECORD") == NULL)
 		(void)setenv("RECORD", path, 1);
 	(void)snprintf(path, sizeof(path), "%s/trace", work);

@@ -57,6 +57,8 @@ static const char *const ways[][2] = {
     {"file", "EIO+"},
     {"change", "kill-before"},
     {"change", "kill-after"},
+    {"write", "half-kill"},
+    {"file", "kill-before"},
 	{NULL, NULL},
 };
 

@@ -14,7 +14,7 @@ setup() {
 	! is_san || skip "a library to load does not go with sanitizers"
 	seed=${SEED:-$((SRANDOM % 32768))}
 	RANDOM=$seed
-	echo "SEED=$seed"
+	echo "# SEED=$seed" >&3
 	clock +0
 }
 
@@ -82,6 +82,7 @@ whole() {
 	[ $((n + m)) -eq "$i" ]
 	[ "$n" -gt 0 ]
 	[ "$m" -gt 0 ]
+	echo "# $i jumps" >&3
 }
 
 @test 'a writer that runs on acknowledges at once, a follower prints at once' {

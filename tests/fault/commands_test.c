@@ -76,6 +76,8 @@ static const char *const ways[][2] = {
     {"change", "EIO+"},
     {"change", "kill-before"},
     {"change", "kill-after"},
+    {"write", "half-kill"},
+    {"file", "kill-before"},
 	{NULL, NULL},
 };
 

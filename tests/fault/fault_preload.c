@@ -14,6 +14,7 @@
  * HOW:	EIO ENOSPC ENOMEM EMFILE EINTR	it fails so
  *	half		it does half of what it was asked to
  *	half-ENOSPC...	the same, and the next call of the class fails so
+ *	half-kill	the same, and the process is killed: a write cut short
  *	kill-before kill-after		the process is killed there
  *	stop				the process is stopped before it
  * A plus sign behind an error: all calls of the class fail from then on.
@@ -80,7 +81,8 @@ static enum { ON_CLASS, ON_CHANGE, ON_FILE } fault_on;
 static int fault_class;
 static int fault_at;
 static int fault_errno;
-static bool fault_half, fault_stays, kill_before, kill_after, stop;
+static bool fault_half, half_kill, fault_stays;
+static bool kill_before, kill_after, stop;
 static const char *log_path, *count_path, *state_path, *boot_path;
 
 /* What is to become of a call. */
@@ -95,6 +97,7 @@ parse_how(const char *how)
 	kill_after = strcmp(how, "kill-after") == 0;
 	stop = strcmp(how, "stop") == 0;
 	fault_half = strncmp(how, "half", 4) == 0;
+	half_kill = strcmp(how, "half-kill") == 0;
 	if (fault_half)
 		how += how[4] == '-' ? 5 : 4;
 	fault_stays = len > 0 && how[strlen(how) - 1] == '+';
@@ -266,7 +269,7 @@ meet(enum class c, bool change, const char *call, int fd, const char *name)
 static long
 over(enum fate fate, long rc)
 {
-	if (fate == FATE_KILL_AFTER)
+	if (fate == FATE_KILL_AFTER || (fate == FATE_HALF && half_kill))
 		die();
 	return rc;
 }
@@ -412,8 +415,9 @@ pwritev(int fd, const struct iovec *iov, int count, off_t pos)
 	if (fate == FATE_FAIL)
 		return -1;
 	if (fate == FATE_HALF)
-		return syscall(SYS_pwrite64, fd, iov[0].iov_base,
-		    part(fate, iov[0].iov_len), pos);
+		return over(fate,
+		    syscall(SYS_pwrite64, fd, iov[0].iov_base,
+			part(fate, iov[0].iov_len), pos));
 	return over(fate, syscall(SYS_pwritev, fd, iov, count, pos, 0));
 }
 

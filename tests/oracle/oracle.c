@@ -18,7 +18,14 @@
  *	-n N	events per copy (no end), after which its input ends
  *	-b N	bytes of the largest event (300)
  *	-p US	the longest pause before the next events (1500)
+ *	-c	every other copy gets its next events when all before them are
+ *		acknowledged
  *	-f	a copy that fails is the end, and no error: the fault is here
+ *	-e N	cut the power after so many acknowledgements at most (1000), at
+ *		least one: nothing that is acknowledged from then on counts
+ *	-z DIR	what to cut: the file system it is on (ext4, xfs) is shut down
+ *		without a flush of its journal, and must be mounted again
+ *	-r CMD	a reader, run by sh(1); stopped before the cut, killed after it
  *	-s SEED	of all random choices (0)
  *	-t TAG	names this journal's events; needed where there are several
  *
@@ -62,6 +69,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -73,7 +81,11 @@ enum {
 	PIPE_BYTES = 4096,
 	TOLD_MAX = 10,
 	JOURNALS_MAX = 1024,
+	/* FS_IOC_SHUTDOWN of ext4, XFS_IOC_GOINGDOWN of xfs. */
+	SHUTDOWN_NO_FLUSH = 2,
 };
+
+#define SHUTDOWN _IOR('X', 125, uint32_t)
 
 static uint32_t
 sum_of(const char *s, size_t len)
@@ -94,7 +106,11 @@ struct options {
 	long pause_us;
 	long events;
 	int bytes;
+	bool in_turn;
 	bool fault;
+	long cut_at;		/* acknowledgements */
+	const char *cut_dir;	/* NULL: no cut */
+	const char *reader;
 	uint64_t seed;
 	const char *tag;
 };
@@ -117,12 +133,14 @@ static struct options opt = {.copies = 1,
     .life_us = 20000,
     .bytes = 300,
     .pause_us = 1500,
+    .cut_at = 1000,
     .tag = "t"};
 static struct copy copies[COPIES_MAX];
 static char **command;
 static FILE *journal;
-static long started, killed;
-static bool failed;
+static long started, killed, acknowledged;
+static bool failed, is_cut;
+static pid_t reader_pid;
 static volatile sig_atomic_t stopped;
 
 static void
@@ -264,7 +282,10 @@ acknowledge(struct copy *c)
 	c->line_len = 0;
 	if (sscanf(c->line, "%*[^\t]\t%lld\t%lld", &partition, &offset) != 2)
 		errx(2, "not a line of a report: %s", c->line);
+	if (is_cut)
+		return;
 	c->acked++;
+	acknowledged++;
 	(void)fprintf(journal, "k %ld %ld %lld %lld\n", c->number, c->acked,
 	    partition, offset);
 }
@@ -304,7 +325,7 @@ finish(struct copy *c, bool was_killed)
 	if (waitpid(c->pid, &status, 0) != c->pid)
 		err(2, "waitpid");
 	c->pid = 0;
-	if (was_killed && WIFSIGNALED(status))
+	if (was_killed && (WIFSIGNALED(status) || is_cut))
 		return;
 	if (status != 0) {
 		failed = true;
@@ -318,6 +339,57 @@ finish(struct copy *c, bool was_killed)
 		warnx("copy %ld: %ld of %ld acknowledged, exit status 0",
 		    c->number, c->acked, c->attempted);
 	}
+}
+
+static void
+start_reader(void)
+{
+	if (opt.reader == NULL)
+		return;
+	reader_pid = fork();
+	if (reader_pid < 0)
+		err(2, "fork");
+	if (reader_pid == 0) {
+		(void)signal(SIGPIPE, SIG_DFL);
+		(void)signal(SIGTERM, SIG_DFL);
+		execl("/bin/sh", "sh", "-c", opt.reader, (char *)NULL);
+		_exit(127);
+	}
+}
+
+/* For a moment the kernel lets syncs succeed in vain: nothing of it counts. */
+static void
+cut_power(void)
+{
+	const struct timespec a_while = {.tv_nsec = below(3000000)};
+	uint32_t how = SHUTDOWN_NO_FLUSH;
+	int fd = open(opt.cut_dir, O_RDONLY | O_CLOEXEC), status;
+
+	(void)nanosleep(&a_while, NULL);
+	if (reader_pid > 0) {
+		(void)kill(reader_pid, SIGSTOP);
+		if (waitpid(reader_pid, &status, WUNTRACED) != reader_pid ||
+		    !WIFSTOPPED(status))
+			errx(2, "the reader has ended");
+	}
+	if (fd < 0 || ioctl(fd, SHUTDOWN, &how) != 0)
+		err(2, "%s", opt.cut_dir);
+	close(fd);
+	is_cut = true;
+	if (reader_pid > 0) {
+		(void)kill(reader_pid, SIGKILL);
+		(void)waitpid(reader_pid, &status, 0);
+	}
+}
+
+/* Has it anything to be sent now? */
+static bool
+is_fed(const struct copy *c, int64_t now)
+{
+	bool waits = opt.in_turn && c->number % 2 == 0 &&
+	    c->chunk_done == c->chunk_len && c->acked < c->attempted;
+
+	return c->pid > 0 && c->in >= 0 && c->feeds <= now && !waits;
 }
 
 static int
@@ -345,9 +417,9 @@ turn(void)
 
 	for (int i = 0; i < opt.copies; i++) {
 		struct copy *c = &copies[i];
-		bool fed = c->pid > 0 && c->in >= 0 && c->feeds <= now;
 
-		polls[2 * i] = (struct pollfd){fed ? c->in : -1, POLLOUT, 0};
+		polls[2 * i] =
+		    (struct pollfd){is_fed(c, now) ? c->in : -1, POLLOUT, 0};
 		polls[2 * i + 1] =
 		    (struct pollfd){c->pid > 0 ? c->out : -1, POLLIN, 0};
 	}
@@ -374,7 +446,7 @@ write_options(int argc, char **argv)
 {
 	int c;
 
-	while ((c = getopt(argc, argv, "+w:k:m:n:b:p:fs:t:")) != -1)
+	while ((c = getopt(argc, argv, "+w:k:m:n:b:p:cfe:z:r:s:t:")) != -1)
 		switch (c) {
 		case 'w':
 			opt.copies = atoi(optarg);
@@ -394,8 +466,20 @@ write_options(int argc, char **argv)
 		case 'p':
 			opt.pause_us = atol(optarg);
 			break;
+		case 'c':
+			opt.in_turn = true;
+			break;
 		case 'f':
 			opt.fault = true;
+			break;
+		case 'e':
+			opt.cut_at = atol(optarg);
+			break;
+		case 'z':
+			opt.cut_dir = optarg;
+			break;
+		case 'r':
+			opt.reader = optarg;
 			break;
 		case 's':
 			opt.seed = strtoull(optarg, NULL, 10);
@@ -407,7 +491,7 @@ write_options(int argc, char **argv)
 			exit(2);
 		}
 	if (argc - optind < 2 || opt.copies < 1 || opt.copies > COPIES_MAX ||
-	    opt.bytes < 1 || opt.bytes > EVENT_MAX ||
+	    opt.bytes < 1 || opt.bytes > EVENT_MAX || opt.cut_at < 1 ||
 	    strlen(opt.tag) >= TAG_MAX || strchr(opt.tag, ' ') != NULL)
 		errx(2, "usage: oracle write [OPTION]... JOURNAL COMMAND...");
 }
@@ -417,7 +501,7 @@ is_over(void)
 {
 	bool running = false;
 
-	if (stopped || (failed && opt.fault) ||
+	if (stopped || is_cut || (failed && opt.fault) ||
 	    (opt.kills > 0 && killed >= opt.kills))
 		return true;
 	for (int i = 0; i < opt.copies; i++)
@@ -428,8 +512,6 @@ is_over(void)
 static int
 do_write(int argc, char **argv)
 {
-	long acked = 0;
-
 	write_options(argc, argv);
 	journal = fopen(argv[optind], "ae");
 	if (journal == NULL)
@@ -438,27 +520,27 @@ do_write(int argc, char **argv)
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)signal(SIGTERM, stop);
 	(void)fprintf(journal, "tag %s\n", opt.tag);
+	opt.cut_at = 1 + below(opt.cut_at);
+	start_reader();
 	for (int i = 0; i < opt.copies; i++)
 		start(&copies[i]);
 	while (!is_over()) {
 		turn();
+		if (opt.cut_dir != NULL && acknowledged >= opt.cut_at)
+			cut_power();
 		for (int i = 0; i < opt.copies && opt.kills > 0; i++)
-			if (copies[i].pid == 0 && !is_over()) {
-				acked += copies[i].acked;
+			if (copies[i].pid == 0 && !is_over())
 				start(&copies[i]);
-			}
 	}
-	for (int i = 0; i < opt.copies; i++) {
+	for (int i = 0; i < opt.copies; i++)
 		if (copies[i].pid > 0) {
 			(void)kill(copies[i].pid, SIGKILL);
 			finish(&copies[i], true);
 		}
-		acked += copies[i].acked;
-	}
 	if (fclose(journal) != 0)
 		err(2, "journal");
 	printf("%ld copies, %ld killed, %ld events acknowledged\n", started,
-	    killed, acked);
+	    killed, acknowledged);
 	return failed && !opt.fault ? 1 : 0;
 }
 

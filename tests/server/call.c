@@ -106,6 +106,7 @@ read_uuid(const char *text, struct wire_uuid *out)
 static struct bytes
 read_bytes(const char *value)
 {
+	struct bytes out;
 	struct buf b;
 	uint8_t *copy;
 	int rc;
@@ -121,8 +122,9 @@ read_bytes(const char *value)
 	copy = take(b.len, 1);
 	if (b.len > 0)
 		memcpy(copy, b.data, b.len);
+	out = (struct bytes){copy, (int32_t)b.len};
 	buf_release(&b);
-	return (struct bytes){copy, (int32_t)b.len};
+	return out;
 }
 
 static void

@@ -1,4 +1,7 @@
 # What logfsck finds and repairs; and killed while it repairs.
+#	CHECK_ROUNDS=500	damages of each kind
+#	CHECK_KILLS=40		repairs that are killed three times
+#	SEED=N			repeats a run
 
 load ../helpers
 
@@ -37,7 +40,7 @@ killed() (
 	seq 40000 >input
 	logcreate --segment-bytes 16K t
 	logappend -q --batch-bytes 1000 t input
-	for round in $(seq 40); do
+	for round in $(seq "${CHECK_KILLS:-40}"); do
 		rm -rf u
 		cp -a t u
 		logs=(u/0/*.log)
@@ -64,4 +67,5 @@ killed() (
 		[ "$(logtail -n 1 u)" = "more $round" ]
 		rm -rf v
 	done
+	echo "# $((3 * round)) kills" >&3
 }

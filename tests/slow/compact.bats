@@ -15,7 +15,7 @@ latest() {
 @test 'killed at random moments' {
 	seed=${SEED:-$((SRANDOM % 32768))}
 	RANDOM=$seed
-	echo "SEED=$seed"
+	echo "# SEED=$seed" >&3
 	logcreate --compact --segment-bytes 32K t
 	awk -v seed="$seed" 'BEGIN {
 		srand(seed)
@@ -61,7 +61,7 @@ latest() {
 		latest "$tool_out" >got
 		latest all | cmp - got
 	done
-	echo "$kills kills, $finished runs were faster"
+	echo "# $kills kills, $finished runs were faster" >&3
 	run_tool 0 logcompact --include-active t
 	[ -z "$(find t -name '*.cleaned')" ]
 	logcat -F '%o %k %s\n' t >got

@@ -20,7 +20,7 @@ followed() {
 @test 'killed at random moments of a long run' {
 	seed=${SEED:-$((SRANDOM % 32768))}
 	RANDOM=$seed
-	echo "SEED=$seed"
+	echo "# SEED=$seed" >&3
 	local events=${COMPACT_EVENTS:-1000000} kills=0 finished=0 t0 us options
 	keys=$((events / 10))
 	cc -O2 -Wall -o keys "${BATS_TEST_FILENAME%/*}/keys.c"

@@ -33,12 +33,13 @@ round() (
 @test 'acknowledged events survive rounds of kills' {
 	seed=${SEED:-$((SRANDOM % 32768))}
 	RANDOM=$seed
-	echo "SEED=$seed"
+	echo "# SEED=$seed" >&3
 	logcreate --segment-bytes 32K t
 	mkfifo pipe.a pipe.b pipe.c
 	for ((n = 0; n < ${KILL_ROUNDS:-200}; n++)); do
 		round "$n" $((RANDOM % 90 + 10)) || :
 	done
+	kills=$((3 * n))
 	echo last | logappend t 2>>errors
 	logcat -F '%o %v\n' t >all
 	[ "$(tail -n 1 all | cut -d' ' -f2)" = last ]
@@ -56,4 +57,5 @@ round() (
 	[ -z "$(comm -23 acked <(sort all))" ]
 	# A writer that finds a torn tail says so; nothing else is said.
 	run ! grep -v 'lost+found' errors
+	echo "# $kills kills, $(wc -l <acked) events acknowledged" >&3
 }

@@ -54,7 +54,7 @@ finished() {
 		kill "${pids[i]}"
 		wait "${pids[i]}" || true
 	done
-	echo "$kills kills, $(grep -c ^S log) starts of $n jobs"
+	echo "# $kills kills, $(grep -c ^S log) starts of $n jobs" >&3
 	[ "$kills" -gt 3 ]
 	# Each job was run; those that cannot work are dead letters.
 	awk '$1 == "E" { print $3 }' log | sort -nu |

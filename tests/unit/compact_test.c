@@ -315,6 +315,65 @@ test_alone(void)
 	partition_close(p);
 }
 
+/* Stops once so many bytes were read. */
+static int64_t paced;
+
+static int
+stop_at(void *arg, size_t bytes)
+{
+	paced += (int64_t)bytes;
+	return paced > *(const int64_t *)arg ? ECANCELED : 0;
+}
+
+static bool
+has_unfinished_files(void)
+{
+	char command[400];
+
+	snprintf(command, sizeof(command), "ls %s | grep -q cleaned", dir);
+	return system(command) == 0;
+}
+
+/* Stopped anywhere the log is whole; and each run is told of what it reads. */
+static void
+test_pace(void)
+{
+	struct partition *p = open_new();
+	struct compact_stats stats;
+	int64_t limit = INT64_MAX, all;
+	int i;
+
+	settings.segment_bytes = options.segment_bytes = 1500;
+	append_some(p, 400, 20, false);
+	if (partition_roll(p, NULL) != 0)
+		abort();
+	options.pace = stop_at;
+	options.pace_arg = &limit;
+	options.dry_run = true;
+	paced = 0;
+	tap_int(run(p, 5000, &stats), 0, "at its pace");
+	all = paced;
+	options.dry_run = false;
+	tap(all > stats.bytes && all <= 2 * stats.bytes,
+	    "%lld bytes are read in %lld: once for keys, once for the rest",
+	    (long long)all, (long long)stats.bytes);
+	for (i = 0; i < 40; i++) {
+		paced = 0;
+		limit = i * all / 40;
+		if (run(p, 5000, &stats) != ECANCELED || has_unfinished_files())
+			break;
+		if (i < 19 && !is_like_model(true))
+			break;
+	}
+	tap(i >= 20, "it stops where it is told to, %d times", i);
+	limit = INT64_MAX;
+	tap(run(p, 5000, &stats) == 0 && stats.end == model_end, "it goes on");
+	compact_model(stats.end);
+	tap(is_like_model(true), "and keeps what it has to");
+	options.pace = NULL;
+	partition_close(p);
+}
+
 int
 main(void)
 {
@@ -331,6 +390,7 @@ main(void)
 	for (int i = 0; i < 12; i++)
 		test_round(i);
 	test_alone();
+	test_pace();
 	test_passes();
 	return tap_done();
 }

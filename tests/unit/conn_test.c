@@ -393,7 +393,7 @@ send_output(void *arg)
 static int
 make_file(size_t len)
 {
-	char path[100];
+	char path[300];
 	uint8_t *p = malloc(len);
 	int fd;
 

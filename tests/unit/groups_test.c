@@ -98,6 +98,10 @@ test_positions(void)
 		e->partition == 0 && groups_at(other, 1) != NULL &&
 		groups_at(other, 2) == NULL,
 	    "listed in order");
+	tap(commit(g, "b", 0, 6) == 0 && groups_refresh(other, NULL) == 0 &&
+		(e = groups_at(other, 2)) != NULL && e->offset == 6 &&
+		groups_at(other, 3) == NULL,
+	    "what was forgotten and is there again, too");
 	groups_close(other);
 	groups_close(g);
 	topic_close(&topic);

@@ -267,6 +267,64 @@ test_remounted(void)
 	tap_int(count_from(0, &next, &rc), 30, "all of it is seen");
 }
 
+/*
+ * Batches, and a roll.  With a crash the state is that of the middle, where not
+ * all was synced, and from before another mount; out is the .sum.
+ */
+static void
+sum_of_many(bool crash, uint8_t out[SUM_LEN])
+{
+	uint8_t page[STATE_PAGE_LEN];
+	struct partition *p;
+	struct state state;
+	struct sum sum;
+	char path[400];
+	int fd = -1;
+
+	fresh();
+	snprintf(path, sizeof(path), "%s/" STATE_FILE, dir);
+	p = open_with(PARTITION_WRITE, 0);
+	for (int i = 0; i < 60; i++) {
+		append(p, "many", 100, 1000 + 50 * (i * 7 % 60));
+		if (i == 30) {
+			fd = open(path, O_RDWR);
+			if (pread(fd, page, sizeof(page), 0) != sizeof(page))
+				abort();
+		} else if (partition_sync(p, NULL) != 0) {
+			abort();
+		}
+	}
+	if (crash) {
+		partition_close(p);
+		if (pwrite(fd, page, sizeof(page), 0) != sizeof(page) ||
+		    state_read(fd, &state) != 0)
+			abort();
+		tap(state.synced_pos < state.end_pos && state.index_count > 5,
+		    "not all is synced, and there are entries");
+		state.mount_id++;
+		if (state_write(fd, &state) != 0)
+			abort();
+		p = open_with(PARTITION_WRITE, 0);
+	}
+	close(fd);
+	tap_int(partition_roll(p, NULL), 0, "rolled");
+	tap_int(sum_read(partition_dirfd(p), 0, &sum), 0, "a sum");
+	tap_int(sum.records, 6000, "of all records");
+	sum_encode(&sum, out);
+	partition_close(p);
+}
+
+/* What the state counted is counted again after a crash. */
+static void
+test_sum_after_crash(void)
+{
+	uint8_t one[SUM_LEN], two[SUM_LEN];
+
+	sum_of_many(false, one);
+	sum_of_many(true, two);
+	tap(memcmp(one, two, SUM_LEN) == 0, "the same sum as without a crash");
+}
+
 static void
 test_copy(void)
 {
@@ -604,6 +662,7 @@ main(void)
 	test_roll();
 	test_torn_tail();
 	test_remounted();
+	test_sum_after_crash();
 	test_copy();
 	test_damage();
 	test_lookup();

@@ -694,7 +694,7 @@ static void
 make_filling(void)
 {
 	uint8_t bytes[FILLING_MAX + 256];
-	char path[100];
+	char path[300];
 
 	snprintf(path, sizeof(path), "%s/filling", tap_dir());
 	filling_fd = open(path, O_RDWR | O_CREAT, 0600);

@@ -1,0 +1,103 @@
+# A real Kafka broker for tests: KRaft, broker and controller in one process,
+# on loopback, on ports that were free, its data in a directory of the caller's.
+#
+#	. tests/clients/kafka.bash
+#	kafka_need			skip the test where java or jars are missing
+#	kafka_start DIR [PROP=VALUE]...	$KAFKA_BROKER is HOST:PORT, $kafka_pid
+#	kafka_stop			as an operator would
+#
+# PROP=VALUE are lines of its server.properties.  The jars come from
+# tests/golden/make/jars, which fetches them at the first call.
+
+kafka_root=$(cd "${BASH_SOURCE[0]%/*}/../.." && pwd)
+# Seconds that a start or a stop may take.
+kafka_patience=${KAFKA_PATIENCE:-180}
+
+kafka_need() {
+	command -v java >/dev/null || skip 'java is not installed'
+	[ -n "${KAFKA_JARS:-}" ] || command -v mvn >/dev/null ||
+		skip 'maven is not installed'
+}
+
+# COUNT ports of loopback that were free a moment ago, on one line.
+kafka_free_ports() {
+	perl -MIO::Socket::INET -e '
+	    my @s = map { IO::Socket::INET->new(Listen => 1,
+		LocalAddr => "127.0.0.1", LocalPort => 0) or die } 1 .. shift;
+	    print join(" ", map { $_->sockport } @s), "\n";' "$1"
+}
+
+# In a subshell: it becomes java.
+kafka_java() {
+	exec java -Xmx512m -XX:TieredStopAtLevel=1 -XX:+UseSerialGC \
+	    -cp "$kafka_jars/*" "$@"
+}
+
+# kafka_config DIR PORT CONTROLLER_PORT [PROP=VALUE]...: server.properties.
+kafka_config() {
+	local dir=$1 port=$2 controller=$3
+	shift 3
+	cat <<-END
+		process.roles=broker,controller
+		node.id=1
+		listeners=PLAINTEXT://127.0.0.1:$port,CONTROLLER://127.0.0.1:$controller
+		controller.listener.names=CONTROLLER
+		controller.quorum.voters=1@127.0.0.1:$controller
+		log.dirs=$dir/data
+		auto.create.topics.enable=false
+		offsets.topic.replication.factor=1
+		offsets.topic.num.partitions=1
+		transaction.state.log.replication.factor=1
+		transaction.state.log.min.isr=1
+		transaction.state.log.num.partitions=1
+		group.initial.rebalance.delay.ms=0
+		log.cleaner.dedupe.buffer.size=2097152
+	END
+	# A property that is said twice counts as it was said last.
+	[ $# -eq 0 ] || printf '%s\n' "$@"
+}
+
+kafka_start() {
+	local dir ports end
+	dir=$(mkdir -p "$1" && cd "$1" && pwd) || return 1
+	shift
+	kafka_jars=$("$kafka_root/tests/golden/make/jars") || return 1
+	ports=$(kafka_free_ports 2) || return 1
+	# shellcheck disable=SC2086 # two words
+	kafka_config "$dir" $ports "$@" >"$dir/server.properties"
+	[ -e "$dir/data/meta.properties" ] ||
+		(kafka_java kafka.tools.StorageTool format \
+		    -t "$(head -c 16 /dev/urandom | basenc --base64url | tr -d =)" \
+		    -c "$dir/server.properties") >"$dir/format.out" 2>&1 || {
+		cat "$dir/format.out"
+		return 1
+	}
+	(kafka_java kafka.Kafka "$dir/server.properties") \
+	    >"$dir/broker.out" 2>&1 3>&- &
+	kafka_pid=$!
+	KAFKA_BROKER=127.0.0.1:${ports% *}
+	end=$((SECONDS + kafka_patience))
+	# What connects before it serves is answered when it does.
+	until (: <"/dev/tcp/${KAFKA_BROKER/://}") 2>/dev/null; do
+		if ! kill -0 "$kafka_pid" 2>/dev/null ||
+		    [ "$SECONDS" -ge "$end" ]; then
+			echo "kafka_start: no broker:"
+			tail -n 20 "$dir/broker.out"
+			kafka_stop
+			return 1
+		fi
+		sleep 0.1
+	done
+}
+
+kafka_stop() {
+	local end=$((SECONDS + kafka_patience))
+	[ -n "${kafka_pid:-}" ] || return 0
+	kill "$kafka_pid" 2>/dev/null
+	while kill -0 "$kafka_pid" 2>/dev/null; do
+		[ "$SECONDS" -lt "$end" ] || kill -9 "$kafka_pid" 2>/dev/null
+		sleep 0.1
+	done
+	wait "$kafka_pid" 2>/dev/null
+	kafka_pid=
+}

@@ -1,0 +1,187 @@
+# Clients that are broken or mean no good: they get an error or are closed, and
+# others are served all the time, in bounded memory.
+
+# shellcheck disable=SC2016 # what is in quotes is for perl
+load server
+
+CROWD=$ROOT/build/tests/server/crowd
+
+# rss NAME: kibibytes of the server, VmRSS or VmHWM.
+rss() {
+	sed -n "s/^$1:[^0-9]*\([0-9]*\) kB/\1/p" "/proc/$server_pid/status"
+}
+
+# below KIB: of memory, unless a sanitizer has the most of it.
+below() {
+	is_san || [ "$(rss VmRSS)" -lt "$1" ] || {
+		grep ^Vm "/proc/$server_pid/status"
+		return 1
+	}
+}
+
+# Is another client served?
+good() {
+	call Metadata 9 topics.0.name=t allow_auto_topic_creation=false
+	call ListOffsets 5 topics.0.name=t topics.0.partitions.0.timestamp=-1
+}
+
+# raw HEX [end|some]: send these bytes (and close our side); print what comes
+# until the other end closes (or the first of it).
+raw() {
+	run_tool 0 perl -e 'use Socket;
+	    my ($address, $hex, $end) = @ARGV;
+	    my ($host, $port) = split ":", $address;
+	    socket(my $s, PF_INET, SOCK_STREAM, 0) or die $!;
+	    connect($s, sockaddr_in($port, inet_aton($host))) or die $!;
+	    syswrite($s, pack("H*", $hex));
+	    shutdown($s, 1) if $end eq "end";
+	    while (sysread($s, $_, 4096)) {
+		print unpack("H*", $_);
+		last if $end eq "some";
+	    }' "$address" "$@"
+}
+
+@test 'frames that are none are closed' {
+	logcreate root/t
+	local header=00000001 hex
+	for hex in ffffffff 80000000 00000000 00000007 01000001 7fffffff \
+	    "$(printf 'GET / HTTP/1.0\r\n\r\n' | od -An -tx1 | tr -d ' \n')" \
+	    160301020001000001fc; do
+		raw "$hex"
+		same "$out" ''
+		good
+	done
+	# Cut short: in the size, in the header, in the message.
+	for hex in 00 000000ff 000000ff0003 00000020000300090000; do
+		raw "$hex" end
+		same "$out" ''
+	done
+	# Unknown APIs, versions; lengths within that lie.
+	for hex in 0000000a03e70000"$header"ffff 0000000affff0000"$header"ffff \
+	    0000000a00010063"$header"ffff 0000000a0001ffff"$header"ffff \
+	    0000000a00030001"$header"7fff 0000000a00030001"$header"8000 \
+	    0000000e00030001"${header}"ffff7fffffff \
+	    0000000e00030001"${header}"ffffffff0000; do
+		raw "$hex"
+		same "$out" ''
+		good
+	done
+	# A version of ApiVersions to come is told what there is.
+	raw 0000000a00120063"$header"ffff some
+	has "$out" "$header"0023
+}
+
+# batch [PERL]: a batch of one record; its bytes are in $_ when the code is run,
+# and the sum is made right after that.
+batch() {
+	[ -d b ] || {
+		logcreate b
+		printf 'some text\n' | logappend b
+	}
+	perl -0777 -e 'sub crc {
+		my $c = 0xffffffff;
+		for my $b (unpack "C*", shift) {
+			$c ^= $b;
+			$c = $c & 1 ? $c >> 1 ^ 0x82f63b78 : $c >> 1 for 1..8;
+		}
+		return $c ^ 0xffffffff;
+	    }
+	    my $code = shift;
+	    $_ = <>;
+	    eval $code; die $@ if $@;
+	    substr($_, 17, 4) = pack("N", crc(substr($_, 21)))
+		unless $code =~ /nosum/;
+	    print' "$1" b/0/*.log >batch.bin
+}
+
+# refused CODE PERL: such a batch is.
+refused() {
+	batch "$2"
+	call Produce 8 acks=-1 topic_data.0.name=t \
+		topic_data.0.partition_data.0.records=@batch.bin
+	is responses.0.partition_responses.0.error_code "$1" \
+		responses.0.partition_responses.0.base_offset -1
+}
+
+@test 'batches that lie are refused, and nothing is stored' {
+	logcreate root/t
+	local set='sub set { substr($_, $_[0], length $_[1]) = $_[1] }'
+	refused 87 "$set set(57, pack('N', 0))"
+	refused 2 "$set set(57, pack('N', 0xffffffff))"
+	refused 2 "$set set(57, pack('N', 2))"
+	refused 2 "$set set(57, pack('N', 2)); set(23, pack('N', 1))"
+	refused 2 "$set set(57, pack('N', 0x7fffffff));
+	    set(23, pack('N', 0x7ffffffe))"
+	refused 87 "$set set(23, pack('N', 1))"
+	refused 87 "$set set(21, pack('n', 0x20))"
+	refused 48 "$set set(21, pack('n', 0x10))"
+	refused 87 "$set set(21, pack('n', 0x30))"
+	refused 2 "$set set(21, pack('n', 1))"
+	refused 2 "$set set(21, pack('n', 7))"
+	refused 43 "$set set(16, pack('C', 1))"
+	refused 2 "$set set(16, pack('C', 9))"
+	refused 2 "$set set(8, pack('N', 0x7fffffff))"
+	refused 2 "$set set(8, pack('N', 0xffffffff))"
+	refused 2 "$set set(8, pack('N', 10))"
+	refused 87 '$_ .= $_'
+	refused 2 'substr($_, -1) = ""'
+	refused 2 '$_ = substr($_, 0, 20)'
+	refused 2 '# nosum
+	    substr($_, 64, 1) = "x"'
+	[ -z "$(logcat root/t)" ]
+	# It is what was changed that was refused.
+	batch ''
+	call Produce 8 acks=-1 topic_data.0.name=t \
+		topic_data.0.partition_data.0.records=@batch.bin
+	is responses.0.partition_responses.0.error_code 0
+	same "$(logcat root/t)" 'some text'
+}
+
+@test 'what unpacks to very much is refused, many at once, in bounded memory' {
+	logcreate -P 8 root/t
+	head -c 300M /dev/zero | gzip -1 >bomb.gz
+	batch '$_ = substr($_, 0, 61); open(F, "bomb.gz"); $_ .= <F>;
+	    substr($_, 21, 2) = pack("n", 1);
+	    substr($_, 8, 4) = pack("N", length($_) - 12)'
+	local i
+	logadmin topic set root/t max.message.bytes=8000000
+	for i in 0 1 2 3 4 5 6 7; do
+		start "bomb$i" "$CALL" "$address" Produce 8 acks=-1 \
+		    topic_data.0.name=t \
+		    topic_data.0.partition_data.0.index=$i \
+		    topic_data.0.partition_data.0.records=@batch.bin
+	done
+	good
+	for i in 0 1 2 3 4 5 6 7; do
+		local pid=bomb${i}_pid
+		TOOL_TIMEOUT=60 wait_exit 0 "${!pid}"
+		grep -q '\.error_code=10$' "bomb$i.out"
+	done
+	# One at a time takes up to 256 MiB, each partition 8 MiB.
+	is_san || [ "$(rss VmHWM)" -lt $((420 * 1024)) ]
+	below $((128 * 1024))
+}
+
+@test 'two thousand connections at once, of each bad kind' {
+	local how
+	logcreate root/t
+	head -c 3000000 /dev/urandom | base64 -w 999 | logappend root/t
+	ulimit -n "$(ulimit -Hn)"
+	[ "$(ulimit -n)" -gt 4100 ] || skip 'too few descriptors'
+	for how in idle drip slow large; do
+		start crowd "$CROWD" "$address" 2000 "$how"
+		wait_for has_lines crowd.out 1
+		good
+		run_tool 0 kcat -P -b "$address" -t t <<<good
+		# 64 KiB each, and what the server has without them.
+		echo "$how: $(rss VmRSS) KiB"
+		below $((2000 * 64 + 32 * 1024))
+		! process_gone "$crowd_pid" || {
+			cat crowd.err
+			return 1
+		}
+		kill "$crowd_pid"
+		wait_exit 143 "$crowd_pid"
+	done
+	good
+}
