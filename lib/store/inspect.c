@@ -297,7 +297,9 @@ judge_log(struct inspect *in, int fd, int64_t size, int rc)
 	in->damaged = rc == STATUS_CORRUPT;
 	in->crc_good = rc == 0 && in->has_sum && in->has_crc &&
 	    sum->size == in->size && sum->crc == in->seen.crc;
+	/* If it is this segment's. */
 	in->crc_bad = rc == 0 && in->has_sum && in->has_crc &&
+	    sum->next_offset >= in->next && sum->next_offset <= in->end &&
 	    sum->size == in->size && sum->crc != in->seen.crc &&
 	    sum->batches == in->seen.batches &&
 	    sum->records == in->seen.records &&

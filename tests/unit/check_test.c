@@ -588,6 +588,17 @@ harm(int file, const char *suffix, enum damage damage, char *text)
 	return changed;
 }
 
+/* Is it a file of the last segment? */
+static bool
+is_active(int file)
+{
+	for (int i = 0; i < saved_count; i++)
+		if (ends_with(saved[i].name, ".log") &&
+		    strncmp(saved[i].name, saved[file].name, 20) > 0)
+			return false;
+	return true;
+}
+
 /* What in a file of that suffix need not be found. */
 static bool
 is_harmless(const char *suffix, int file, enum damage damage, bool compacted)
@@ -603,9 +614,13 @@ is_harmless(const char *suffix, int file, enum damage damage, bool compacted)
 		return damage == REMOVE || (damage == FOREIGN && compacted);
 	if (strcmp(suffix, "leader-epoch-checkpoint") == 0)
 		return damage != REMOVE;
-	/* Those of the active segment have what counts at the front. */
+	/*
+	 * Those of the active segment have what counts at the front; and what
+	 * another one's say may be true of it.
+	 */
 	return strstr(suffix, "index") != NULL &&
-	    (damage == JUNK || strcmp(saved[file].name + 20, ".txnindex") == 0);
+	    (damage == JUNK || (damage == FOREIGN && is_active(file)) ||
+		strcmp(saved[file].name + 20, ".txnindex") == 0);
 }
 
 static void
@@ -849,6 +864,33 @@ cut_all(int64_t bytes, int step, int phase, int repair)
 	    "segments cut to %d lengths are found, told, repaired", cuts);
 }
 
+/* The .sum of another segment of as many bytes, records, of the same time. */
+static void
+exchange_sum(void)
+{
+	struct partition *p;
+	int other;
+
+	fresh();
+	now_set_wall_ms(1700000000000);
+	p = open_partition(PARTITION_WRITE, 4000);
+	for (int i = 0; i < 3; i++) {
+		append_marker(p, 1, BATCH_CONTROL_COMMIT);
+		must(partition_sync(p, NULL) == 0 &&
+		    partition_roll(p, NULL) == 0);
+	}
+	partition_close(p);
+	now_set_wall_ms(-1);
+	must(read_all(original, &original_end) == 0);
+	save_files();
+	other = find_saved("00000000000000000001.sum");
+	must(other >= 0);
+	write_file("00000000000000000000.sum", saved[other].data,
+	    saved[other].len);
+	tap(round_ok("foreign .sum", true, 0),
+	    "a .sum of a segment that looks the same");
+}
+
 int
 main(void)
 {
@@ -866,6 +908,7 @@ main(void)
 	}
 	if (count > LOG_ROUNDS)
 		count = LOG_ROUNDS;
+	exchange_sum();
 	for (int i = 0; i < logs; i++) {
 		begin_rounds(12 << 10, false, false);
 		rounds("plain", count, false);
