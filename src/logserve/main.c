@@ -32,6 +32,7 @@ enum {
 	OPTION_AUTO_CREATE,
 	OPTION_CHECK_CONFIG,
 	OPTION_EPHEMERAL,
+	OPTION_MEMORY,
 	OPTION_READ_ONLY,
 	OPTION_READY_FD,
 	OPTION_THREADS,
@@ -46,6 +47,8 @@ static const struct cli_option options[] = {
 	"say what is wrong with options and root, and exit"},
     {OPTION_EPHEMERAL, "ephemeral", NULL,
 	"a root of its own, removed at the end, and a free port"},
+    {OPTION_MEMORY, "memory", "SIZE",
+	"at most so much for requests and answers (256M)"},
     {OPTION_READ_ONLY, "read-only", NULL, "refuse everything that changes"},
     {OPTION_READY_FD, "ready-fd", "N",
 	"write the address there when clients may connect"},
@@ -100,6 +103,17 @@ set_advertise(struct config *c)
 }
 
 static void
+set_memory(struct config *c)
+{
+	int64_t bytes;
+
+	if (parse_size(cli_arg, &bytes) != 0 || bytes < CONFIG_MEMORY_MIN)
+		cli_usage("--memory %s: not a size of at least %dM", cli_arg,
+		    CONFIG_MEMORY_MIN >> 20);
+	c->memory = (size_t)bytes;
+}
+
+static void
 set_option(struct config *c, int id)
 {
 	switch (id) {
@@ -119,6 +133,9 @@ set_option(struct config *c, int id)
 		break;
 	case OPTION_EPHEMERAL:
 		c->ephemeral = true;
+		break;
+	case OPTION_MEMORY:
+		set_memory(c);
 		break;
 	case OPTION_READ_ONLY:
 		c->read_only = true;
@@ -140,6 +157,7 @@ read_options(struct config *c, int argc, char **argv)
 
 	*c = (struct config){.auto_create = 1,
 	    .ready_fd = -1,
+	    .memory = CONFIG_MEMORY_BYTES,
 	    .threads = processors < 1             ? 1
 		: processors > CONFIG_THREADS_MAX ? CONFIG_THREADS_MAX
 						  : (int)processors};

@@ -10,32 +10,36 @@
 #include "base/status.h"
 #include "client.h"
 #include "config.h"
+#include "net/budget.h"
 #include "net/conn.h"
 #include "net/pool.h"
 #include "net/slot.h"
 #include "server.h"
 
-static void
-request_free(struct request *r)
+/* What is left is its slot, to be answered. */
+static struct slot *
+request_end(struct request *r)
 {
+	struct slot *slot = r->slot;
+
+	budget_give(r->server->budget, r->taken);
 	client_release(r->client);
 	arena_release(&r->arena);
 	free(r->frame);
 	free(r);
+	return slot;
 }
 
 void
 request_fail(struct request *r, int why, const char *what)
 {
-	slot_fail(r->slot, why, what);
-	request_free(r);
+	slot_fail(request_end(r), why, what);
 }
 
 void
 request_silent(struct request *r)
 {
-	slot_no_answer(r->slot);
-	request_free(r);
+	slot_no_answer(request_end(r));
 }
 
 void *
@@ -57,14 +61,6 @@ request_copy(struct request *r, const char *s)
 }
 
 /* --- the answer ----------------------------------------------------------- */
-
-static void
-free_bytes(const void *data, size_t len, void *arg)
-{
-	(void)data;
-	(void)len;
-	free(arg);
-}
 
 /*
  * The encoded bytes, and where they were cut the parts of files.  All
@@ -97,13 +93,14 @@ assemble(struct evbuffer *out, const struct buf *b,
 
 /* Without files the bytes are not copied again. */
 static int
-hand_over(struct evbuffer *out, struct buf *b)
+hand_over(struct request *r, struct evbuffer *out, struct buf *b)
 {
-	if (evbuffer_add_reference(out, b->data, b->len, free_bytes, b->data) !=
-	    0)
-		return ENOMEM;
-	b->data = NULL;
-	return 0;
+	int rc =
+	    conn_buffer_add_memory(out, r->server->budget, b->data, b->len);
+
+	if (rc == 0)
+		b->data = NULL;
+	return rc;
 }
 
 static int
@@ -131,7 +128,7 @@ request_answer(struct request *r)
 	if (rc == 0)
 		rc = encode(r, &b, &cuts);
 	if (rc == 0)
-		rc = cuts.count == 0 ? hand_over(out, &b)
+		rc = cuts.count == 0 ? hand_over(r, out, &b)
 				     : assemble(out, &b, &cuts);
 	else
 		for (size_t i = 0; i < cuts.count; i++)
@@ -144,8 +141,7 @@ request_answer(struct request *r)
 		request_fail(r, rc, "the answer cannot be made");
 		return;
 	}
-	slot_answer(r->slot, out);
-	request_free(r);
+	slot_answer(request_end(r), out);
 }
 
 /* --- the beginning -------------------------------------------------------- */
@@ -168,8 +164,7 @@ refuse_version(struct request *r)
 		return;
 	}
 	buf_release(&b);
-	slot_answer(r->slot, out);
-	request_free(r);
+	slot_answer(request_end(r), out);
 }
 
 static int
@@ -225,6 +220,8 @@ request_begin(struct server *s, struct client *c, struct slot *slot,
 	}
 	if (rc == 0)
 		rc = read_message(r, &v);
+	r->taken = r->arena.total;
+	budget_add(s->budget, r->taken);
 	if (rc != 0) {
 		request_fail(r, rc, "a malformed request");
 		return NULL;

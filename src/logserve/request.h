@@ -32,6 +32,7 @@ struct request {
 	struct wire_request header;
 	const struct api *api;
 	struct arena arena;
+	size_t taken;		/* of the budget, beside the frame */
 	const void *message;	/* struct NAME_request */
 	void *response;		/* struct NAME_response, at its defaults */
 	struct task task;

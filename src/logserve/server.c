@@ -14,6 +14,7 @@
 #include "catalog.h"
 #include "dispatch.h"
 #include "groups.h"
+#include "net/budget.h"
 #include "net/listener.h"
 #include "net/loop.h"
 #include "net/pool.h"
@@ -23,7 +24,7 @@
 #include "upkeep.h"
 #include "waiting.h"
 
-static const struct session_limits limits = {
+static const struct session_limits default_limits = {
     .frame_min = 8,
     .frame_max = CONFIG_FRAME_BYTES,
     .idle_ms = CONFIG_IDLE_MS,
@@ -31,6 +32,7 @@ static const struct session_limits limits = {
     .requests = CONFIG_REQUESTS,
     .request_bytes = CONFIG_REQUEST_BYTES,
     .output_bytes = CONFIG_OUTPUT_BYTES,
+    .patience_ms = CONFIG_PATIENCE_MS,
 };
 
 /* --- connections, on their loops ----------------------------------------- */
@@ -84,8 +86,8 @@ on_accepted(void *arg, size_t at, int fd, const struct addr *peer)
 	c->loop = at;
 	addr_text(peer, c->peer);
 	(void)addr_of_socket(fd, &c->local);
-	if (session_open(s->loops[at], fd, &limits, &handler, c, &c->session) !=
-	    0) {
+	if (session_open(s->loops[at], fd, &s->limits, &handler, c,
+		&c->session) != 0) {
 		client_release(c);
 		listener_left(s->listener);
 		return;
@@ -212,8 +214,10 @@ open_parts(struct server *s)
 	    .connections_max = CONFIG_CONNECTIONS,
 	    .accepted = on_accepted,
 	    .arg = s};
-	int rc = pool_open(CONFIG_POOL_THREADS, 10000, &s->pool);
+	int rc = budget_open(c->memory, &s->budget);
 
+	if (rc == 0)
+		rc = pool_open(CONFIG_POOL_THREADS, 10000, &s->pool);
 	for (int i = 0; rc == 0 && i < c->threads; i++) {
 		TAILQ_INIT(&s->clients[i]);
 		rc = loop_open(&s->loops[i]);
@@ -224,6 +228,8 @@ open_parts(struct server *s)
 		rc = waiting_open(s->loops[0], s->pool, &s->waiting);
 	if (rc != 0)
 		return fail("threads", rc, NULL);
+	s->limits = default_limits;
+	s->limits.budget = s->budget;
 	rc = catalog_open(c->root, s->pool, s->waiting, &s->catalog);
 	if (rc != 0)
 		return fail(c->root, rc, NULL);
@@ -332,4 +338,5 @@ server_close(struct server *s)
 	waiting_close(s->waiting);
 	for (size_t i = 0; i < s->loop_count; i++)
 		loop_close(s->loops[i]);
+	budget_close(s->budget);
 }

@@ -17,7 +17,9 @@
 #include "client.h"
 #include "config.h"
 #include "net/addr.h"
+#include "net/session.h"
 
+struct budget;
 struct catalog;
 struct fetch_sessions;
 struct group_table;
@@ -34,6 +36,8 @@ struct server {
 	struct loop *loops[CONFIG_THREADS_MAX];
 	struct client_list clients[CONFIG_THREADS_MAX]; /* each its loop's */
 	size_t loop_count;
+	struct budget *budget;	/* of requests and answers */
+	struct session_limits limits;
 	struct listener *listener;
 	struct pool *pool;
 	struct waiting *waiting;
