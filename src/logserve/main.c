@@ -2,7 +2,6 @@
  * logserve: a directory of topics, in Kafka's protocol.
  */
 
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -257,18 +256,6 @@ check_ready_fd(const struct config *c)
 		err(CLI_FAIL, "--ready-fd %d", c->ready_fd);
 }
 
-/* A connection is a descriptor, and so is each file that is being sent. */
-static void
-raise_limits(void)
-{
-	struct rlimit r;
-
-	if (getrlimit(RLIMIT_NOFILE, &r) != 0 || r.rlim_cur == r.rlim_max)
-		return;
-	r.rlim_cur = r.rlim_max;
-	(void)setrlimit(RLIMIT_NOFILE, &r);
-}
-
 static void
 tell_ready(const struct config *c, const char *address)
 {
@@ -340,7 +327,6 @@ serve(const struct config *c)
 
 	block_signals(&waited);
 	tell_start(c);
-	raise_limits();
 	status = server_open(&server, c);
 	if (status != CLI_DONE)
 		return c->command != NULL ? LIFE_FAIL : status;

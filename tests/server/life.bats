@@ -221,6 +221,12 @@ refused() {
 	has "$err" "$address: "
 	TMPDIR=nowhere run_tool 125 logserve --ephemeral -- true
 	[ -z "$(ls tmp)" ]
+	# It has our limits, not the server's.
+	ulimit -Sn 300
+	run_tool 0 logserve --ephemeral -- sh -c 'ulimit -n; sed -n "s/^Max open files *//p" "/proc/$PPID/limits"'
+	has "$out" '300
+'
+	run ! grep -q '^300 ' <<<"$out"
 	# A parent may have set children to be forgotten.
 	# shellcheck disable=SC2016
 	run_tool 3 perl -e '$SIG{CHLD} = "IGNORE"; exec @ARGV' \
