@@ -190,7 +190,7 @@ on_metadata(struct request *r)
 	out->brokers->host = request_copy(r, host);
 	out->brokers->rack = BYTES_NULL;
 	out->brokers_count = 1;
-	out->cluster_id = bytes_of(r->server->cluster_id);
+	out->cluster_id = bytes_of(r->server->home.cluster_id);
 	out->controller_id = CONFIG_NODE_ID;
 	request_answer(r);
 }

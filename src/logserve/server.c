@@ -168,18 +168,11 @@ fail(const char *what, int rc, const char *more)
 static int
 choose_ids(struct server *s)
 {
-	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				     "abcdefghijklmnopqrstuvwxyz0123456789-_";
-	uint8_t noise[SERVER_CLUSTER_ID_LEN];
 	uint64_t base;
 
-	if (getrandom(noise, sizeof(noise), 0) != sizeof(noise))
+	if (getrandom(&base, sizeof(base), 0) != sizeof(base))
 		return -1;
-	memcpy(&base, noise, sizeof(base));
 	s->producer_base = (int64_t)(base >> 1 & ~UINT64_C(0xffff));
-	for (int i = 0; i < SERVER_CLUSTER_ID_LEN; i++)
-		s->cluster_id[i] = digits[noise[i] % 62];
-	s->cluster_id[SERVER_CLUSTER_ID_LEN] = '\0';
 	return 0;
 }
 
@@ -210,6 +203,7 @@ static int
 open_parts(struct server *s)
 {
 	const struct config *c = s->config;
+	char path[PATH_MAX];
 	struct listener_options options = {.loops = s->loops,
 	    .connections_max = CONFIG_CONNECTIONS,
 	    .accepted = on_accepted,
@@ -228,6 +222,12 @@ open_parts(struct server *s)
 		rc = waiting_open(s->loops[0], s->pool, &s->waiting);
 	if (rc != 0)
 		return fail("threads", rc, NULL);
+	snprintf(path, sizeof(path), "%s/%s", c->root, HOME_DIR);
+	rc = home_open(c->root, c->read_only, &s->home);
+	if (rc != 0)
+		return fail(rc == STATUS_SYNTAX ? path : c->root, rc,
+		    rc == STATUS_SYNTAX ? "cluster.properties has no cluster.id"
+					: NULL);
 	s->limits = default_limits;
 	s->limits.budget = s->budget;
 	rc = catalog_open(c->root, s->pool, s->waiting, &s->catalog);

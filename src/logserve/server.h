@@ -16,6 +16,7 @@
 
 #include "client.h"
 #include "config.h"
+#include "home.h"
 #include "net/addr.h"
 #include "net/session.h"
 
@@ -28,8 +29,6 @@ struct loop;
 struct pool;
 struct upkeep;
 struct waiting;
-
-enum { SERVER_CLUSTER_ID_LEN = 22 };
 
 struct server {
 	const struct config *config;
@@ -46,7 +45,7 @@ struct server {
 	struct upkeep *upkeep;	/* NULL: nothing may be written */
 	pthread_mutex_t sessions_lock;
 	struct fetch_sessions *sessions;	/* under it */
-	char cluster_id[SERVER_CLUSTER_ID_LEN + 1];
+	struct home home;
 	int64_t producer_base;	/* ids of producers are this plus a count */
 	atomic_int_fast64_t producers;
 	atomic_size_t clients_count;

@@ -336,3 +336,46 @@ refused() {
 	run_tool 1 logserve -l localhost:0 nowhere
 	has "$err" 'nowhere: No such file'
 }
+
+# id: the cluster's.
+id() {
+	call DescribeCluster 0
+	field cluster_id
+}
+
+@test 'the id of the cluster stays the same' {
+	local first
+	first=$(id)
+	[[ $first =~ ^[A-Za-z0-9_-]{22}$ ]]
+	call Metadata 9
+	is cluster_id "$first"
+	kill -9 "$server_pid"
+	wait_exit 137 "$server_pid"
+	serve
+	same "$(id)" "$first"
+	stop_serving
+	# It is nothing of a topic.
+	logcreate root/t
+	same "$(logadmin topic ls root | tail -n +2 | cut -d ' ' -f 1)" t
+	same "$(logstat root | tail -n +2 | cut -d ' ' -f 1)" t
+	serve --read-only
+	same "$(id)" "$first"
+	stop_serving
+	echo 'cluster.id=Mine-22' >root/.logserve/cluster.properties
+	serve
+	same "$(id)" Mine-22
+	stop_serving
+	echo 'cluster.id=not an id' >root/.logserve/cluster.properties
+	run_tool 1 logserve -l localhost:0 root
+	same "$(tail -n 1 <<<"$err")" \
+	    'logserve: root/.logserve: cluster.properties has no cluster.id'
+	# Without a place for it, it is that of the directory.
+	rm -r root/.logserve
+	serve --read-only
+	first=$(id)
+	stop_serving
+	[ ! -e root/.logserve ]
+	serve --read-only
+	same "$(id)" "$first"
+	[ "$first" != Mine-22 ]
+}
