@@ -91,6 +91,13 @@ claim_topics(struct request *r, const char *group)
 	return rc;
 }
 
+static int
+make_way(struct request *r, const char *group)
+{
+	group_table_recall(r->server->groups, group);
+	return claim_topics(r, group);
+}
+
 static struct group_protocol *
 protocols_of(struct request *r)
 {
@@ -130,7 +137,7 @@ on_join_group(struct request *r)
 
 	if (!group_table_name(in->group_id, group) || protocols == NULL)
 		refuse_join(g, r, KAFKA_INVALID_GROUP_ID);
-	else if ((rc = claim_topics(r, group)) != 0)
+	else if ((rc = make_way(r, group)) != 0)
 		/* There is no code for it; this one is final, and near. */
 		refuse_join(g, r,
 		    rc == EBUSY ? KAFKA_INCONSISTENT_GROUP_PROTOCOL
@@ -514,6 +521,8 @@ delete_group(struct request *r, struct bytes id)
 	if (!group_table_name(id, name))
 		return KAFKA_INVALID_GROUP_ID;
 	code = coordinator_delete(group_table_get(g), id);
+	if (code != KAFKA_NON_EMPTY_GROUP)
+		group_table_forget(g, id);
 	group_table_put(g);
 	if (code != 0 && code != KAFKA_GROUP_ID_NOT_FOUND)
 		return code;
