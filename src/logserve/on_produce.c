@@ -77,6 +77,19 @@ on_appended(struct log_append *a)
 	finish_part(part->produce);
 }
 
+/* Of a cluster of one node no other can have it, too. */
+static bool
+needs_replicas(struct request *r, struct served *t)
+{
+	const struct produce_request *in = r->message;
+	struct properties settings;
+
+	if (in->acks != -1)
+		return false;
+	catalog_look(r->server->catalog, t, NULL, &settings);
+	return properties_int(&settings, PROPERTIES_MIN_INSYNC_REPLICAS) > 1;
+}
+
 /* Refused before it came to a log. */
 static void
 refuse_part(struct produce_part *part, int code, const char *why)
@@ -146,6 +159,8 @@ begin_topic(struct produce *p, int32_t at, int code, int32_t part)
 	if (code == KAFKA_NONE)
 		code = codes_of_read(
 		    catalog_find(r->server->catalog, t->name, &p->topics[at]));
+	if (code == KAFKA_NONE && needs_replicas(r, p->topics[at]))
+		code = KAFKA_NOT_ENOUGH_REPLICAS;
 	for (int32_t i = 0; i < t->partition_data_count; i++, part++) {
 		o->partition_responses[i] =
 		    (struct produce_response_responses_partition_responses){
