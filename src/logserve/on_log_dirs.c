@@ -56,18 +56,12 @@ size_of(const char *path)
 static topic_out *
 add_topic(struct found *f)
 {
-	topic_out *more = f->out->topics;
+	topic_out *more = request_grow(f->request, f->out->topics,
+	    f->out->topics_count, &f->cap, sizeof(*more));
 
-	if (f->out->topics_count == f->cap) {
-		f->cap = f->cap == 0 ? 64 : f->cap * 2;
-		more = request_alloc(f->request, (size_t)f->cap, sizeof(*more));
-		if (more == NULL)
-			return NULL;
-		if (f->out->topics_count > 0)
-			memcpy(more, f->out->topics,
-			    (size_t)f->out->topics_count * sizeof(*more));
-		f->out->topics = more;
-	}
+	if (more == NULL)
+		return NULL;
+	f->out->topics = more;
 	return &more[f->out->topics_count++];
 }
 

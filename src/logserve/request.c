@@ -60,6 +60,38 @@ request_copy(struct request *r, const char *s)
 	return (struct bytes){copy, (int32_t)len};
 }
 
+struct bytes
+request_keep(struct request *r, struct bytes b)
+{
+	uint8_t *copy;
+
+	if (b.len <= 0)
+		return b;
+	copy = request_alloc(r, (size_t)b.len, 1);
+	if (copy == NULL)
+		return bytes_of("");
+	memcpy(copy, b.data, (size_t)b.len);
+	return (struct bytes){copy, b.len};
+}
+
+void *
+request_grow(struct request *r, void *items, int32_t count, int32_t *cap,
+    size_t size)
+{
+	int32_t room = *cap == 0 ? 16 : *cap * 2;
+	void *more;
+
+	if (count < *cap)
+		return items;
+	more = request_alloc(r, (size_t)room, size);
+	if (more == NULL)
+		return NULL;
+	if (count > 0)
+		memcpy(more, items, (size_t)count * size);
+	*cap = room;
+	return more;
+}
+
 /* --- the answer ----------------------------------------------------------- */
 
 /*

@@ -51,6 +51,15 @@ struct request *request_begin(struct server *s, struct client *c,
 void *request_alloc(struct request *r, size_t count, size_t size);
 /* A copy of a string in it. */
 struct bytes request_copy(struct request *r, const char *s);
+/* The same of bytes; null stays null. */
+struct bytes request_keep(struct request *r, struct bytes b);
+/*
+ * Room in it for one more item behind count items of an array that has room
+ * for *cap: the array, moved if it has to be.  NULL: there is none, and the
+ * old one is as it was.
+ */
+void *request_grow(struct request *r, void *items, int32_t count, int32_t *cap,
+    size_t size);
 
 /*
  * Send the response and free the request.  Descriptors of records in files are
