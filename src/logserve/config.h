@@ -57,6 +57,7 @@ struct config {
 	const char *listen[CONFIG_LISTEN_MAX];
 	size_t listen_count;
 	const char *advertise;		/* NULL: the address listened on */
+	const char *metrics;		/* NULL: no metrics */
 	bool read_only;
 	int32_t auto_create;		/* partitions; 0: topics are not */
 	int threads;

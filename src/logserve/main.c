@@ -32,6 +32,7 @@ enum {
 	OPTION_CHECK_CONFIG,
 	OPTION_EPHEMERAL,
 	OPTION_MEMORY,
+	OPTION_METRICS,
 	OPTION_READ_ONLY,
 	OPTION_READY_FD,
 	OPTION_THREADS,
@@ -48,6 +49,8 @@ static const struct cli_option options[] = {
 	"a root of its own, removed at the end, and a free port"},
     {OPTION_MEMORY, "memory", "SIZE",
 	"at most so much for requests and answers (256M)"},
+    {OPTION_METRICS, "metrics", "HOST:PORT",
+	"figures for monitoring: http://HOST:PORT/metrics"},
     {OPTION_READ_ONLY, "read-only", NULL, "refuse everything that changes"},
     {OPTION_READY_FD, "ready-fd", "N",
 	"write the address there when clients may connect"},
@@ -102,6 +105,19 @@ set_advertise(struct config *c)
 }
 
 static void
+set_metrics(struct config *c)
+{
+	struct addr_name name;
+	const char *what;
+
+	if (addr_parse(cli_arg, -1, &name, &what) != 0)
+		cli_usage("%s: %s", cli_arg, what);
+	if (name.is_unix)
+		cli_usage("%s: not HOST:PORT", cli_arg);
+	c->metrics = cli_arg;
+}
+
+static void
 set_memory(struct config *c)
 {
 	int64_t bytes;
@@ -135,6 +151,9 @@ set_option(struct config *c, int id)
 		break;
 	case OPTION_MEMORY:
 		set_memory(c);
+		break;
+	case OPTION_METRICS:
+		set_metrics(c);
 		break;
 	case OPTION_READ_ONLY:
 		c->read_only = true;

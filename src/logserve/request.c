@@ -173,6 +173,7 @@ request_answer(struct request *r)
 		request_fail(r, rc, "the answer cannot be made");
 		return;
 	}
+	atomic_fetch_add(&r->server->answer_bytes, evbuffer_get_length(out));
 	slot_answer(request_end(r), out);
 }
 

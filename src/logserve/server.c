@@ -9,11 +9,13 @@
 #include <unistd.h>
 
 #include "base/cli.h"
+#include "base/now.h"
 #include "base/status.h"
 #include "broker/fetch_sessions.h"
 #include "catalog.h"
 #include "dispatch.h"
 #include "groups.h"
+#include "metrics.h"
 #include "net/budget.h"
 #include "net/listener.h"
 #include "net/loop.h"
@@ -45,8 +47,11 @@ on_request(void *arg, struct session *session, struct slot *slot,
 	struct request *r = request_begin(c->server, c, slot, frame, len);
 
 	(void)session;
-	if (r != NULL)
-		dispatch_run(r);
+	atomic_fetch_add(&c->server->request_bytes, len);
+	if (r == NULL)
+		return;
+	atomic_fetch_add(&c->server->requests[r->api->key], 1);
+	dispatch_run(r);
 }
 
 /* What went wrong is told; that a client goes is not. */
@@ -200,6 +205,23 @@ listen_on(struct server *s)
 }
 
 static int
+open_metrics(struct server *s)
+{
+	char address[ADDR_TEXT_MAX];
+	const char *what;
+	struct tell t;
+	int rc = metrics_open(s, s->config->metrics, &s->metrics, &what);
+
+	if (rc != 0)
+		return fail(s->config->metrics, rc, what);
+	metrics_address(s->metrics, address);
+	tell_begin(&t, "metrics");
+	tell_text(&t, "address", address);
+	tell_end(&t);
+	return CLI_DONE;
+}
+
+static int
 open_parts(struct server *s)
 {
 	const struct config *c = s->config;
@@ -255,12 +277,15 @@ server_open(struct server *s, const struct config *config)
 
 	memset(s, 0, sizeof(*s));
 	s->config = config;
+	s->start_ms = now_wall_ms();
 	pthread_mutex_init(&s->sessions_lock, NULL);
 	if (choose_ids(s) != 0)
 		return fail("random numbers", STATUS_FAILED, NULL);
 	status = open_parts(s);
 	if (status == CLI_DONE)
 		status = listen_on(s);
+	if (status == CLI_DONE && config->metrics != NULL)
+		status = open_metrics(s);
 	if (status == CLI_DONE) {
 		rc = listener_start(s->listener);
 		if (rc != 0)
@@ -327,6 +352,7 @@ server_close(struct server *s)
 	if (s->groups != NULL)
 		group_table_stop(s->groups);
 	/* Who comes from now on would not be told to go. */
+	metrics_close(s->metrics);
 	listener_close(s->listener);
 	drain_clients(s);
 	pool_close(s->pool);

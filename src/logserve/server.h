@@ -17,6 +17,7 @@
 #include "client.h"
 #include "config.h"
 #include "home.h"
+#include "kafka/api.h"
 #include "net/addr.h"
 #include "net/session.h"
 
@@ -26,6 +27,7 @@ struct fetch_sessions;
 struct group_table;
 struct listener;
 struct loop;
+struct metrics;
 struct pool;
 struct upkeep;
 struct waiting;
@@ -49,6 +51,11 @@ struct server {
 	int64_t producer_base;	/* ids of producers are this plus a count */
 	atomic_int_fast64_t producers;
 	atomic_size_t clients_count;
+	struct metrics *metrics;	/* NULL: none */
+	int64_t start_ms;		/* wall clock */
+	atomic_uint_fast64_t requests[API_KEY_MAX + 1];
+	atomic_uint_fast64_t request_bytes;
+	atomic_uint_fast64_t answer_bytes;
 };
 
 /*

@@ -379,3 +379,50 @@ id() {
 	same "$(id)" "$first"
 	[ "$first" != Mine-22 ]
 }
+
+# get PATH: over HTTP, from the address of the metrics.
+get() {
+	local where
+	where=$(sed -n 's/^logserve: metrics: address=//p' server.err)
+	run_tool 0 perl -e 'use Socket;
+	    my ($host, $port) = split ":", $ARGV[0];
+	    socket(my $s, PF_INET, SOCK_STREAM, 0) or die $!;
+	    connect($s, sockaddr_in($port, inet_aton($host))) or die $!;
+	    syswrite($s, "GET $ARGV[1] HTTP/1.0\r\n\r\n");
+	    print while sysread($s, $_, 65536)' "$where" "$1"
+}
+
+# figure NAME: its value.
+figure() {
+	sed -n "s/^logserve_$1 //p" <<<"$out" | tr -d '\r'
+}
+
+@test '--metrics' {
+	stop_serving
+	serve --metrics 127.0.0.1:0
+	call Metadata 9
+	call Metadata 9
+	run_tool 0 kcat -P -b "$address" -t t <<<one
+	start quiet idle "$address"
+	wait_for has_lines quiet.out 1
+	get /metrics
+	has "$out" $'HTTP/1.0 200 OK\r\n'
+	has "$out" $'Content-Type: text/plain; version=0.0.4\r\n'
+	[ "$(figure 'requests_total{api="Metadata"}')" -ge 2 ]
+	same "$(figure 'requests_total{api="Produce"}')" 1
+	[ "$(figure connections_accepted_total)" -ge 3 ]
+	[ "$(figure connections)" -ge 1 ]
+	[ "$(figure request_bytes_total)" -gt 100 ]
+	[ "$(figure answer_bytes_total)" -gt 100 ]
+	same "$(figure memory_max_bytes)" 268435456
+	same "$(figure memory_waiting)" 0
+	# Each has its help and its type.
+	same "$(grep -c '^# HELP' <<<"$out")" "$(grep -c '^# TYPE' <<<"$out")"
+	get /
+	has "$out" ' 404 '
+	get "/$(head -c 20000 /dev/zero | tr '\0' x)"
+	run ! grep -q ' 200 ' <<<"$out"
+	run_tool 1 logserve -l localhost:0 --metrics "$address" root
+	has "$err" "$address: Address already in use"
+	run_tool 2 logserve --metrics unix:x root
+}
