@@ -137,6 +137,29 @@ refused() {
 	same "$(logcat root/t)" 'some text'
 }
 
+@test 'more partitions than descriptors' {
+	local i times=()
+	stop_serving
+	logcreate -P 150 root/t
+	ulimit -n 128
+	serve
+	for ((i = 0; i < 150; i++)); do
+		times+=("topics.0.partitions.$i.partition_index=$i"
+		    "topics.0.partitions.$i.timestamp=-1")
+	done
+	# More of them to write than can be open, then to read.
+	seq 0 149 >lines
+	run_tool 0 kcat -P -X partitioner=random \
+		-X sticky.partitioning.linger.ms=0 -b "$address" -t t -l lines
+	call ListOffsets 5 topics.0.name=t "${times[@]}"
+	same "$(grep -c 'error_code=0$' <<<"$out")" 150
+	run_tool 0 kcat -C -e -q -b "$address" -t t
+	same "$(sort -n <<<"$out")" "$(seq 0 149)"
+	# Half are for connections.
+	[ "$(find "/proc/$server_pid/fd" | wc -l)" -lt 100 ]
+	good
+}
+
 @test 'what unpacks to very much is refused, many at once, in bounded memory' {
 	logcreate -P 8 root/t
 	head -c 300M /dev/zero | gzip -1 >bomb.gz
