@@ -29,15 +29,35 @@ proven_release(struct proven *p)
 
 /* --- what is known -------------------------------------------------------- */
 
+static bool
+is_same(const struct proven_file *a, const struct proven_file *b)
+{
+	return a->inode == b->inode && a->made_ns == b->made_ns;
+}
+
+static int
+look(int fd, struct proven_file *out)
+{
+	struct statx st;
+
+	if (statx(fd, "", AT_EMPTY_PATH, STATX_INO | STATX_BTIME, &st) != 0)
+		return errno;
+	*out = (struct proven_file){.inode = st.stx_ino};
+	if ((st.stx_mask & STATX_BTIME) != 0)
+		out->made_ns =
+		    st.stx_btime.tv_sec * 1000000000 + st.stx_btime.tv_nsec;
+	return 0;
+}
+
 /* The stretch of that file that begins at or before from, and reaches it. */
 static struct proven_stretch *
-find(struct proven *p, ino_t file, int64_t from)
+find(struct proven *p, const struct proven_file *file, int64_t from)
 {
 	struct proven_stretch *s;
 
 	for (int i = 0; i < PROVEN_STRETCHES; i++) {
 		s = &p->stretches[i];
-		if (s->to > 0 && s->file == file && s->from <= from &&
+		if (s->to > 0 && is_same(&s->file, file) && s->from <= from &&
 		    from <= s->to)
 			return s;
 	}
@@ -46,7 +66,7 @@ find(struct proven *p, ino_t file, int64_t from)
 
 /* How far from there on all is known to be good. */
 static int64_t
-known_to(struct proven *p, ino_t file, int64_t from)
+known_to(struct proven *p, const struct proven_file *file, int64_t from)
 {
 	struct proven_stretch *s;
 	int64_t to = from;
@@ -60,7 +80,7 @@ known_to(struct proven *p, ino_t file, int64_t from)
 }
 
 static void
-note(struct proven *p, ino_t file, int64_t from, int64_t to)
+note(struct proven *p, const struct proven_file *file, int64_t from, int64_t to)
 {
 	struct proven_stretch *s;
 
@@ -68,7 +88,7 @@ note(struct proven *p, ino_t file, int64_t from, int64_t to)
 	s = find(p, file, from);
 	if (s == NULL) {
 		s = &p->stretches[p->turn++ % PROVEN_STRETCHES];
-		*s = (struct proven_stretch){file, from, to};
+		*s = (struct proven_stretch){*file, from, to};
 	} else if (to > s->to) {
 		s->to = to;
 	}
@@ -131,19 +151,22 @@ proven_check(struct proven *p, int fd, int64_t pos, int64_t *len,
     const char **what)
 {
 	int64_t end = pos + *len, good;
-	struct stat st;
-	int rc;
+	struct proven_file file;
+	int rc = look(fd, &file);
 
-	if (fstat(fd, &st) != 0)
-		return errno;
-	good = known_to(p, st.st_ino, pos);
+	if (rc != 0)
+		return rc;
+	good = known_to(p, &file, pos);
 	if (good >= end) {
 		bring(fd, pos, end);
 		return 0;
 	}
 	rc = check(fd, good, end, &good, what);
+	/* Where files have no times, it may be another one. */
+	if (rc != 0 && good > pos && file.made_ns == 0)
+		rc = check(fd, pos, end, &good, what);
 	if (good > pos)
-		note(p, st.st_ino, pos, good);
+		note(p, &file, pos, good);
 	*len = good - pos;
 	return *len > 0 ? 0 : rc;
 }

@@ -8,8 +8,6 @@
  * It is read for that, too, so that no loop waits for the device.
  */
 
-#include <sys/types.h>
-
 #include <pthread.h>
 #include <stdint.h>
 
@@ -17,9 +15,15 @@ enum { PROVEN_STRETCHES = 8 };
 
 struct proven {
 	pthread_mutex_t lock;
-	/* By file; one that was not used is empty. */
+	/*
+	 * By file, which is its inode's number and when that was made:
+	 * numbers are used again.  One that was not used is empty.
+	 */
 	struct proven_stretch {
-		ino_t file;
+		struct proven_file {
+			uint64_t inode;
+			int64_t made_ns;	/* 0: not known */
+		} file;
 		int64_t from, to;
 	} stretches[PROVEN_STRETCHES];
 	unsigned turn;		/* the one that is replaced next */
