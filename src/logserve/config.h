@@ -38,6 +38,8 @@ enum {
 	CONFIG_MEMORY_MIN = 2 * CONFIG_FRAME_BYTES,
 	CONFIG_PATIENCE_MS = 3000,	/* with slow ones, when it is short */
 	CONFIG_CONNECTIONS = 20000,
+	CONFIG_OPEN_LOGS = 100000,
+	CONFIG_LOG_FILES = 10,	/* that a log has open, about */
 	CONFIG_IDLE_MS = 600000,	/* connections.max.idle.ms */
 	CONFIG_STALL_MS = 60000,
 	CONFIG_DRAIN_MS = 10000,

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/cli.h"
@@ -204,6 +205,22 @@ listen_on(struct server *s)
 	return CLI_DONE;
 }
 
+/*
+ * At most so many logs for a quarter of the descriptors: of those that have
+ * files open, and besides of those that a thread is at work on.
+ */
+static size_t
+logs_of_quarter(size_t max)
+{
+	struct rlimit r;
+	size_t logs = max;
+
+	if (getrlimit(RLIMIT_NOFILE, &r) == 0 &&
+	    r.rlim_cur / 4 / CONFIG_LOG_FILES < logs)
+		logs = (size_t)r.rlim_cur / 4 / CONFIG_LOG_FILES;
+	return logs < 2 ? 2 : logs;
+}
+
 static int
 open_metrics(struct server *s)
 {
@@ -222,10 +239,22 @@ open_metrics(struct server *s)
 }
 
 static int
+open_home(struct server *s)
+{
+	const char *root = s->config->root;
+	int rc = home_open(root, s->config->read_only, &s->home);
+	char path[PATH_MAX];
+
+	if (rc != STATUS_SYNTAX)
+		return rc == 0 ? CLI_DONE : fail(root, rc, NULL);
+	snprintf(path, sizeof(path), "%s/%s", root, HOME_DIR);
+	return fail(path, rc, "cluster.properties has no cluster.id");
+}
+
+static int
 open_parts(struct server *s)
 {
 	const struct config *c = s->config;
-	char path[PATH_MAX];
 	struct listener_options options = {.loops = s->loops,
 	    .connections_max = CONFIG_CONNECTIONS,
 	    .accepted = on_accepted,
@@ -233,7 +262,8 @@ open_parts(struct server *s)
 	int rc = budget_open(c->memory, &s->budget);
 
 	if (rc == 0)
-		rc = pool_open(CONFIG_POOL_THREADS, 10000, &s->pool);
+		rc = pool_open(logs_of_quarter(CONFIG_POOL_THREADS), 10000,
+		    &s->pool);
 	for (int i = 0; rc == 0 && i < c->threads; i++) {
 		TAILQ_INIT(&s->clients[i]);
 		rc = loop_open(&s->loops[i]);
@@ -244,15 +274,12 @@ open_parts(struct server *s)
 		rc = waiting_open(s->loops[0], s->pool, &s->waiting);
 	if (rc != 0)
 		return fail("threads", rc, NULL);
-	snprintf(path, sizeof(path), "%s/%s", c->root, HOME_DIR);
-	rc = home_open(c->root, c->read_only, &s->home);
-	if (rc != 0)
-		return fail(rc == STATUS_SYNTAX ? path : c->root, rc,
-		    rc == STATUS_SYNTAX ? "cluster.properties has no cluster.id"
-					: NULL);
 	s->limits = default_limits;
 	s->limits.budget = s->budget;
-	rc = catalog_open(c->root, s->pool, s->waiting, &s->catalog);
+	if (open_home(s) != CLI_DONE)
+		return CLI_FAIL;
+	rc = catalog_open(c->root, logs_of_quarter(CONFIG_OPEN_LOGS), s->pool,
+	    s->waiting, &s->catalog);
 	if (rc != 0)
 		return fail(c->root, rc, NULL);
 	s->sessions = fetch_sessions_new(&fetch_sessions_defaults);
