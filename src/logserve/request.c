@@ -16,17 +16,23 @@
 #include "net/slot.h"
 #include "server.h"
 
+void
+request_free(struct request *r)
+{
+	budget_give(r->server->budget, r->taken);
+	client_release(r->client);
+	arena_release(&r->arena);
+	free(r->frame);
+	free(r);
+}
+
 /* What is left is its slot, to be answered. */
 static struct slot *
 request_end(struct request *r)
 {
 	struct slot *slot = r->slot;
 
-	budget_give(r->server->budget, r->taken);
-	client_release(r->client);
-	arena_release(&r->arena);
-	free(r->frame);
-	free(r);
+	request_free(r);
 	return slot;
 }
 
@@ -148,8 +154,9 @@ encode(struct request *r, struct buf *b, struct wire_cuts *cuts)
 	return rc;
 }
 
-void
-request_answer(struct request *r)
+/* The answer's bytes, or why there are none. */
+static int
+make_answer(struct request *r, struct evbuffer **answer)
 {
 	struct evbuffer *out = conn_buffer();
 	struct wire_cuts cuts = {NULL, 0, 0};
@@ -167,14 +174,42 @@ request_answer(struct request *r)
 			close(cuts.cuts[i].records->fd);
 	wire_cuts_release(&cuts);
 	buf_release(&b);
-	if (rc != 0) {
-		if (out != NULL)
-			evbuffer_free(out);
-		request_fail(r, rc, "the answer cannot be made");
-		return;
+	if (rc == 0) {
+		atomic_fetch_add(&r->server->answer_bytes,
+		    evbuffer_get_length(out));
+		*answer = out;
+	} else if (out != NULL) {
+		evbuffer_free(out);
 	}
-	atomic_fetch_add(&r->server->answer_bytes, evbuffer_get_length(out));
-	slot_answer(request_end(r), out);
+	return rc;
+}
+
+static void
+answer_slot(struct slot *slot, int rc, struct evbuffer *answer)
+{
+	if (rc == 0)
+		slot_answer(slot, answer);
+	else
+		slot_fail(slot, rc, "the answer cannot be made");
+}
+
+void
+request_send(struct request *r)
+{
+	struct evbuffer *answer = NULL;
+	int rc = make_answer(r, &answer);
+
+	answer_slot(r->slot, rc, answer);
+	r->slot = NULL;
+}
+
+void
+request_answer(struct request *r)
+{
+	struct evbuffer *answer = NULL;
+	int rc = make_answer(r, &answer);
+
+	answer_slot(request_end(r), rc, answer);
 }
 
 /* --- the beginning -------------------------------------------------------- */

@@ -66,6 +66,12 @@ void *request_grow(struct request *r, void *items, int32_t count, int32_t *cap,
  * taken over; a response that cannot be made closes the connection.
  */
 void request_answer(struct request *r);
+/*
+ * The same in two steps, for who still needs the request's memory behind the
+ * answer.
+ */
+void request_send(struct request *r);
+void request_free(struct request *r);
 /* Free it; there is no answer. */
 void request_silent(struct request *r);
 /* Free it, and close the connection; what is a constant phrase. */

@@ -14,6 +14,7 @@
 #include "base/status.h"
 #include "broker/fetch_sessions.h"
 #include "catalog.h"
+#include "deadlines.h"
 #include "dispatch.h"
 #include "groups.h"
 #include "metrics.h"
@@ -272,6 +273,8 @@ open_parts(struct server *s)
 	}
 	if (rc == 0)
 		rc = waiting_open(s->loops[0], s->pool, &s->waiting);
+	if (rc == 0)
+		rc = deadlines_open(s->loops[0], s->pool, &s->deadlines);
 	if (rc != 0)
 		return fail("threads", rc, NULL);
 	s->limits = default_limits;
@@ -382,12 +385,14 @@ server_close(struct server *s)
 	metrics_close(s->metrics);
 	listener_close(s->listener);
 	drain_clients(s);
+	deadlines_stop(s->deadlines);
 	pool_close(s->pool);
 	upkeep_close(s->upkeep);
 	group_table_close(s->groups);
 	fetch_sessions_free(s->sessions);
 	pthread_mutex_destroy(&s->sessions_lock);
 	catalog_close(s->catalog);
+	deadlines_close(s->deadlines);
 	waiting_close(s->waiting);
 	for (size_t i = 0; i < s->loop_count; i++)
 		loop_close(s->loops[i]);

@@ -23,6 +23,7 @@
 
 struct budget;
 struct catalog;
+struct deadlines;
 struct fetch_sessions;
 struct group_table;
 struct listener;
@@ -42,6 +43,7 @@ struct server {
 	struct listener *listener;
 	struct pool *pool;
 	struct waiting *waiting;
+	struct deadlines *deadlines;
 	struct catalog *catalog;
 	struct group_table *groups;
 	struct upkeep *upkeep;	/* NULL: nothing may be written */

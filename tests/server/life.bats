@@ -110,6 +110,25 @@ send() {
 	    server.err
 }
 
+@test 'a batch that waits for its log for too long' {
+	hold
+	logcreate u root/other
+	echo one | logappend u
+	# What can be done is; the other one may be, later.
+	call Produce 8 acks=-1 timeout_ms=500 topic_data.0.name=t \
+	    topic_data.0.partition_data.0.records=@"$(echo u/0/*.log)" \
+	    topic_data.1.name=other \
+	    topic_data.1.partition_data.0.records=@"$(echo u/0/*.log)"
+	is responses.0.partition_responses.0.error_code 7 \
+	    responses.0.partition_responses.0.base_offset -1 \
+	    responses.1.partition_responses.0.error_code 0 \
+	    responses.1.partition_responses.0.base_offset 0
+	kill -CONT "$holder_pid"
+	wait_for served_line one
+	same "$(logcat root/t)" $'before\nheld\none'
+	stop_serving
+}
+
 @test 'a topic that goes while a batch waits for its log' {
 	hold
 	send
@@ -137,6 +156,11 @@ send() {
 	grep -q '^responses.*\.error_code=0' producer.out
 	grep -q '^responses.*\.base_offset=2' producer.out
 	same "$(logcat root/t)" $'before\nheld\none'
+}
+
+# served_line LINE: it is in root/t.
+served_line() {
+	grep -qx "$1" <<<"$(logcat root/t)"
 }
 
 refused() {

@@ -1295,8 +1295,11 @@ static void
 begin_kept(void)
 {
 	for (int i = 0; i < 2; i++)
-		kept_members[i] = (struct group_metadata_record_members){
-		    .member_id = bytes_of(i == 0 ? "x-1" : "y-2"),
+		kept_members[i] =
+		    (struct group_metadata_record_members){.member_id =
+							       bytes_of(i == 0
+								       ? "x-1"
+								       : "y-2"),
 		    .group_instance_id = BYTES_NULL,
 		    .client_id = bytes_of("x"),
 		    .client_host = bytes_of("h"),
@@ -1304,8 +1307,8 @@ begin_kept(void)
 		    .session_timeout = 10000,
 		    .subscription = bytes_of("s"),
 		    .assignment = bytes_of(i == 0 ? "one" : "two")};
-	kept = (struct group_metadata_record){
-	    .protocol_type = bytes_of("consumer"),
+	kept = (struct group_metadata_record){.protocol_type =
+						  bytes_of("consumer"),
 	    .generation = 7,
 	    .protocol = bytes_of("range"),
 	    .leader = bytes_of("x-1"),
