@@ -13,7 +13,7 @@
 #include "store/sum.h"
 #include "store/tail.h"
 
-enum { BLOCK = 1 << 20 };
+enum { BLOCK = 256 << 10 };
 
 struct raw {
 	struct partition *p;
@@ -55,7 +55,7 @@ raw_open(struct partition *p, struct raw **out, struct fault *f)
 		return ENOMEM;
 	*r = (struct raw){.p = p, .fd = -1, .next = -1, .base = -1};
 	segment_scan_init(&r->scan, BLOCK);
-	buf_init(&r->run, BATCH_BYTES_MAX + BLOCK);
+	buf_init(&r->run, 2 * (size_t)BATCH_BYTES_MAX);
 	rc = raw_refresh(r, f);
 	if (rc != 0) {
 		raw_close(r);
@@ -313,7 +313,8 @@ last_before(struct raw *r, int64_t base, int fd, int64_t offset,
 		return rc;
 	*out = (struct batch){.base_offset = -1};
 	while ((rc = segment_header_at(fd, pos, &b)) == 0 &&
-	    b.base_offset <= offset && b.base_offset < raw_end(r)) {
+	    b.base_offset <= offset &&
+	    b.base_offset < r->offsets.high_watermark) {
 		*out = b;
 		pos += (int64_t)b.size;
 	}

@@ -100,6 +100,9 @@ replica_adopt(struct partition *p, struct fault *f)
 		rc = STATUS_ROLE;
 	else if (is_empty(p))
 		rc = remove_left(p);
+	/* What one that died has left is for the next sync. */
+	if (rc == 0 && p->st.synced_offset < p->st.end_offset)
+		p->own_end = p->st.end_offset;
 	partition_end(p);
 	return rc;
 }
