@@ -304,7 +304,7 @@ sink_clean(struct sink *s, size_t topic, int32_t partition, int64_t start,
 
 	if (rc != 0)
 		return rc;
-	if (d->o.mirror)
+	if (start >= 0)
 		return partition_delete_before(p, start, f);
 	retain_options_of(&d->topics[topic].settings, now_wall_ms(), &o);
 	if ((properties_int(&d->topics[topic].settings,

@@ -14,7 +14,6 @@ struct fault;
 
 struct disk_sink_options {
 	bool dry_run;		/* make nothing, append nothing */
-	bool mirror;		/* delete what the source has deleted */
 };
 
 /* Nothing is looked at yet; path may be missing.  ENOMEM. */

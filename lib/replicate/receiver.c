@@ -21,7 +21,7 @@ enum {
 struct part {
 	bool offered;
 	bool refused;
-	int64_t end;		/* of what was appended */
+	bool fresh;		/* there was nothing when it was offered */
 	int64_t from;		/* as of the last SYNCED */
 	int64_t bytes;
 };
@@ -250,8 +250,10 @@ answer_have(struct receiver *r, const struct frame *f, int64_t offset,
 	have.start = state.start;
 	have.end = state.end;
 	have.batch = state.batch;
-	if (offset < 0)
-		p->end = p->from = state.end;
+	if (offset < 0) {
+		p->from = state.end;
+		p->fresh = state.start == state.end;
+	}
 	return frame_encode(&have, out);
 }
 
@@ -361,14 +363,16 @@ take_done(struct receiver *r, const struct frame *f, struct part *p,
 
 	if (rc != 0 || p->refused)
 		return rc;
+	/* A copy begins where the source does, within a segment. */
 	if (!r->o.dry_run)
 		rc = r->sink->ops->clean(r->sink, f->topic, f->partition,
-		    f->start, &fault);
+		    r->o.mirror || p->fresh ? f->start : -1, &fault);
 	if (rc != 0)
 		return refuse(r, f->topic, f->partition, rc, &fault, out);
 	report_send(&r->o.reporter, &report);
 	p->from = f->end;
 	p->bytes = 0;
+	p->fresh = false;
 	return frame_encode(&synced, out);
 }
 

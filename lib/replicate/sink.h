@@ -64,7 +64,9 @@ struct sink_ops {
 	/* Make durable and visible all that was appended to a partition. */
 	int (*sync)(struct sink *s, size_t topic, int32_t partition,
 	    struct fault *f);
-	/* What the source has deleted, or this side's own settings. */
+	/*
+	 * Delete what is before start; -1: what this side's own settings say.
+	 */
 	int (*clean)(struct sink *s, size_t topic, int32_t partition,
 	    int64_t start, struct fault *f);
 	/* Positions of one group, together. */

@@ -246,9 +246,8 @@ collect(struct raw *r, size_t max, struct raw_run *out, struct fault *f)
 	r->run.len = 0;
 	while (rc == 0 && !full && r->next < raw_end(r) && r->run.len < max)
 		rc = add_batch(r, max, out, &full, f);
-	if (rc == STATUS_END && r->run.len > 0)
-		rc = 0;
-	if (rc != 0)
+	/* What is wrong behind it is told the next time. */
+	if (rc != 0 && r->run.len == 0)
 		return rc;
 	*out = (struct raw_run){.segment = r->base,
 	    .data = r->run.data,

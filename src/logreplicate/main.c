@@ -357,9 +357,9 @@ is_root(const char *path)
 static int
 pull_to_disk(struct session *s)
 {
-	struct disk_sink_options o = {.dry_run = opt.request.dry_run,
-	    .mirror = opt.request.mirror};
+	struct disk_sink_options o = {.dry_run = opt.request.dry_run};
 	struct receiver_options ro = {.cut = opt.request.cut,
+	    .mirror = opt.request.mirror,
 	    .dry_run = opt.request.dry_run,
 	    .named = is_root(opt.dst.path),
 	    .reporter = {told, NULL}};
@@ -393,7 +393,7 @@ print_stats(const struct session *s, int64_t began_ms)
 static void
 explain(struct session *s, const struct peer *p, int peer_status)
 {
-	if (s->greeted || p->host == NULL)
+	if (p->host == NULL)
 		return;
 	if (peer_status == 127)
 		snprintf(s->text, sizeof(s->text),
@@ -408,6 +408,7 @@ static int
 run_once(bool *lost)
 {
 	int64_t began_ms = now_mono_ms();
+	bool silent;
 	struct session s;
 	struct peer p;
 	int status, peer_status, rc = begin_peer(&p);
@@ -424,11 +425,13 @@ run_once(bool *lost)
 	p.relay = s.greeted;
 	if (status == CLI_DONE)
 		status = opt.src.remote ? pull_to_disk(&s) : push_from_disk(&s);
+	silent = !s.greeted && s.link.input.len == 0;
 	session_close(&s);
 	cli_progress_end();
 	listening = NULL;
 	peer_status = peer_end(&p);
-	explain(&s, &p, peer_status);
+	if (silent)
+		explain(&s, &p, peer_status);
 	*lost = s.text[0] != '\0' && status == CLI_FAIL;
 	if (s.text[0] != '\0')
 		warnx("%s: %s", p.host != NULL ? p.host : opt.dst.path, s.text);

@@ -113,9 +113,9 @@ send_disk(struct session *s, const struct request *r)
 static int
 receive_disk(struct session *s, const struct request *r)
 {
-	struct disk_sink_options o = {.dry_run = r->dry_run,
-	    .mirror = r->mirror};
+	struct disk_sink_options o = {.dry_run = r->dry_run};
 	struct receiver_options ro = {.cut = r->cut,
+	    .mirror = r->mirror,
 	    .dry_run = r->dry_run,
 	    .named = r->named};
 	struct fault f = {.file = ""};
