@@ -8,8 +8,8 @@
 
 /*
  * The fields of each type, a letter each: m magic, v versions, c capabilities,
- * w window, t topic, p partition, n count, i identity, s start, e end, o offset,
- * b batch, r epoch, a time, x status, y bytes, d data.
+ * w window, t topic, p partition, n count, i identity, s start, e end,
+ * o offset, b batch, r epoch, a time, x status, y bytes, d data.
  */
 static const struct layout {
 	const char *name;

@@ -4,7 +4,8 @@
 /*
  * The replication protocol: frames between two logreplicate, one of which
  * reads partitions (the sender) and one of which writes their copies (the
- * receiver), over any two-way stream of bytes: a pair of pipes to ssh, a socket.
+ * receiver), over any two-way stream of bytes: a pair of pipes to ssh, a
+ * socket.
  * logkit-replication(7) tells when each is sent; here is what is in them.
  *
  *	pos size

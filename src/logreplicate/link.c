@@ -140,7 +140,8 @@ fill(struct link *l, int64_t now)
 	ssize_t got;
 	int rc;
 
-	memmove(l->input.data, l->input.data + l->taken, have);
+	if (have > 0)
+		memmove(l->input.data, l->input.data + l->taken, have);
 	l->input.len = have;
 	l->taken = 0;
 	if (l->need > have + want)

@@ -42,10 +42,10 @@ SetEnv PATH=$LOGKIT_BIN:/usr/bin:/bin ASAN_OPTIONS=$ASAN_OPTIONS
 END
 		# It wants an empty directory of root's there.
 		if [ "$(id -u)" -eq 0 ]; then
-			unshare -m sh -c 'mount -t tmpfs none /run &&
+			unshare -m sh -c "mount -t tmpfs none /run &&
 			    mkdir /run/sshd &&
-			    exec /usr/sbin/sshd -D -e -f "$0"' \
-			    "$PWD/sshd_config" 2>sshd.err 3>&- &
+			    exec /usr/sbin/sshd -D -e -f '$PWD/sshd_config'" \
+			    2>sshd.err 3>&- &
 		else
 			/usr/sbin/sshd -D -e -f "$PWD/sshd_config" \
 			    2>sshd.err 3>&- &
