@@ -30,7 +30,6 @@ static const struct layout {
     [FRAME_ALIVE] = {"ALIVE", ""},
     [FRAME_END] = {"END", "xny"},
     [FRAME_REFUSE] = {"REFUSE", "tpxd"},
-    [FRAME_NOTE] = {"NOTE", "d"},
     [FRAME_ERROR] = {"ERROR", "xd"},
 };
 

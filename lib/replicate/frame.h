@@ -30,7 +30,6 @@
  *	ALIVE
  *	END       status count bytes
  *	REFUSE    topic partition status data: why
- *	NOTE      data: a line for the user
  *	ERROR     status data: why
  *
  * 1. HELLO is the first frame in both directions and the only one that will
@@ -81,7 +80,6 @@ enum frame_type {
 	FRAME_ALIVE,
 	FRAME_END,
 	FRAME_REFUSE,
-	FRAME_NOTE,
 	FRAME_ERROR,
 	FRAME_TYPES,
 };

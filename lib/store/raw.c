@@ -38,6 +38,15 @@ fault_here(struct raw *r, int rc, const char *what, struct fault *f)
 	return status_fault(f, rc, path, r->scan.pos, r->next, what);
 }
 
+static int
+open_log(struct raw *r, int64_t base, int *fd)
+{
+	char name[SEGMENT_NAME_LEN];
+
+	segment_name(name, base, ".log");
+	return io_open(partition_dirfd(r->p), name, O_RDONLY, 0, fd);
+}
+
 static void
 leave(struct raw *r)
 {
@@ -76,10 +85,34 @@ raw_close(struct raw *r)
 	free(r);
 }
 
+/*
+ * A relaxed writer has made visible what nobody may have synced.  Segments that
+ * are closed are, so the active one's file is what has to be.
+ */
+static int
+make_durable(struct raw *r)
+{
+	struct partition_offsets *o = &r->offsets;
+	int fd = -1, rc;
+
+	if (o->synced >= o->high_watermark || r->hint.active_base < 0 ||
+	    r->hint.failed)
+		return 0;
+	rc = open_log(r, r->hint.active_base, &fd);
+	if (rc == 0)
+		rc = io_sync(fd);
+	if (rc == 0)
+		o->synced = o->high_watermark;
+	(void)io_close(&fd);
+	return rc == ENOENT ? 0 : rc;
+}
+
 int
 raw_refresh(struct raw *r, struct fault *f)
 {
-	return tail_look(r->p, &r->offsets, &r->hint, f);
+	int rc = tail_look(r->p, &r->offsets, &r->hint, f);
+
+	return rc == 0 ? make_durable(r) : rc;
 }
 
 int64_t
@@ -133,15 +166,6 @@ find_segment(struct raw *r, int64_t offset, int64_t *base)
 	if (*base == r->base && i + 1 < l->count)
 		*base = l->bases[i + 1];
 	return 0;
-}
-
-static int
-open_log(struct raw *r, int64_t base, int *fd)
-{
-	char name[SEGMENT_NAME_LEN];
-
-	segment_name(name, base, ".log");
-	return io_open(partition_dirfd(r->p), name, O_RDONLY, 0, fd);
 }
 
 /*

@@ -8,7 +8,8 @@
  * Nothing is hidden, neither aborted nor control batches, nor what a segment
  * has below the log start.  Each CRC is checked before bytes are given away.
  * No byte is given that is not on the device of its partition: a copy is never
- * ahead of what it is copied from, whatever happens to that one.
+ * ahead of what it is copied from, whatever happens to that one.  So what a
+ * relaxed writer has made visible is synced first.
  *
  * As with a reader no lock is taken, and rolls, retention and compaction may
  * happen meanwhile: batches come with offsets that ascend, and a segment whose
@@ -29,7 +30,9 @@ struct raw;
 int raw_open(struct partition *p, struct raw **out, struct fault *f);
 void raw_close(struct raw *r);
 
-/* Look at start and end again.  Errors as partition_offsets(). */
+/*
+ * Look at start and end again.  Errors as partition_offsets(), and of a sync.
+ */
 int raw_refresh(struct raw *r, struct fault *f);
 int64_t raw_start(const struct raw *r);
 /* Up to here all is on the device, and visible. */

@@ -46,6 +46,14 @@ END
 	same "$(logcat a | sort)" "$(logcat b | sort)"
 }
 
+@test "what was not synced by its writer" {
+	logcreate a
+	seq 1 100 | logappend --fsync none a
+	run_tool 0 logreplicate a b
+	same "$(logcat b)" "$(seq 1 100)"
+	same_log a b
+}
+
 @test "settings are taken over, and new partitions" {
 	logcreate --retention 7d --segment-bytes 64K a
 	echo 1 | logappend a

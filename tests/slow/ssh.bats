@@ -6,74 +6,15 @@
 load ../helpers
 
 setup_file() {
-	command -v /usr/sbin/sshd >/dev/null || return 0
-	cd "$BATS_FILE_TMPDIR" || return 1
-	ssh-keygen -q -t ed25519 -N '' -f host
-	ssh-keygen -q -t ed25519 -N '' -f user
-	ssh-keygen -q -t ed25519 -N '' -f pusher
-	ssh-keygen -q -t ed25519 -N '' -f stranger
-	mkdir in
-	{
-		cat user.pub
-		echo "command=\"logreplicate --server --only receive --under" \
-		    "$PWD/in\",restrict $(cat pusher.pub)"
-	} >authorized_keys
-	chmod 600 authorized_keys
-	start_sshd
-	write_client_config
-}
-
-# On a port that is free, found by trying.
-start_sshd() {
-	local try
-	for try in 1 2 3 4 5 6 7 8 9; do
-		port=$((SRANDOM % 20000 + 30000))
-		cat >sshd_config <<END
-ListenAddress 127.0.0.1:$port
-HostKey $PWD/host
-AuthorizedKeysFile $PWD/authorized_keys
-PidFile none
-StrictModes no
-UsePAM no
-PasswordAuthentication no
-KbdInteractiveAuthentication no
-PermitRootLogin yes
-SetEnv PATH=$LOGKIT_BIN:/usr/bin:/bin ASAN_OPTIONS=$ASAN_OPTIONS
-END
-		# It wants an empty directory of root's there.
-		if [ "$(id -u)" -eq 0 ]; then
-			unshare -m sh -c "mount -t tmpfs none /run &&
-			    mkdir /run/sshd &&
-			    exec /usr/sbin/sshd -D -e -f '$PWD/sshd_config'" \
-			    2>sshd.err 3>&- &
-		else
-			/usr/sbin/sshd -D -e -f "$PWD/sshd_config" \
-			    2>sshd.err 3>&- &
-		fi
-		echo $! >sshd.pid
-		wait_for grep -qE 'listening|Cannot bind|fatal' sshd.err
-		! grep -q listening sshd.err || return 0
-		wait "$(cat sshd.pid)" || true
-	done
-	cat sshd.err
-	return 1
-}
-
-write_client_config() {
-	echo "[127.0.0.1]:$port $(cut -d' ' -f1,2 host.pub)" >known_hosts
-	cat >ssh_config <<END
-Host there
-	HostName 127.0.0.1
-	Port $port
-	User $(id -un)
-	IdentityFile $PWD/user
-	IdentitiesOnly yes
-	IdentityAgent none
-	UserKnownHostsFile $PWD/known_hosts
-	StrictHostKeyChecking yes
-	BatchMode yes
-	LogLevel ERROR
-END
+	# shellcheck source=tests/sshd.sh
+	. "${BATS_TEST_FILENAME%/*}/../sshd.sh"
+	command -v "$sshd_program" >/dev/null || return 0
+	mkdir "$BATS_FILE_TMPDIR/in"
+	sshd_key "$BATS_FILE_TMPDIR" pusher "command=\"logreplicate --server \
+--only receive --under $BATS_FILE_TMPDIR/in\",restrict"
+	sshd_key "$BATS_FILE_TMPDIR" stranger -
+	sshd_start "$BATS_FILE_TMPDIR"
+	echo "$sshd_pid" >"$BATS_FILE_TMPDIR/sshd.pid"
 }
 
 teardown_file() {

@@ -79,7 +79,7 @@ test_limits(void)
 	    "a frame of 4 GiB");
 	tap_str(what, "a frame is too long");
 	buf_put_32(header, FRAME_TEXT_MAX + 1);
-	header[4] = FRAME_NOTE;
+	header[4] = FRAME_ERROR;
 	tap_int(frame_decode(&v, &f, NULL, &what), STATUS_CORRUPT,
 	    "a long line");
 	memcpy(header, "Welcome to h", sizeof(header));
