@@ -49,7 +49,9 @@ END
 @test "what was not synced by its writer" {
 	logcreate a
 	seq 1 100 | logappend --fsync none a
-	run_tool 0 logreplicate a b
+	need strace
+	run_tool 0 strace -f -y -e trace=fdatasync -o calls logreplicate a b
+	grep -q 'fdatasync([0-9]*<.*/a/0/0*\.log>) *= 0' calls
 	same "$(logcat b)" "$(seq 1 100)"
 	same_log a b
 }
@@ -115,6 +117,12 @@ END
 	run_tool 0 logreplicate --on-diverge truncate c b
 	same "$(logcat b)" "$(logcat c)"
 	run_tool 0 logfsck b
+	# Told apart by their CRC alone.
+	cp -r c e
+	echo one | logappend c
+	echo two | logappend e
+	run_tool 0 logreplicate c b
+	run_tool 4 logreplicate e b
 	# A source that has lost everything takes nothing along.
 	logcreate d
 	run_tool 4 logreplicate d b

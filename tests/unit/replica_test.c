@@ -25,6 +25,7 @@
 #include "store/raw.h"
 #include "store/replica.h"
 #include "store/segment.h"
+#include "store/state.h"
 #include "tap.h"
 
 static const char *root;
@@ -465,6 +466,114 @@ test_torn(void)
 	partition_close(p);
 }
 
+/*
+ * A replica whose active segment has gaps, from a compacted source; the last
+ * is not synced.
+ */
+static struct partition *
+make_gaps(int64_t *end)
+{
+	struct compact_options o = {.now_ms = 1 << 30,
+	    .memory = 1 << 20,
+	    .keep_last_only = true,
+	    .segment_bytes = 1 << 20,
+	    .index_bytes = 1 << 20,
+	    .delete_retention_ms = 1 << 20};
+	struct compact_stats stats;
+	struct partition *p, *c;
+	struct raw *raw;
+	struct raw_run run;
+	int64_t last = -1;
+	bool gap = false;
+
+	fresh();
+	p = open_dir(source_dir, PARTITION_WRITE);
+	append(p, 100, -1);
+	if (partition_roll(p, NULL) != 0 ||
+	    compact_run(p, &o, &stats, NULL) != 0)
+		abort();
+	c = open_dir(copy_dir, PARTITION_WRITE);
+	if (replica_adopt(c, NULL) != 0 || raw_open(p, &raw, NULL) != 0 ||
+	    raw_next(raw, 1, &run, NULL) != 0)
+		abort();
+	/* Batch by batch, and without the segment that comes next. */
+	while (raw_next(raw, 1, &run, NULL) == 0 && run.segment == 0) {
+		if (replica_append(c, 0, (uint8_t *)run.data, run.len, NULL) !=
+			0 ||
+		    (last < 0 && partition_sync(c, NULL) != 0))
+			abort();
+		gap = gap || run.base_offset > last + 1;
+		last = run.next_offset - 1;
+	}
+	tap(gap, "there are gaps");
+	*end = last + 1;
+	raw_close(raw);
+	partition_close(p);
+	return c;
+}
+
+/* What was written and not synced stays, as far as it is whole. */
+static void
+test_gaps_recovered(void)
+{
+	struct partition_offsets o;
+	struct partition *c;
+	struct state s;
+	int64_t end;
+	int fd;
+
+	c = make_gaps(&end);
+	if (partition_offsets(c, &o, NULL) != 0)
+		abort();
+	tap(o.high_watermark < end, "not all is visible");
+	partition_close(c);
+	/* As after a reboot. */
+	fd = open(copy_dir, O_RDONLY);
+	if (state_open(fd, true, 0600, getgid(), &fd) != 0 ||
+	    state_read(fd, &s) != 0)
+		abort();
+	s.boot_id[0] ^= 1;
+	if (state_write(fd, &s) != 0)
+		abort();
+	close(fd);
+	c = open_dir(copy_dir, PARTITION_WRITE);
+	tap_int(replica_adopt(c, NULL), 0, "after a crash");
+	partition_close(c);
+	tap_int(end_of(copy_dir), end, "all is there, behind gaps, too");
+	tap_int(findings(), 0, "nothing is wrong with it");
+}
+
+/* One that died between writing and syncing: the next sync is for that. */
+static void
+test_left_unsynced(void)
+{
+	struct partition *c;
+	int64_t end;
+
+	c = make_gaps(&end);
+	partition_close(c);
+	tap(end_of(copy_dir) < end, "not all is visible");
+	c = open_dir(copy_dir, PARTITION_WRITE);
+	tap_int(replica_adopt(c, NULL), 0, "taken up again");
+	tap_int(partition_sync(c, NULL), 0, "synced");
+	tap_int(end_of(copy_dir), end, "all is visible");
+	partition_close(c);
+}
+
+/* Local writers leave no gaps, and an open partition is read so. */
+static void
+test_gaps_promoted(void)
+{
+	struct partition *c;
+	int64_t end;
+
+	c = make_gaps(&end);
+	tap_int(partition_set_role(c, STATE_ROLE_OPEN, NULL), 0, "promoted");
+	append(c, 2, -1);
+	tap_int(findings(), 0, "nothing is wrong with it");
+	partition_close(c);
+}
+
 static void
 test_promote(void)
 {
@@ -503,5 +612,8 @@ main(void)
 	test_truncate();
 	test_torn();
 	test_promote();
+	test_gaps_recovered();
+	test_left_unsynced();
+	test_gaps_promoted();
 	return tap_done();
 }
