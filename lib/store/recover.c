@@ -654,6 +654,9 @@ finish_roll(struct partition *p, struct fault *f)
 		    "does not reach up to the next segment");
 	roll_close_files(p);
 	state_begin_segment(&p->st, last, now_wall_ms());
+	/* Nothing is in a gap. */
+	if (p->st.role == STATE_ROLE_REPLICA)
+		p->st.visible_offset = last;
 	rc = roll_open_active(p);
 	if (rc != 0)
 		return rc;

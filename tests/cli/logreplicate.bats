@@ -118,11 +118,13 @@ END
 	same "$(logcat b)" "$(logcat c)"
 	run_tool 0 logfsck b
 	# Told apart by their CRC alone.
-	cp -r c e
-	echo one | logappend c
-	echo two | logappend e
-	run_tool 0 logreplicate c b
-	run_tool 4 logreplicate e b
+	logcreate g
+	cp -r g e
+	echo one | logappend --timestamp 1 g
+	echo two | logappend --timestamp 1 e
+	run_tool 0 logreplicate g h
+	run_tool 4 logreplicate e h
+	has "$err" 'diverged: from offset 0 on'
 	# A source that has lost everything takes nothing along.
 	logcreate d
 	run_tool 4 logreplicate d b

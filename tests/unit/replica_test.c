@@ -23,6 +23,7 @@
 #include "store/epoch.h"
 #include "store/partition.h"
 #include "store/raw.h"
+#include "store/reader.h"
 #include "store/replica.h"
 #include "store/segment.h"
 #include "store/state.h"
@@ -512,30 +513,66 @@ make_gaps(int64_t *end)
 	return c;
 }
 
-/* What was written and not synced stays, as far as it is whole. */
+/* The copy's state as after a reboot; what it was before, if not NULL. */
 static void
-test_gaps_recovered(void)
+reboot(const uint8_t *page)
 {
-	struct partition_offsets o;
-	struct partition *c;
 	struct state s;
-	int64_t end;
-	int fd;
+	int dirfd = open(copy_dir, O_RDONLY), fd;
 
-	c = make_gaps(&end);
-	if (partition_offsets(c, &o, NULL) != 0)
-		abort();
-	tap(o.high_watermark < end, "not all is visible");
-	partition_close(c);
-	/* As after a reboot. */
-	fd = open(copy_dir, O_RDONLY);
-	if (state_open(fd, true, 0600, getgid(), &fd) != 0 ||
+	if (state_open(dirfd, true, 0600, getgid(), &fd) != 0 ||
+	    (page != NULL && pwrite(fd, page, STATE_PAGE_LEN, 0) < 0) ||
 	    state_read(fd, &s) != 0)
 		abort();
 	s.boot_id[0] ^= 1;
 	if (state_write(fd, &s) != 0)
 		abort();
 	close(fd);
+	close(dirfd);
+}
+
+/* The next segment was begun behind a gap, and the state is older than that. */
+static void
+test_roll_cut_short(void)
+{
+	uint8_t page[STATE_PAGE_LEN];
+	char path[600];
+	struct partition *c;
+	int64_t end;
+	int fd;
+
+	c = make_gaps(&end);
+	if (partition_sync(c, NULL) != 0)
+		abort();
+	snprintf(path, sizeof(path), "%s/%s", copy_dir, STATE_FILE);
+	fd = open(path, O_RDONLY);
+	if (read(fd, page, sizeof(page)) != sizeof(page))
+		abort();
+	close(fd);
+	tap_int(replica_append(c, end + 10, NULL, 0, NULL), 0, "a segment");
+	partition_close(c);
+	reboot(page);
+	c = open_dir(copy_dir, PARTITION_WRITE);
+	tap_int(replica_adopt(c, NULL), 0, "after a crash");
+	partition_close(c);
+	tap_int(end_of(copy_dir), end + 10, "the segment is the active one");
+	tap_int(findings(), 0, "nothing is wrong with it");
+}
+
+/* What was written and not synced stays, as far as it is whole. */
+static void
+test_gaps_recovered(void)
+{
+	struct partition_offsets o;
+	struct partition *c;
+	int64_t end;
+
+	c = make_gaps(&end);
+	if (partition_offsets(c, &o, NULL) != 0)
+		abort();
+	tap(o.high_watermark < end, "not all is visible");
+	partition_close(c);
+	reboot(NULL);
 	c = open_dir(copy_dir, PARTITION_WRITE);
 	tap_int(replica_adopt(c, NULL), 0, "after a crash");
 	partition_close(c);
@@ -565,12 +602,21 @@ static void
 test_gaps_promoted(void)
 {
 	struct partition *c;
+	struct reader *r;
+	const uint8_t *data;
+	struct batch b;
 	int64_t end;
+	int rc;
 
 	c = make_gaps(&end);
 	tap_int(partition_set_role(c, STATE_ROLE_OPEN, NULL), 0, "promoted");
 	append(c, 2, -1);
 	tap_int(findings(), 0, "nothing is wrong with it");
+	rc = reader_open(c, 0, 0, &r, NULL);
+	while (rc == 0)
+		rc = reader_next(r, &b, &data, NULL);
+	tap_int(rc, STATUS_END, "it is read to its end");
+	reader_close(r);
 	partition_close(c);
 }
 
@@ -613,6 +659,7 @@ main(void)
 	test_torn();
 	test_promote();
 	test_gaps_recovered();
+	test_roll_cut_short();
 	test_left_unsynced();
 	test_gaps_promoted();
 	return tap_done();
