@@ -31,6 +31,7 @@ static const struct layout {
     [FRAME_END] = {"END", "xny"},
     [FRAME_REFUSE] = {"REFUSE", "tpxd"},
     [FRAME_ERROR] = {"ERROR", "xd"},
+    [FRAME_NOTE] = {"NOTE", "txd"},
 };
 
 const char *

@@ -31,6 +31,7 @@
  *	END       status count bytes
  *	REFUSE    topic partition status data: why
  *	ERROR     status data: why
+ *	NOTE      topic status data: what was not done
  *
  * 1. HELLO is the first frame in both directions and the only one that will
  *    never change: each side goes on with the smaller of both maximums, or
@@ -81,6 +82,7 @@ enum frame_type {
 	FRAME_END,
 	FRAME_REFUSE,
 	FRAME_ERROR,
+	FRAME_NOTE,
 	FRAME_TYPES,
 };
 

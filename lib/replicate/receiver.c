@@ -379,10 +379,11 @@ take_done(struct receiver *r, const struct frame *f, struct part *p,
 /* --- groups --------------------------------------------------------------- */
 
 static int
-commit_positions(struct receiver *r)
+commit_positions(struct receiver *r, struct buf *out)
 {
 	struct fault fault = {.file = ""};
 	char text[REASON_LEN];
+	struct frame note = {.type = FRAME_NOTE, .topic = r->group_topic};
 	struct report report = {.kind = REPORT_REFUSED, .text = text};
 	int rc;
 
@@ -400,7 +401,9 @@ commit_positions(struct receiver *r)
 	if (report.status > r->totals.status)
 		r->totals.status = report.status;
 	report_send(&r->o.reporter, &report);
-	return 0;
+	note.status = report.status;
+	note.data = (struct view){(const uint8_t *)text, strlen(text)};
+	return frame_encode(&note, out);
 }
 
 static int
@@ -438,7 +441,7 @@ keep_position(struct receiver *r, const struct frame *f, struct view metadata)
 }
 
 static int
-take_group(struct receiver *r, const struct frame *f)
+take_group(struct receiver *r, const struct frame *f, struct buf *out)
 {
 	struct view data = f->data;
 	char group[GROUPS_NAME_MAX + 1];
@@ -451,7 +454,7 @@ take_group(struct receiver *r, const struct frame *f)
 		return 0;
 	if (r->position_count > 0 &&
 	    (f->topic != r->group_topic || strcmp(group, r->group) != 0))
-		rc = commit_positions(r);
+		rc = commit_positions(r, out);
 	if (rc != 0)
 		return rc;
 	r->group_topic = f->topic;
@@ -538,8 +541,8 @@ receiver_frame(struct receiver *r, const struct frame *f, struct buf *out,
 
 	*what = "a frame that a sender does not send now";
 	if (f->type == FRAME_GROUP)
-		return take_group(r, f);
-	rc = commit_positions(r);
+		return take_group(r, f, out);
+	rc = commit_positions(r, out);
 	if (rc != 0)
 		return rc;
 	switch (f->type) {

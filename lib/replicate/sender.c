@@ -115,7 +115,7 @@ report(struct sender *s, const struct part *p, enum report_kind kind)
 	report_send(&s->o.reporter, &r);
 }
 
-/* A topic (p NULL) or a partition is given up. */
+/* Something of a topic (p NULL), or a partition, is given up. */
 static void
 give_up(struct sender *s, size_t topic, struct part *p, int status,
     const char *text)
@@ -400,16 +400,33 @@ take_synced(struct sender *s, struct part *p)
 	return 0;
 }
 
+static void
+text_of(const struct frame *f, char out[REASON_LEN])
+{
+	size_t len =
+	    f->data.len < REASON_LEN - 1 ? f->data.len : REASON_LEN - 1;
+
+	memcpy(out, f->data.data, len);
+	out[len] = '\0';
+}
+
+static int
+take_note(struct sender *s, const struct frame *f)
+{
+	char text[REASON_LEN];
+
+	text_of(f, text);
+	give_up(s, f->topic, NULL, f->status, text);
+	return 0;
+}
+
 static int
 take_refusal(struct sender *s, const struct frame *f)
 {
 	struct topic *t = &s->topics[f->topic];
 	char text[REASON_LEN];
-	size_t len =
-	    f->data.len < sizeof(text) - 1 ? f->data.len : sizeof(text) - 1;
 
-	memcpy(text, f->data.data, len);
-	text[len] = '\0';
+	text_of(f, text);
 	if (f->partition >= 0) {
 		give_up(s, f->topic, t->parts[f->partition], f->status, text);
 		return 0;
@@ -469,6 +486,8 @@ sender_frame(struct sender *s, const struct frame *f, struct buf *out,
 		if (f->status > s->totals.status)
 			s->totals.status = f->status;
 		return s->end_sent ? 0 : STATUS_CORRUPT;
+	case FRAME_NOTE:
+		return f->topic < s->count ? take_note(s, f) : STATUS_CORRUPT;
 	case FRAME_REFUSE:
 		if (f->partition < 0 && f->topic < s->count)
 			return take_refusal(s, f);
