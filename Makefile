@@ -85,6 +85,7 @@ help:
 	@echo 'lint format  style checks alone; rewrite what clang-format would'
 	@echo 'readme       its list of tools from logkit(7)'
 	@echo 'bench        measure, side by side with the reference'
+	@echo 'bench-serve  the same of logserve and Apache Kafka'
 	@echo 'install      to PREFIX ($(PREFIX)), under DESTDIR; WITHOUT="NAME..."'
 	@echo 'uninstall clean'
 
@@ -165,8 +166,13 @@ CLI_TESTS := $(wildcard tests/cli/*.bats tests/server/*.bats)
 SLOW_TESTS := $(wildcard $(foreach s,$(SLOW_SETS),tests/$s/*.bats \
     tests/$s/*_test.sh))
 # Shell functions are the same with any programs.
-SAN_TESTS := $(filter-out %/helpers.bats %/completion.bats \
+SAN_ALL := $(filter-out %/helpers.bats %/completion.bats \
     %/completion_zsh_fish.bats,$(CLI_TESTS))
+# With sanitizers these take long, or do what others do, too: check-slow has
+# them, so that check is quick.
+SAN_SLOW := $(filter $(patsubst %,\%/%.bats,access examples golden hostile \
+    latest life logstat model pipelines places real upkeep),$(SAN_ALL))
+SAN_TESTS := $(filter-out $(SAN_SLOW),$(SAN_ALL))
 PROVE = prove -j3 --exec tests/tap
 # Parts are built two at a time, unless make was told how many.
 PART = $(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j2)
@@ -187,6 +193,7 @@ FUZZ_BUILD = CC=clang BUILD=build/fuzz CFLAGS='-O1 -g -fsanitize=fuzzer-no-link'
 check-slow:
 	@tests/deps.sh ensure build check slow
 	@$(PART) all units slows
+	@$(PART) SAN=1 WERROR=1 all units
 	@$(PART) WERROR=1 BUILD=build/gcc \
 	    BIN=build/gcc/bin all units
 	@if command -v clang >/dev/null; then \
@@ -197,7 +204,7 @@ check-slow:
 	@FUZZ_SECONDS=$${FUZZ_SECONDS:-10} FUZZ_JOBS=$${FUZZ_JOBS:-1} \
 	    TEST_TIMEOUT=900 $(PROVE) tests/fuzz/run $(UNIT_SRCS:%.c=build/valgrind/%) \
 	    $(if $(shell command -v clang),$(UNIT_SRCS:%.c=build/clang-san/%)) \
-	    $(SLOWS) $(SLOW_TESTS)
+	    $(SLOWS) $(SLOW_TESTS) $(SAN_SLOW:%=build/san/%)
 
 # The lanes with random choices for so long, each time with other seeds.
 HOURS = 1
@@ -254,6 +261,12 @@ readme:
 bench: all
 	@tests/bench/run
 
+# logserve beside Apache Kafka.
+bench-serve:
+	@tests/deps.sh ensure build check clients
+	@$(PART) all units
+	@tests/bench/serve
+
 lint: all
 	@tests/lint/run
 
@@ -305,7 +318,7 @@ clean:
 
 FORCE:
 .PHONY: all help units slows fuzz fuzzers coverage check-deps demo check check-slow soak \
-    check-clients bench lint readme readme-clients \
+    check-clients bench bench-serve lint readme readme-clients \
     format install uninstall clean FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:

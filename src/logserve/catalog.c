@@ -12,6 +12,7 @@
 #include "base/buf.h"
 #include "base/io.h"
 #include "base/status.h"
+#include "handles.h"
 #include "log.h"
 #include "store/groups.h"
 #include "store/root.h"
@@ -24,6 +25,7 @@ struct catalog {
 	int dirfd;
 	struct pool *pool;
 	struct waiting *waiting;
+	struct handles *handles;
 	pthread_mutex_t lock;	/* of the trees, and of what topics have */
 	pthread_mutex_t making;	/* topics are made one at a time */
 	struct catalog_names names;
@@ -84,8 +86,8 @@ catalog_root(const struct catalog *c)
 }
 
 int
-catalog_open(const char *root, struct pool *pool, struct waiting *waiting,
-    struct catalog **out)
+catalog_open(const char *root, size_t open_logs, struct pool *pool,
+    struct waiting *waiting, struct catalog **out)
 {
 	struct catalog *c = calloc(1, sizeof(*c));
 	int rc;
@@ -99,8 +101,11 @@ catalog_open(const char *root, struct pool *pool, struct waiting *waiting,
 	RB_INIT(&c->ids);
 	pthread_mutex_init(&c->lock, NULL);
 	pthread_mutex_init(&c->making, NULL);
+	c->handles = handles_new(open_logs);
+	rc = c->handles == NULL ? ENOMEM : 0;
 	c->root = realpath(root, NULL);
-	rc = c->root == NULL ? errno : 0;
+	if (rc == 0 && c->root == NULL)
+		rc = errno;
 	if (rc == 0)
 		rc = io_open(AT_FDCWD, c->root, O_RDONLY | O_DIRECTORY, 0,
 		    &c->dirfd);
@@ -162,6 +167,7 @@ catalog_close(struct catalog *c)
 		drop(c, t);
 	pthread_mutex_destroy(&c->lock);
 	pthread_mutex_destroy(&c->making);
+	handles_free(c->handles);
 	(void)io_close(&c->dirfd);
 	free(c->root);
 	free(c);
@@ -354,8 +360,8 @@ catalog_log(struct catalog *c, struct served *t, int32_t number,
 		rc = STATUS_NO_TOPIC;
 	} else if (t->logs[number] == NULL) {
 		catalog_path(c, t->name, path);
-		t->logs[number] =
-		    log_new(path, number, &t->settings, c->pool, c->waiting);
+		t->logs[number] = log_new(path, number, &t->settings, c->pool,
+		    c->handles, c->waiting);
 		if (t->logs[number] == NULL)
 			rc = ENOMEM;
 	}

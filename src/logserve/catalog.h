@@ -56,8 +56,9 @@ struct served {
 	RB_ENTRY(served) by_id;
 };
 
-int catalog_open(const char *root, struct pool *pool, struct waiting *waiting,
-    struct catalog **out);
+/* At most open_logs partitions have files open; see handles.h. */
+int catalog_open(const char *root, size_t open_logs, struct pool *pool,
+    struct waiting *waiting, struct catalog **out);
 void catalog_close(struct catalog *c);
 const char *catalog_root(const struct catalog *c);
 

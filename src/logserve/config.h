@@ -34,6 +34,8 @@ enum {
 	CONFIG_REQUEST_BYTES = 32 << 20,	/* of those */
 	CONFIG_OUTPUT_BYTES = 64 << 20,	/* not taken by the client */
 	CONFIG_CONNECTIONS = 20000,
+	CONFIG_OPEN_LOGS = 100000,
+	CONFIG_LOG_FILES = 10,	/* that a log has open, about */
 	CONFIG_IDLE_MS = 600000,	/* connections.max.idle.ms */
 	CONFIG_STALL_MS = 60000,
 	CONFIG_DRAIN_MS = 10000,

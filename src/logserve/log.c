@@ -1,13 +1,16 @@
 #include "log.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/status.h"
 #include "codes.h"
 #include "config.h"
+#include "handles.h"
 #include "kafka/error.h"
 #include "net/pool.h"
 #include "store/reader.h"
@@ -20,7 +23,7 @@ static void work(void *arg);
 struct log *
 log_new(const char *topic_path, int32_t number,
     const struct properties *settings, struct pool *pool,
-    struct waiting *waiting)
+    struct handles *handles, struct waiting *waiting)
 {
 	struct log *l = calloc(1, sizeof(*l));
 
@@ -32,12 +35,15 @@ log_new(const char *topic_path, int32_t number,
 	}
 	l->number = number;
 	l->pool = pool;
+	l->handles = handles;
 	l->waiting = waiting;
 	l->watch = -1;
 	l->settings = *settings;
 	atomic_init(&l->changes, 0);
+	atomic_init(&l->used, false);
 	TAILQ_INIT(&l->waiters);
 	TAILQ_INIT(&l->queue);
+	proven_init(&l->proven);
 	pthread_mutex_init(&l->read_lock, NULL);
 	pthread_mutex_init(&l->write_lock, NULL);
 	task_init(&l->task, work, l);
@@ -50,9 +56,11 @@ log_free(struct log *l)
 	if (l == NULL)
 		return;
 	waiting_forget(l->waiting, l);
+	handles_remove(l->handles, l);
 	reader_close(l->walker);
 	partition_close(l->reader);
 	partition_close(l->writer);
+	proven_release(&l->proven);
 	pthread_mutex_destroy(&l->read_lock);
 	pthread_mutex_destroy(&l->write_lock);
 	free(l->path);
@@ -86,9 +94,13 @@ log_get(struct log *l, int *rc)
 
 	*rc = 0;
 	pthread_mutex_lock(&l->read_lock);
-	if (l->reader == NULL)
+	atomic_store(&l->used, true);
+	if (l->reader == NULL) {
 		*rc = partition_open(l->path, PARTITION_READ,
 		    &partition_defaults, &l->reader, &f);
+		if (*rc == 0)
+			handles_add(l->handles, l);
+	}
 	if (*rc == 0)
 		return l->reader;
 	pthread_mutex_unlock(&l->read_lock);
@@ -108,6 +120,70 @@ log_forget(struct log *l)
 	l->walker = NULL;
 	partition_close(l->reader);
 	l->reader = NULL;
+}
+
+/* Once until another place is found damaged: many may ask for it. */
+static void
+tell_damage(struct log *l, int fd, int64_t pos, const char *what)
+{
+	char link[32], file[PATH_MAX];
+	struct tell t;
+	ssize_t n;
+
+	if (atomic_exchange(&l->damage_told, pos + 1) == pos + 1)
+		return;
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	n = readlink(link, file, sizeof(file) - 1);
+	file[n < 0 ? 0 : n] = '\0';
+	tell_begin(&t, "damaged");
+	tell_text(&t, "path", n < 0 ? l->path : file);
+	tell_number(&t, "position", pos);
+	tell_text(&t, "what", what);
+	tell_error(&t);
+}
+
+int
+log_prove(struct log *l, int fd, int64_t pos, int64_t *len)
+{
+	const char *what = NULL;
+	int rc = proven_check(&l->proven, fd, pos, len, &what);
+
+	if (rc == STATUS_CORRUPT || rc == STATUS_UNSUPPORTED)
+		tell_damage(l, fd, pos, what);
+	return rc;
+}
+
+/* Take the writer from a log at which nobody works. */
+static bool
+take_writer(struct log *l, struct partition **out)
+{
+	bool idle;
+
+	if (pthread_mutex_trylock(&l->write_lock) != 0)
+		return false;
+	idle = !l->busy;
+	if (idle) {
+		*out = l->writer;
+		l->writer = NULL;
+	}
+	pthread_mutex_unlock(&l->write_lock);
+	return idle;
+}
+
+bool
+log_shed(struct log *l)
+{
+	struct partition *writer = NULL;
+	bool idle;
+
+	if (pthread_mutex_trylock(&l->read_lock) != 0)
+		return false;
+	idle = take_writer(l, &writer);
+	if (idle)
+		log_forget(l);
+	pthread_mutex_unlock(&l->read_lock);
+	partition_close(writer);
+	return idle;
 }
 
 int
@@ -137,7 +213,9 @@ open_writer(struct log *l, struct properties *settings, struct fault *f)
 {
 	struct partition_settings s;
 	bool changed, gone;
+	int rc;
 
+	atomic_store(&l->used, true);
 	pthread_mutex_lock(&l->write_lock);
 	*settings = l->settings;
 	changed = l->changed_settings;
@@ -154,9 +232,12 @@ open_writer(struct log *l, struct properties *settings, struct fault *f)
 		return 0;
 	l->relaxed = properties_int(settings, PROPERTIES_FLUSH_MESSAGES) != 1;
 	partition_settings_of(settings, &s);
-	return partition_open(l->path,
+	rc = partition_open(l->path,
 	    l->relaxed ? PARTITION_WRITE_RELAXED : PARTITION_WRITE, &s,
 	    &l->writer, f);
+	if (rc == 0)
+		handles_add(l->handles, l);
+	return rc;
 }
 
 static void

@@ -21,11 +21,13 @@
 #include <stdint.h>
 
 #include "net/task.h"
+#include "proven.h"
 #include "store/lookup.h"
 #include "store/partition.h"
 #include "store/properties.h"
 
 struct fault;
+struct handles;
 struct pool;
 struct waiting;
 
@@ -59,12 +61,21 @@ struct log {
 	char *path;		/* owned */
 	int32_t number;
 	struct pool *pool;
+	struct handles *handles;
 	struct waiting *waiting;	/* who is told of growth */
 	int watch;		/* for waiting.c: -1 none */
 	/* Counts what may have changed; see waiting.h. */
 	atomic_uint_fast64_t changes;
 	/* For waiting.c, under its lock. */
 	TAILQ_HEAD(, waiting_on) waiters;
+
+	/* For handles.c, under its lock; but used is set by all. */
+	TAILQ_ENTRY(log) with_files;
+	bool has_files;
+	atomic_bool used;
+
+	struct proven proven;
+	atomic_int_fast64_t damage_told;	/* a position + 1; 0: none */
 
 	pthread_mutex_t read_lock;
 	struct partition *reader;	/* NULL: not opened */
@@ -84,7 +95,7 @@ struct log {
 
 struct log *log_new(const char *topic_path, int32_t number,
     const struct properties *settings, struct pool *pool,
-    struct waiting *waiting);
+    struct handles *handles, struct waiting *waiting);
 /* Nobody uses it any more. */
 void log_free(struct log *l);
 /* The topic's settings are these from now on. */
@@ -100,8 +111,18 @@ void log_append(struct log *l, struct log_append *a);
  */
 struct partition *log_get(struct log *l, int *rc);
 void log_put(struct log *l);
+/*
+ * Check the bytes of a stretch of it that are to be sent, as proven_check();
+ * whoever runs the server is told of damage.  Not between get and put.
+ */
+int log_prove(struct log *l, int fd, int64_t pos, int64_t *len);
 /* Close the handle to read, as after STATUS_REMOVED; between get and put. */
 void log_forget(struct log *l);
+/*
+ * Close the files of a log that is not in use; false: it is, or some of its
+ * handles are.  From handles.c.
+ */
+bool log_shed(struct log *l);
 /*
  * A reader with that handle, between get and put: it stops at the high
  * watermark of now, and stands anywhere.

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/cli.h"
@@ -204,6 +205,22 @@ listen_on(struct server *s)
 	return CLI_DONE;
 }
 
+/*
+ * At most so many logs for a quarter of the descriptors: of those that have
+ * files open, and besides of those that a thread is at work on.
+ */
+static size_t
+logs_of_quarter(size_t max)
+{
+	struct rlimit r;
+	size_t logs = max;
+
+	if (getrlimit(RLIMIT_NOFILE, &r) == 0 &&
+	    r.rlim_cur / 4 / CONFIG_LOG_FILES < logs)
+		logs = (size_t)r.rlim_cur / 4 / CONFIG_LOG_FILES;
+	return logs < 2 ? 2 : logs;
+}
+
 static int
 open_parts(struct server *s)
 {
@@ -212,7 +229,8 @@ open_parts(struct server *s)
 	    .connections_max = CONFIG_CONNECTIONS,
 	    .accepted = on_accepted,
 	    .arg = s};
-	int rc = pool_open(CONFIG_POOL_THREADS, 10000, &s->pool);
+	int rc =
+	    pool_open(logs_of_quarter(CONFIG_POOL_THREADS), 10000, &s->pool);
 
 	for (int i = 0; rc == 0 && i < c->threads; i++) {
 		TAILQ_INIT(&s->clients[i]);
@@ -224,7 +242,8 @@ open_parts(struct server *s)
 		rc = waiting_open(s->loops[0], s->pool, &s->waiting);
 	if (rc != 0)
 		return fail("threads", rc, NULL);
-	rc = catalog_open(c->root, s->pool, s->waiting, &s->catalog);
+	rc = catalog_open(c->root, logs_of_quarter(CONFIG_OPEN_LOGS), s->pool,
+	    s->waiting, &s->catalog);
 	if (rc != 0)
 		return fail(c->root, rc, NULL);
 	s->sessions = fetch_sessions_new(&fetch_sessions_defaults);

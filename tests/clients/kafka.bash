@@ -12,6 +12,10 @@
 kafka_root=$(cd "${BASH_SOURCE[0]%/*}/../.." && pwd)
 # Seconds that a start or a stop may take.
 kafka_patience=${KAFKA_PATIENCE:-180}
+# More options of StorageTool, when the data is made.
+kafka_format=()
+# Of java: what starts fast, and is small.
+kafka_options='-Xmx512m -XX:TieredStopAtLevel=1 -XX:+UseSerialGC'
 
 kafka_need() {
 	command -v java >/dev/null || skip 'java is not installed'
@@ -29,8 +33,8 @@ kafka_free_ports() {
 
 # In a subshell: it becomes java.
 kafka_java() {
-	exec java -Xmx512m -XX:TieredStopAtLevel=1 -XX:+UseSerialGC \
-	    -cp "$kafka_jars/*" "$@"
+	# shellcheck disable=SC2086 # words
+	exec java $kafka_options -cp "$kafka_jars/*" "$@"
 }
 
 # kafka_config DIR PORT CONTROLLER_PORT [PROP=VALUE]...: server.properties.
@@ -68,7 +72,8 @@ kafka_start() {
 	[ -e "$dir/data/meta.properties" ] ||
 		(kafka_java kafka.tools.StorageTool format \
 		    -t "$(head -c 16 /dev/urandom | basenc --base64url | tr -d =)" \
-		    -c "$dir/server.properties") >"$dir/format.out" 2>&1 || {
+		    -c "$dir/server.properties" "${kafka_format[@]}") \
+		    >"$dir/format.out" 2>&1 || {
 		cat "$dir/format.out"
 		return 1
 	}
