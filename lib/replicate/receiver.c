@@ -195,9 +195,13 @@ take_topic(struct receiver *r, const struct frame *f, struct buf *out,
 	bool known = f->topic < r->count;
 	int rc = frame_string(&data, name, sizeof(name));
 
+	*what = r->o.named
+	    ? "the source is one topic, the destination a directory of them"
+	    : "the source is a directory of topics, the destination is not";
+	if (rc == 0 && (name[0] != '\0') != r->o.named)
+		return STATUS_CORRUPT;
 	*what = "a topic that cannot be";
 	if (rc != 0 || f->count < 0 || f->count > PARTITIONS_MAX ||
-	    (name[0] != '\0') != r->o.named ||
 	    (r->o.named && (!topic_is_name(name) || name[0] == '.')))
 		return STATUS_CORRUPT;
 	t = slot_of(r, f);

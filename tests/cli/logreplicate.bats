@@ -239,6 +239,11 @@ END
 	has "$err" 'metrics/0: not a replica'
 	same "$(logcat copy/orders)" orders
 	same "$(logcat copy/metrics)" mine
+	fake_ssh
+	run_tool 1 logreplicate --rsh ./ssh host:root none
+	has "$err" 'the source is a directory of topics, the destination is not'
+	run_tool 0 logreplicate --rsh ./ssh host:root/orders/ single/
+	same "$(logcat single)" orders
 }
 
 @test "positions of groups" {

@@ -63,11 +63,11 @@ run_one() {
 		echo "$1: exit status $got, and nothing is said"
 		return 2
 	}
-	run_tool 0 logreplicate --groups a b && same_log || {
+	if ! run_tool 0 logreplicate --groups a b || ! same_log; then
 		echo "$1: what it left"
 		cat err fault.log
 		return 2
-	}
+	fi
 }
 
 # Each way at each call.
