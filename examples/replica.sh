@@ -22,6 +22,7 @@ pids=
 trap 'kill $pids 2>/dev/null || true' EXIT
 trap 'exit 1' HUP INT TERM
 while [ $# -gt 1 ]; do
+	# shellcheck disable=SC2086 # an option, or none
 	logreplicate ${FOLLOW--f} --groups "$1" "$dest/$(basename "$1")" &
 	pids="$pids $!"
 	shift

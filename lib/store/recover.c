@@ -607,7 +607,7 @@ recover(struct partition *p, enum cause cause, bool have_state, struct fault *f)
 		rc = recover_producers(p, f);
 	if (rc == 0)
 		rc = scan_tail(p, s->active_base == base ? floor : 0,
-		    cause != CAUSE_COPY && s->role == STATE_ROLE_OPEN,
+		    cause != CAUSE_COPY && s->role != STATE_ROLE_REPLICA,
 		    cause == CAUSE_COPY, f);
 	if (rc == 0 && st.st_size > s->end_pos)
 		rc = save_tail(p, st.st_size);
@@ -649,7 +649,7 @@ finish_roll(struct partition *p, struct fault *f)
 	 * end before that one's base.
 	 */
 	if (last < p->st.end_offset ||
-	    (last > p->st.end_offset && p->st.role == STATE_ROLE_OPEN))
+	    (last > p->st.end_offset && p->st.role != STATE_ROLE_REPLICA))
 		return fault_at(p, f, p->st.end_pos,
 		    "does not reach up to the next segment");
 	roll_close_files(p);

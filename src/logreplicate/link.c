@@ -117,6 +117,11 @@ flush(struct link *l, int64_t now)
 	rc = io_write_part(l->out, l->output.data + l->written, len, &done);
 	if (rc == EAGAIN || rc == EINTR)
 		return 0;
+	if (rc == EPIPE || rc == ECONNRESET) {
+		l->deaf = true;
+		l->output.len = l->written = 0;
+		return 0;
+	}
 	if (rc != 0)
 		return rc;
 	l->written += done;
@@ -164,7 +169,7 @@ say_alive(struct link *l, int64_t now)
 {
 	static const struct frame alive = {.type = FRAME_ALIVE};
 
-	if (now - l->said_ms < LINK_ALIVE_MS || link_pending(l) > 0)
+	if (l->deaf || now - l->said_ms < LINK_ALIVE_MS || link_pending(l) > 0)
 		return 0;
 	return frame_encode(&alive, &l->output);
 }

@@ -30,6 +30,7 @@ struct link {
 	struct buf output;
 	size_t written;		/* of output */
 	bool ended;		/* the other side has closed */
+	bool deaf;		/* it reads no more; what it has said counts */
 	int64_t heard_ms;
 	int64_t said_ms;
 	int64_t rate;		/* bytes a second to be written; 0 any */
@@ -54,8 +55,9 @@ void link_garbage(const struct link *l, char *out, size_t size);
 size_t link_pending(const struct link *l);
 /*
  * Write and read what goes now.  wait: first wait for that, or for fd (-1:
- * none) to become readable, up to timeout_ms.  *ready: fd is.  EPIPE: the other
- * side does not read any more.  STATUS_TIMEOUT: nothing was heard for too long.
+ * none) to become readable, up to timeout_ms.  *ready: fd is.  To one that does
+ * not read any more nothing is written, and link_next() tells the end, behind
+ * what it has said.  STATUS_TIMEOUT: nothing was heard for too long.
  */
 int link_poll(struct link *l, bool wait, int fd, int timeout_ms, bool *ready);
 
