@@ -103,6 +103,9 @@ allowed(struct link *l, int64_t now)
 	/* What was not used in a tenth of a second is gone. */
 	if (l->allowance > (double)l->rate / 10 + 4096)
 		l->allowance = (double)l->rate / 10 + 4096;
+	/* What went before there was a rate is owed. */
+	if (l->allowance < 1)
+		return 0;
 	return (double)pending <= l->allowance ? pending : (size_t)l->allowance;
 }
 
