@@ -90,14 +90,15 @@ set_limits(struct limits *l, const struct properties *settings)
 			   PROPERTIES_COMPACT) != 0;
 }
 
-/* rc is that of unpacking. */
+/* rc is that of unpacking; *max_ms is the largest time, -1 without any. */
 static int
 check_each(struct batch_records *it, int rc, const struct batch *b,
-    const struct limits *l, const char **why)
+    const struct limits *l, int64_t *max_ms, const char **why)
 {
 	struct record r;
 	int64_t next = b->base_offset;
 
+	*max_ms = -1;
 	while (rc == 0 && (rc = batch_records_next(it, &r)) == 0) {
 		if (r.offset != next++)
 			return refuse(KAFKA_INVALID_RECORD,
@@ -109,6 +110,8 @@ check_each(struct batch_records *it, int rc, const struct batch *b,
 		    (r.timestamp < l->first_ms || r.timestamp > l->last_ms))
 			return refuse(KAFKA_INVALID_TIMESTAMP,
 			    "a timestamp that the topic does not allow", why);
+		if (r.timestamp > *max_ms)
+			*max_ms = r.timestamp;
 	}
 	if (rc == STATUS_END)
 		return KAFKA_NONE;
@@ -129,7 +132,8 @@ check_each(struct batch_records *it, int rc, const struct batch *b,
  */
 static int
 check_records(const uint8_t *data, const struct batch *b,
-    const struct limits *l, struct buf *scratch, const char **why)
+    const struct limits *l, struct buf *scratch, int64_t *max_ms,
+    const char **why)
 {
 	static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
 	struct batch_records it;
@@ -137,22 +141,23 @@ check_records(const uint8_t *data, const struct batch *b,
 	int code, rc = batch_records_init(&it, data, b, scratch);
 
 	if (rc != STATUS_TOO_BIG)
-		return check_each(&it, rc, b, l, why);
+		return check_each(&it, rc, b, l, max_ms, why);
 	buf_init(&large, RECORDS_BYTES_MAX);
 	pthread_mutex_lock(&one_at_a_time);
 	rc = batch_records_init(&it, data, b, &large);
-	code = check_each(&it, rc, b, l, why);
+	code = check_each(&it, rc, b, l, max_ms, why);
 	buf_release(&large);
 	pthread_mutex_unlock(&one_at_a_time);
 	return code;
 }
 
 int
-validate_batch(const uint8_t *data, int64_t len,
+validate_batch(uint8_t *data, int64_t len,
     const struct properties *settings, struct buf *scratch, struct batch *b,
     const char **why)
 {
 	struct limits limits;
+	int64_t max_ms;
 	int code = check_header(data, len, settings, b, why);
 
 	if (code == KAFKA_NONE && batch_verify(data, b) != 0)
@@ -162,5 +167,10 @@ validate_batch(const uint8_t *data, int64_t len,
 	if (code != KAFKA_NONE)
 		return code;
 	set_limits(&limits, settings);
-	return check_records(data, b, &limits, scratch, why);
+	code = check_records(data, b, &limits, scratch, &max_ms, why);
+	if (code == KAFKA_NONE && b->max_timestamp != max_ms) {
+		batch_set_max_timestamp(data, b->size, max_ms);
+		b->max_timestamp = max_ms;
+	}
+	return code;
 }

@@ -160,6 +160,29 @@ refused() {
 	good
 }
 
+# Times are found by the largest of each batch: Kafka computes it anew, too.
+@test 'a batch that is wrong about its largest time is put right' {
+	local max
+	logcreate root/t
+	logadmin topic set root/t retention.ms=-1
+	logcreate b
+	printf '{"timestamp":%d,"value":"v"}\n' 9000 20000 10000 |
+		logappend -J b
+	for max in 9000 20001 -1; do
+		batch "substr(\$_, 35, 8) = pack('q>', $max)"
+		call Produce 8 acks=-1 topic_data.0.name=t \
+			topic_data.0.partition_data.0.records=@batch.bin
+		is responses.0.partition_responses.0.error_code 0
+	done
+	call ListOffsets 7 topics.0.name=t topics.0.partitions.0.timestamp=20000
+	is topics.0.partitions.0.offset 1 topics.0.partitions.0.timestamp 20000
+	call ListOffsets 7 topics.0.name=t topics.0.partitions.0.timestamp=20001
+	is topics.0.partitions.0.offset -1
+	logcat root/t >out
+	same "$(lines out)" 9
+	run_tool 0 logfsck root/t
+}
+
 @test 'what unpacks to very much is refused, many at once, in bounded memory' {
 	logcreate -P 8 root/t
 	head -c 300M /dev/zero | gzip -1 >bomb.gz
