@@ -16,6 +16,23 @@ refuse(int code, const char *phrase, const char **why)
 	return code;
 }
 
+/*
+ * Of a header that no batch has: the sum tells whether it came to harm on the
+ * way, and is worth sending again, or was made so.
+ */
+static int
+code_of_corrupt(const uint8_t *data, int64_t len)
+{
+	struct batch b = {.size = (size_t)len};
+
+	if (len < BATCH_HEADER_LEN || data[BATCH_MAGIC] != 2 ||
+	    (int64_t)buf_get_32(data + BATCH_LENGTH) + BATCH_OVERHEAD != len)
+		return KAFKA_CORRUPT_MESSAGE;
+	b.crc = buf_get_32(data + BATCH_CRC);
+	return batch_verify(data, &b) == 0 ? KAFKA_INVALID_RECORD
+					   : KAFKA_CORRUPT_MESSAGE;
+}
+
 static int
 check_header(const uint8_t *data, int64_t len,
     const struct properties *settings, struct batch *b, const char **why)
@@ -25,11 +42,10 @@ check_header(const uint8_t *data, int64_t len,
 	if (rc == STATUS_UNSUPPORTED)
 		return refuse(KAFKA_UNSUPPORTED_FOR_MESSAGE_FORMAT,
 		    "message format version 0 or 1", why);
+	if (rc == STATUS_SHORT || (rc == 0 && (int64_t)b->size > len))
+		return refuse(KAFKA_INVALID_RECORD, "a batch cut short", why);
 	if (rc != 0)
-		return refuse(KAFKA_CORRUPT_MESSAGE,
-		    rc == STATUS_SHORT ? "a batch cut short" : *why, why);
-	if ((int64_t)b->size > len)
-		return refuse(KAFKA_CORRUPT_MESSAGE, "a batch cut short", why);
+		return refuse(code_of_corrupt(data, len), *why, why);
 	if ((int64_t)b->size < len)
 		return refuse(KAFKA_INVALID_RECORD,
 		    "more than one batch for a partition", why);
@@ -119,7 +135,7 @@ check_each(struct batch_records *it, int rc, const struct batch *b,
 		return refuse(KAFKA_MESSAGE_TOO_LARGE,
 		    "records too large when unpacked", why);
 	if (rc == STATUS_CORRUPT)
-		return refuse(KAFKA_CORRUPT_MESSAGE,
+		return refuse(KAFKA_INVALID_RECORD,
 		    "records that do not add up", why);
 	return refuse(KAFKA_UNKNOWN_SERVER_ERROR, "records cannot be unpacked",
 	    why);

@@ -11,6 +11,7 @@ const kafka = new Kafka({
 	requestTimeout: 200000,
 	retry: { retries: 8 },
 });
+const OLD = require('kafkajs/package.json').version.startsWith('1.');
 const say = (...fields) => process.stdout.write(fields.join(' ') + '\n');
 const text = (data) => (data === null ? '~' : data.toString());
 const unnull = (field) => (field === '~' ? null : field);
@@ -221,9 +222,11 @@ const admin = {
 	},
 	drop: (a, name) => a.deleteGroups([name]),
 	async committed(a, name, topic) {
-		const [found] = await a.fetchOffsets({ groupId: name,
-			topics: [topic] });
-		for (const p of found.partitions)
+		const found = OLD ?
+		    await a.fetchOffsets({ groupId: name, topic }) :
+		    (await a.fetchOffsets({ groupId: name,
+			topics: [topic] }))[0].partitions;
+		for (const p of found)
 			say(p.partition, p.offset);
 	},
 	async cluster(a) {
@@ -258,7 +261,9 @@ async function main([command, ...args]) {
 	else if (!(command in admin))
 		cannot('no such call');
 	else {
-		const a = kafka.admin();
+		// It retries a topic that is not there for over a minute.
+		const a = kafka.admin({
+			retry: { retries: command === 'delete' ? 0 : 8 } });
 		await a.connect();
 		await admin[command](a, ...args);
 		await a.disconnect();
