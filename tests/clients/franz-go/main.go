@@ -26,6 +26,10 @@ func check(err error) {
 	if err == nil {
 		return
 	}
+	var shards *kadm.ShardErrors
+	if errors.As(err, &shards) {
+		err = shards.Errs[0].Err
+	}
 	var known *kerr.Error
 	if errors.As(err, &known) {
 		fmt.Println("error", known.Code)
@@ -355,10 +359,9 @@ func admin(args []string) {
 	case "group":
 		group(a, args[1])
 	case "drop":
-		// What the broker refused is in both.
 		found, err := a.DeleteGroups(ctx, args[1])
-		check(found[args[1]].Err)
 		check(err)
+		check(found[args[1]].Err)
 	case "committed":
 		committed(a, args[1], args[2])
 	case "cluster":
