@@ -85,6 +85,7 @@ help:
 	@echo 'lint format  style checks alone; rewrite what clang-format would'
 	@echo 'readme       its list of tools from logkit(7)'
 	@echo 'bench        measure, side by side with the reference'
+	@echo 'bench-serve  the same of logserve and Apache Kafka'
 	@echo 'install      to PREFIX ($(PREFIX)), under DESTDIR; WITHOUT="NAME..."'
 	@echo 'uninstall clean'
 
@@ -254,6 +255,12 @@ readme:
 bench: all
 	@tests/bench/run
 
+# logserve beside Apache Kafka.
+bench-serve:
+	@tests/deps.sh ensure build check clients
+	@$(PART) all units
+	@tests/bench/serve
+
 lint: all
 	@tests/lint/run
 
@@ -305,7 +312,7 @@ clean:
 
 FORCE:
 .PHONY: all help units slows fuzz fuzzers coverage check-deps demo check check-slow soak \
-    check-clients bench lint readme readme-clients \
+    check-clients bench bench-serve lint readme readme-clients \
     format install uninstall clean FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:

@@ -12,6 +12,8 @@
 kafka_root=$(cd "${BASH_SOURCE[0]%/*}/../.." && pwd)
 # Seconds that a start or a stop may take.
 kafka_patience=${KAFKA_PATIENCE:-180}
+# Of java: what starts fast, and is small.
+kafka_options='-Xmx512m -XX:TieredStopAtLevel=1 -XX:+UseSerialGC'
 
 kafka_need() {
 	command -v java >/dev/null || skip 'java is not installed'
@@ -29,8 +31,8 @@ kafka_free_ports() {
 
 # In a subshell: it becomes java.
 kafka_java() {
-	exec java -Xmx512m -XX:TieredStopAtLevel=1 -XX:+UseSerialGC \
-	    -cp "$kafka_jars/*" "$@"
+	# shellcheck disable=SC2086 # words
+	exec java $kafka_options -cp "$kafka_jars/*" "$@"
 }
 
 # kafka_config DIR PORT CONTROLLER_PORT [PROP=VALUE]...: server.properties.
