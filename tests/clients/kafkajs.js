@@ -3,7 +3,7 @@
 'use strict';
 const readline = require('readline');
 const { Kafka, CompressionTypes, CompressionCodecs, ConfigResourceTypes,
-	logLevel } = require('kafkajs');
+	PartitionAssigners, logLevel } = require('kafkajs');
 
 const kafka = new Kafka({
 	brokers: [process.env.BROKER_ADDRESS],
@@ -138,6 +138,10 @@ async function consume(topic, partition, start, count, ...words) {
 	await reader.disconnect();
 }
 
+// Its own assigner under the name that other clients have for the same.
+const roundrobin = (given) => ({ ...PartitionAssigners.roundRobin(given),
+	name: 'roundrobin' });
+
 async function member(group, topic, ...words) {
 	const chosen = options(words);
 	if (chosen.instance)
@@ -147,6 +151,7 @@ async function member(group, topic, ...words) {
 		sessionTimeout: Number(chosen.session || 6000),
 		heartbeatInterval: 500,
 		maxWaitTimeInMs: 100,
+		partitionAssigners: [PartitionAssigners.roundRobin, roundrobin],
 	});
 	reader.on(reader.events.GROUP_JOIN, ({ payload }) => say('assigned',
 	    ...(payload.memberAssignment[topic] || []).sort()));
