@@ -166,8 +166,13 @@ CLI_TESTS := $(wildcard tests/cli/*.bats tests/server/*.bats)
 SLOW_TESTS := $(wildcard $(foreach s,$(SLOW_SETS),tests/$s/*.bats \
     tests/$s/*_test.sh))
 # Shell functions are the same with any programs.
-SAN_TESTS := $(filter-out %/helpers.bats %/completion.bats \
+SAN_ALL := $(filter-out %/helpers.bats %/completion.bats \
     %/completion_zsh_fish.bats,$(CLI_TESTS))
+# With sanitizers these take long, or do what others do, too: check-slow has
+# them, so that check is quick.
+SAN_SLOW := $(filter $(patsubst %,\%/%.bats,access examples golden hostile \
+    latest life logstat model pipelines places real upkeep),$(SAN_ALL))
+SAN_TESTS := $(filter-out $(SAN_SLOW),$(SAN_ALL))
 PROVE = prove -j3 --exec tests/tap
 # Parts are built two at a time, unless make was told how many.
 PART = $(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j2)
@@ -188,6 +193,7 @@ FUZZ_BUILD = CC=clang BUILD=build/fuzz CFLAGS='-O1 -g -fsanitize=fuzzer-no-link'
 check-slow:
 	@tests/deps.sh ensure build check slow
 	@$(PART) all units slows
+	@$(PART) SAN=1 WERROR=1 all units
 	@$(PART) WERROR=1 BUILD=build/gcc \
 	    BIN=build/gcc/bin all units
 	@if command -v clang >/dev/null; then \
@@ -198,7 +204,7 @@ check-slow:
 	@FUZZ_SECONDS=$${FUZZ_SECONDS:-10} FUZZ_JOBS=$${FUZZ_JOBS:-1} \
 	    TEST_TIMEOUT=900 $(PROVE) tests/fuzz/run $(UNIT_SRCS:%.c=build/valgrind/%) \
 	    $(if $(shell command -v clang),$(UNIT_SRCS:%.c=build/clang-san/%)) \
-	    $(SLOWS) $(SLOW_TESTS)
+	    $(SLOWS) $(SLOW_TESTS) $(SAN_SLOW:%=build/san/%)
 
 # The lanes with random choices for so long, each time with other seeds.
 HOURS = 1

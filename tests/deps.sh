@@ -52,6 +52,7 @@ clients	npm		cmd	npm
 clients	default-jdk-headless	cmd	javac
 clients	maven		cmd	mvn
 clients	golang-go	cmd	go
+clients	openssl		cmd	openssl
 coverage	llvm		cmd	llvm-cov
 END
 }

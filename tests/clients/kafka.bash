@@ -12,6 +12,8 @@
 kafka_root=$(cd "${BASH_SOURCE[0]%/*}/../.." && pwd)
 # Seconds that a start or a stop may take.
 kafka_patience=${KAFKA_PATIENCE:-180}
+# More options of StorageTool, when the data is made.
+kafka_format=()
 # Of java: what starts fast, and is small.
 kafka_options='-Xmx512m -XX:TieredStopAtLevel=1 -XX:+UseSerialGC'
 
@@ -89,7 +91,8 @@ kafka_start() {
 	[ -e "$dir/data/meta.properties" ] ||
 		(kafka_java kafka.tools.StorageTool format \
 		    -t "$(head -c 16 /dev/urandom | basenc --base64url | tr -d =)" \
-		    -c "$dir/server.properties") >"$dir/format.out" 2>&1 || {
+		    -c "$dir/server.properties" "${kafka_format[@]}") \
+		    >"$dir/format.out" 2>&1 || {
 		cat "$dir/format.out"
 		return 1
 	}

@@ -123,6 +123,8 @@ logserve: stop: signal=TERM"
 		numbers $((i * 500)) $((i * 500 + 499)) |
 			awk '{ print "k" $1 % 50 "=" $0 }' |
 			run_tool 0 kcat -P -K = -b "$address" -t t
+		# It is there before the first is compacted.
+		wait_for grep -q '^499 ' reader.out
 		look
 	done
 	wait_for told 1 'logserve: compaction: partition=t/0 '
