@@ -168,9 +168,8 @@ check_records(const uint8_t *data, const struct batch *b,
 }
 
 int
-validate_batch(uint8_t *data, int64_t len,
-    const struct properties *settings, struct buf *scratch, struct batch *b,
-    const char **why)
+validate_batch(uint8_t *data, int64_t len, const struct properties *settings,
+    struct buf *scratch, struct batch *b, const char **why)
 {
 	struct limits limits;
 	int64_t max_ms;

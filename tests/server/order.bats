@@ -1,4 +1,6 @@
 # Requests that a client sends without waiting for answers.
+# What is in single quotes is Perl.
+# shellcheck disable=SC2016
 
 load server
 
