@@ -1,8 +1,10 @@
 #include "log.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/status.h"
@@ -41,6 +43,7 @@ log_new(const char *topic_path, int32_t number,
 	atomic_init(&l->used, false);
 	TAILQ_INIT(&l->waiters);
 	TAILQ_INIT(&l->queue);
+	proven_init(&l->proven);
 	pthread_mutex_init(&l->read_lock, NULL);
 	pthread_mutex_init(&l->write_lock, NULL);
 	task_init(&l->task, work, l);
@@ -57,6 +60,7 @@ log_free(struct log *l)
 	reader_close(l->walker);
 	partition_close(l->reader);
 	partition_close(l->writer);
+	proven_release(&l->proven);
 	pthread_mutex_destroy(&l->read_lock);
 	pthread_mutex_destroy(&l->write_lock);
 	free(l->path);
@@ -116,6 +120,37 @@ log_forget(struct log *l)
 	l->walker = NULL;
 	partition_close(l->reader);
 	l->reader = NULL;
+}
+
+/* Once until another place is found damaged: many may ask for it. */
+static void
+tell_damage(struct log *l, int fd, int64_t pos, const char *what)
+{
+	char link[32], file[PATH_MAX];
+	struct tell t;
+	ssize_t n;
+
+	if (atomic_exchange(&l->damage_told, pos + 1) == pos + 1)
+		return;
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	n = readlink(link, file, sizeof(file) - 1);
+	file[n < 0 ? 0 : n] = '\0';
+	tell_begin(&t, "damaged");
+	tell_text(&t, "path", n < 0 ? l->path : file);
+	tell_number(&t, "position", pos);
+	tell_text(&t, "what", what);
+	tell_error(&t);
+}
+
+int
+log_prove(struct log *l, int fd, int64_t pos, int64_t *len)
+{
+	const char *what = NULL;
+	int rc = proven_check(&l->proven, fd, pos, len, &what);
+
+	if (rc == STATUS_CORRUPT || rc == STATUS_UNSUPPORTED)
+		tell_damage(l, fd, pos, what);
+	return rc;
 }
 
 /* Take the writer from a log at which nobody works. */

@@ -21,6 +21,7 @@
 #include <stdint.h>
 
 #include "net/task.h"
+#include "proven.h"
 #include "store/lookup.h"
 #include "store/partition.h"
 #include "store/properties.h"
@@ -73,6 +74,9 @@ struct log {
 	bool has_files;
 	atomic_bool used;
 
+	struct proven proven;
+	atomic_int_fast64_t damage_told;	/* a position + 1; 0: none */
+
 	pthread_mutex_t read_lock;
 	struct partition *reader;	/* NULL: not opened */
 	struct reader *walker;		/* for times; NULL: not opened */
@@ -107,6 +111,11 @@ void log_append(struct log *l, struct log_append *a);
  */
 struct partition *log_get(struct log *l, int *rc);
 void log_put(struct log *l);
+/*
+ * Check the bytes of a stretch of it that are to be sent, as proven_check();
+ * whoever runs the server is told of damage.  Not between get and put.
+ */
+int log_prove(struct log *l, int fd, int64_t pos, int64_t *len);
 /* Close the handle to read, as after STATUS_REMOVED; between get and put. */
 void log_forget(struct log *l);
 /*

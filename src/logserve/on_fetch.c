@@ -154,6 +154,29 @@ close_records(struct part *part)
 	part->out.records = (struct wire_records){.len = 0};
 }
 
+/* What is to be sent is good; it may be less than what was found. */
+static void
+prove(struct fetch *f, struct part *part, struct log *log)
+{
+	struct wire_records *r = &part->out.records;
+	int64_t found = r->len, len = found;
+	int rc;
+
+	if (found <= 0)
+		return;
+	rc = log_prove(log, r->fd, r->pos, &len);
+	if (rc == 0) {
+		r->len = len;
+	} else {
+		close_records(part);
+		part->out.error_code = rc == STATUS_CORRUPT
+		    ? KAFKA_CORRUPT_MESSAGE
+		    : KAFKA_STORAGE_ERROR;
+	}
+	f->bytes -= found - r->len;
+	f->budget += found - r->len;
+}
+
 static void
 look_at_part(struct fetch *f, struct part *part)
 {
@@ -184,6 +207,7 @@ look_at_part(struct fetch *f, struct part *part)
 	    part->out.error_code == KAFKA_UNKNOWN_TOPIC_OR_PARTITION)
 		log_forget(log);
 	log_put(log);
+	prove(f, part, log);
 }
 
 static void

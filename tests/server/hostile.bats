@@ -235,3 +235,43 @@ refused() {
 	done
 	good
 }
+
+# consumed: what a consumer has of t that reads to its end, or to an error.
+consumed() {
+	timeout 10 kcat -C -e -q -b "$address" -t t -o beginning \
+	    -X topic.auto.offset.reset=error -X check.crcs=false 2>consumer.err
+}
+
+@test 'damage on the device is an error, and no wrong record' {
+	local file=root/t/0/00000000000000000000.log size
+	stop_serving
+	logcreate root/t root/other
+	seq 1 1000 | logappend root/t
+	size=$(stat -c %s "$file")
+	seq 1001 2000 | logappend root/t
+	seq 2001 3000 | logappend root/t
+	seq 9 | logappend root/other
+	# A bit of a record of the second batch.
+	perl -e 'open my $f, "+<", $ARGV[0] or die; seek $f, $ARGV[1], 0;
+	    read $f, my $b, 1; seek $f, $ARGV[1], 0;
+	    print $f chr(ord($b) ^ 1)' "$file" $((size + 500))
+	serve
+	consumed >got || true
+	same "$(cat got)" "$(seq 1 1000)"
+	consumed >got || true
+	same "$(cat got)" "$(seq 1 1000)"
+	# What was seen to be good before is looked at no more, but for this.
+	call Fetch 4 max_wait_ms=0 max_bytes=1000000 topics.0.topic=t \
+	    topics.0.partitions.0.fetch_offset=1000 \
+	    topics.0.partitions.0.partition_max_bytes=1000000
+	is responses.0.partitions.0.error_code 2
+	run_tool 0 kcat -C -e -q -b "$address" -t other
+	same "$out" "$(seq 9)"
+	same "$(grep -c '^logserve: damaged: ' server.err)" 1
+	grep -q "^logserve: damaged: .*$file.* position=$size " server.err
+	stop_serving
+	run_tool 1 logfsck -y root/t
+	serve
+	consumed >got
+	same "$(cat got)" "$(seq 1 1000; seq 2001 3000)"
+}
