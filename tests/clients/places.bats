@@ -362,8 +362,9 @@ gone() {
 	printf 'one\ntwo\nhalf' >&9
 	wait_for has_records 2
 	kill -TERM "$writer_pid"
-	exec 9>&-
+	# Its end would make the last line a whole one.
 	wait_exit 143 "$writer_pid"
+	exec 9>&-
 	has "$(cat writer.err)" '4 bytes of an unfinished record'
 	run_tool 0 logcat "$at"
 	same "$out" "$(printf 'one\ntwo')"
