@@ -24,7 +24,8 @@ struct properties;
  * says why.  scratch is for unpacking; what is larger than its bound is
  * unpacked elsewhere, up to RECORDS_BYTES_MAX.
  */
-int validate_batch(uint8_t *data, int64_t len, const struct properties *settings,
-    struct buf *scratch, struct batch *b, const char **why);
+int validate_batch(uint8_t *data, int64_t len,
+    const struct properties *settings, struct buf *scratch, struct batch *b,
+    const char **why);
 
 #endif
