@@ -31,8 +31,8 @@ ifneq ($(wildcard $(BSD_ARCHIVE)),)
 BSD_LIBS := -Wl,-Bstatic $(BSD_LIBS) -lmd -Wl,-Bdynamic
 endif
 # For lib/net.  --as-needed below keeps it out of programs without sockets.
-EVENT_CFLAGS := $(shell pkg-config --cflags libevent_core 2>/dev/null)
-EVENT_LIBS := $(shell pkg-config --libs libevent_core 2>/dev/null)
+EVENT_CFLAGS := $(shell pkg-config --cflags libevent_core libevent_extra 2>/dev/null)
+EVENT_LIBS := $(shell pkg-config --libs libevent_extra libevent_core 2>/dev/null)
 
 WARNINGS = -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes \
     -Wmissing-prototypes -Wpointer-arith -Wwrite-strings -Wformat=2

@@ -454,6 +454,34 @@ coordinator_may_forget(struct coordinator *c, struct bytes group,
 	    : 0;
 }
 
+/* --- lives of the broker -------------------------------------------------- */
+
+bool
+coordinator_is_vacant(const struct coordinator *c, struct bytes group)
+{
+	const struct entry *e = find(c, group);
+
+	return e == NULL || group_is_idle(e->group);
+}
+
+int
+coordinator_restore(struct coordinator *c, struct bytes group,
+    const struct group_metadata_record *record, int64_t now)
+{
+	struct entry *e;
+	int error = check_id(c, group);
+
+	if (error != 0)
+		return error;
+	if ((e = find(c, group)) == NULL && (e = add(c, group, now)) == NULL)
+		return KAFKA_COORDINATOR_NOT_AVAILABLE;
+	if (!group_is_idle(e->group))
+		return 0;
+	error = group_restore(e->group, record, now);
+	settle(c, e, now);
+	return error;
+}
+
 /* --- time ----------------------------------------------------------------- */
 
 int64_t

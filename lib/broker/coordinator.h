@@ -147,6 +147,16 @@ int64_t coordinator_next_ms(const struct coordinator *c);
 /* Do all that is due. */
 void coordinator_tick(struct coordinator *c, int64_t now);
 
+/* Is the group not here, or without members? */
+bool coordinator_is_vacant(const struct coordinator *c, struct bytes group);
+/*
+ * A group that is vacant goes on where it was, in an earlier life of the
+ * broker: what the event kept() told last.  Errors as group_restore(), or
+ * COORDINATOR_NOT_AVAILABLE.
+ */
+int coordinator_restore(struct coordinator *c, struct bytes group,
+    const struct group_metadata_record *record, int64_t now);
+
 /* What is in memory: groups, and bytes that their members sent. */
 size_t coordinator_groups(const struct coordinator *c);
 size_t coordinator_bytes(const struct coordinator *c);

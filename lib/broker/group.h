@@ -50,6 +50,7 @@
 #include "base/bytes.h"
 
 struct group;
+struct group_metadata_record;
 
 enum group_state {
 	GROUP_EMPTY,
@@ -148,6 +149,14 @@ struct group_events {
 	/* A group's state has changed.  May be NULL. */
 	void (*changed)(void *arg, struct bytes group, enum group_state from,
 	    enum group_state to);
+	/*
+	 * What is to outlast the broker (group_restore()) has changed, and will
+	 * be told to members: a new generation, its assignments, the id of a
+	 * static member; nobody is left.  Without a leader: the members have
+	 * not been assigned anything.  May be NULL.
+	 */
+	void (*kept)(void *arg, struct bytes group,
+	    const struct group_metadata_record *record);
 	/* Fill with random bytes; 0 or errno.  NULL: getrandom(2). */
 	int (*random)(void *arg, void *out, size_t len);
 };
@@ -180,6 +189,14 @@ const char *group_state_text(enum group_state state);
 struct group *group_new(struct group_common *common, struct bytes id);
 /* Nobody may be waiting: group_refuse() first. */
 void group_free(struct group *g);
+/*
+ * A new group goes on where another one was (events.kept): assigned members
+ * have a session timeout to be heard of, others have to join again.
+ * STATUS_SYNTAX, or KAFKA_... as when members join: it has no members, and its
+ * generations go on.
+ */
+int group_restore(struct group *g, const struct group_metadata_record *record,
+    int64_t now);
 /* Answer everyone with that error; the group may only be freed then. */
 void group_refuse(struct group *g, int error);
 

@@ -145,6 +145,8 @@ function begin_message(	i, kv) {
 	}
 	if (key == "" || low == "" || flexible == "")
 		fail("key=, versions= or flexible= is missing")
+	if (key == "none")
+		return
 	split(serve == "" ? "0--1" : serve, range, "-")
 	apis = apis sprintf("\t{%s, \"%s\", %s, %s, %s, &messages_%s,\n" \
 	    "\t    &messages_%s},\n", key, name,
@@ -214,7 +216,7 @@ BEGIN {
 }
 
 /^#/ || /^$/ { next }
-/^(request|response)$/ { begin_side($1); next }
+/^(request|response|record)$/ { begin_side($1); next }
 /^[A-Z]/ { begin_message(); next }
 /^\t/ { add_field(); next }
 { fail("not understood: " $0) }

@@ -260,8 +260,8 @@ decode_one(const struct decoder *d, const struct wire_field *f, void *at)
 	return rc;
 }
 
-static size_t
-size_of(const struct wire_field *f)
+size_t
+wire_size_of(const struct wire_field *f)
 {
 	switch (f->type) {
 	case WIRE_BOOL:
@@ -303,7 +303,7 @@ decode_array(const struct decoder *d, const struct wire_field *f, char *out)
 {
 	struct wire_field element = element_of(f);
 	char *items = NULL;
-	size_t size = size_of(f);
+	size_t size = wire_size_of(f);
 	int64_t count;
 	int rc = decode_len(d, f, &count);
 
@@ -494,7 +494,8 @@ encode_field(const struct encoder *e, const struct wire_field *f,
 	count = *(const int32_t *)(const void *)(in + f->count_at);
 	rc = encode_len(e, f, &count);
 	for (int64_t i = 0; rc == 0 && i < count; i++)
-		rc = encode_one(e, &element, items + (size_t)i * size_of(f));
+		rc = encode_one(e, &element,
+		    items + (size_t)i * wire_size_of(f));
 	return rc;
 }
 

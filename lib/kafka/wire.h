@@ -107,6 +107,9 @@ struct wire_cuts {
 	size_t cap;
 };
 
+/* Bytes of a field in its struct; of an array those of one element. */
+size_t wire_size_of(const struct wire_field *f);
+
 /* Every field at its default. */
 void wire_defaults(const struct wire_message *m, void *out);
 void wire_struct_defaults(const struct wire_struct *s, void *out);

@@ -13,6 +13,7 @@
 #include "base/buf.h"
 #include "base/now.h"
 #include "base/status.h"
+#include "net/budget.h"
 #include "net/loop.h"
 
 enum {
@@ -20,6 +21,8 @@ enum {
 	WRITE_A_TURN = 1 << 20,	/* bytes; a range of a file may be more */
 	LINGER_MS = 2000,
 	HEADER_LEN = 4,
+	/* What moves slower holds others up, when memory is short. */
+	SLOW_BYTES_A_SECOND = 16384,
 };
 
 enum conn_state {
@@ -27,6 +30,12 @@ enum conn_state {
 	CONN_FINISHING,		/* writes what is queued, reads nothing */
 	CONN_LINGERING,		/* our side is shut; input is thrown away */
 	CONN_CLOSED,
+};
+
+/* How fast something moves: a frame in, output out. */
+struct pace {
+	int64_t since_ms;
+	uint64_t from;		/* of the counter, then */
 };
 
 struct conn {
@@ -46,9 +55,17 @@ struct conn {
 	uint8_t *frame;		/* NULL: between frames */
 	size_t frame_len;
 	size_t frame_got;
+	struct pace frame_pace;
+	struct budget_wait wait;
+	bool is_waiting;	/* for memory: for a frame, or behind one */
+	bool is_granted;	/* it has come, and is not yet made use of */
+	size_t taken;		/* of the budget: by frame, or granted */
 	struct evbuffer *out;
+	struct pace out_pace;
+	int64_t look_ms;	/* when to look how fast things move */
 	bool is_paused;
 	bool is_busy;
+	bool is_ended;		/* the other end sends no more */
 	int failed;		/* on_writable closes it for this */
 	const char *failed_what;
 	unsigned depth;		/* callbacks that use it */
@@ -77,8 +94,21 @@ free_conn(struct conn *c)
 		evbuffer_free(c->out);
 	if (c->fd >= 0)
 		close(c->fd);
-	free(c->frame);
 	free(c);
+}
+
+/* The frame is not read on, or what it waits for is not wanted. */
+static void
+drop_frame(struct conn *c)
+{
+	if (c->o.budget != NULL) {
+		budget_cancel(c->o.budget, &c->wait);
+		budget_give(c->o.budget, c->taken);
+	}
+	c->is_waiting = c->is_granted = false;
+	c->taken = 0;
+	free(c->frame);
+	c->frame = NULL;
 }
 
 /* Between these a close does not free c. */
@@ -105,6 +135,7 @@ conn_close(struct conn *c, int why, const char *what)
 	(void)event_del(c->readable);
 	(void)event_del(c->writable);
 	loop_timer_clear(c->timer);
+	drop_frame(c);
 	close(c->fd);
 	c->fd = -1;
 	c->o.on_close(c->o.arg, why, what);
@@ -113,14 +144,77 @@ conn_close(struct conn *c, int why, const char *what)
 
 /* --- time ----------------------------------------------------------------- */
 
+static bool
+is_whole(const struct conn *c)
+{
+	return c->frame != NULL && c->frame_got == c->frame_len;
+}
+
+/* Is it the other end's turn to send the rest of a frame? */
+static bool
+is_within_frame(const struct conn *c)
+{
+	return c->state == CONN_OPEN && c->frame != NULL && !is_whole(c) &&
+	    !c->is_paused;
+}
+
+static void
+begin_pace(struct conn *c, struct pace *p, uint64_t from)
+{
+	int64_t now = now_mono_ms();
+
+	*p = (struct pace){now, from};
+	if (c->look_ms < now)
+		c->look_ms = now + c->o.patience_ms;
+}
+
+/* Was it, since it was judged last?  Not before patience_ms have passed. */
+static bool
+is_slow(struct conn *c, struct pace *p, uint64_t to)
+{
+	int64_t now = now_mono_ms(), ms = now - p->since_ms;
+	uint64_t moved = to - p->from;
+
+	if (ms < c->o.patience_ms)
+		return false;
+	*p = (struct pace){now, to};
+	return moved < (uint64_t)ms * SLOW_BYTES_A_SECOND / 1000;
+}
+
+/* Does it keep memory that others wait for? */
+static bool
+is_in_the_way(struct conn *c)
+{
+	bool slow = false;
+
+	if (is_within_frame(c))
+		slow = is_slow(c, &c->frame_pace, c->frame_got);
+	if (evbuffer_get_length(c->out) > 0 &&
+	    is_slow(c, &c->out_pace, c->counters.bytes_out))
+		slow = true;
+	return slow && c->o.budget != NULL && budget_is_short(c->o.budget);
+}
+
 static int64_t
-deadline(const struct conn *c)
+deadline_of_silence(const struct conn *c)
 {
 	if (c->state == CONN_LINGERING)
 		return c->linger_end_ms;
 	if (evbuffer_get_length(c->out) > 0)
 		return c->progress_ms + c->o.stall_ms;
-	return c->is_busy ? INT64_MAX : c->active_ms + c->o.idle_ms;
+	return c->is_busy || c->is_waiting ? INT64_MAX
+					   : c->active_ms + c->o.idle_ms;
+}
+
+static int64_t
+deadline(const struct conn *c)
+{
+	int64_t due = deadline_of_silence(c);
+	bool moves = is_within_frame(c) || evbuffer_get_length(c->out) > 0;
+
+	if (c->o.budget != NULL && moves && c->look_ms < due)
+		return c->look_ms;
+	return due;
 }
 
 /* A timer that is set too early finds the deadline moved, and is set anew. */
@@ -143,7 +237,11 @@ on_timer(void *arg)
 	struct conn *c = arg;
 
 	c->timer_due_ms = INT64_MAX;
-	if (deadline(c) > now_mono_ms())
+	if (c->look_ms <= now_mono_ms())
+		c->look_ms = now_mono_ms() + c->o.patience_ms;
+	if (is_in_the_way(c))
+		conn_close(c, STATUS_TIMEOUT, "too slow while memory is short");
+	else if (deadline(c) > now_mono_ms())
 		arm(c);
 	else if (c->state == CONN_LINGERING)
 		conn_close(c, 0, "finished");
@@ -161,6 +259,39 @@ receive(struct conn *c, struct iovec *iov, int count)
 	return readv(c->fd, iov, count);
 }
 
+/* Are there len bytes of memory for it?  If not yet, on_granted() goes on. */
+static bool
+has_memory(struct conn *c, size_t len)
+{
+	if (c->is_granted) {
+		c->is_granted = false;
+		return true;
+	}
+	if (c->o.budget == NULL)
+		return true;
+	c->is_waiting = !budget_take(c->o.budget, &c->wait, len);
+	if (!c->is_waiting)
+		c->taken += len;
+	return !c->is_waiting;
+}
+
+static void
+on_granted(void *arg)
+{
+	struct conn *c = arg;
+
+	budget_wait_end(c->o.budget, &c->wait);
+	c->taken += c->wait.len;
+	c->is_waiting = false;
+	c->is_granted = true;
+	c->active_ms = now_mono_ms();
+	/* All that is wanted may have been read already. */
+	if (!c->is_paused) {
+		(void)event_add(c->readable, NULL);
+		event_active(c->readable, EV_READ, 0);
+	}
+}
+
 /* The header is there: make room for what it announces. */
 static bool
 begin_frame(struct conn *c)
@@ -172,23 +303,31 @@ begin_frame(struct conn *c)
 		    size < 0 ? "negative frame size" : "frame too small");
 	else if ((size_t)size > c->o.frame_max)
 		conn_close(c, STATUS_TOO_BIG, "frame too large");
+	else if (!has_memory(c, (size_t)size))
+		return false;
 	else if ((c->frame = malloc((size_t)size)) == NULL)
 		conn_close(c, ENOMEM, "no memory for a frame");
 	c->frame_len = (size_t)size;
 	c->frame_got = 0;
 	c->header_len = 0;
+	begin_pace(c, &c->frame_pace, 0);
 	return c->state == CONN_OPEN;
 }
 
-static void
+/* It is all there; but what comes of it takes memory, too. */
+static bool
 end_frame(struct conn *c)
 {
 	uint8_t *frame = c->frame;
 
+	if (!has_memory(c, 0))
+		return false;
 	c->frame = NULL;
+	c->taken = 0;
 	c->active_ms = now_mono_ms();
 	c->counters.frames++;
 	c->o.on_frame(c->o.arg, frame, c->frame_len);
+	return true;
 }
 
 /* What is wanted next: the rest of the frame, the next header. */
@@ -216,18 +355,24 @@ take(struct conn *c, size_t n)
 	c->counters.bytes_in += n;
 	c->frame_got += part;
 	c->header_len += n - part;
-	if (c->frame != NULL && c->frame_got == c->frame_len)
-		end_frame(c);
+	if (is_whole(c))
+		(void)end_frame(c);
 }
 
-/* The other end will send no more. */
+/* The other end will send no more; it may wait for answers. */
 static void
 ended(struct conn *c)
 {
 	bool is_within = c->frame != NULL || c->header_len > 0;
 
-	conn_close(c, is_within ? STATUS_SHORT : 0,
-	    is_within ? "closed within a frame" : "closed by the other end");
+	if (is_within)
+		conn_close(c, STATUS_SHORT, "closed within a frame");
+	else if (!c->is_busy && evbuffer_get_length(c->out) == 0)
+		conn_close(c, 0, "closed by the other end");
+	else {
+		c->is_ended = true;
+		c->o.on_end(c->o.arg);
+	}
 }
 
 /* Read once.  false: nothing more for now. */
@@ -239,6 +384,8 @@ read_some(struct conn *c)
 	ssize_t n;
 	int count;
 
+	if (is_whole(c))
+		return end_frame(c);
 	if (c->frame == NULL && c->header_len == HEADER_LEN && !begin_frame(c))
 		return false;
 	wanted = want(c, iov, &count);
@@ -269,6 +416,13 @@ throw_away(struct conn *c)
 	return false;
 }
 
+static bool
+wants_input(const struct conn *c)
+{
+	return c->state == CONN_OPEN && !c->is_paused && !c->is_waiting &&
+	    !c->is_ended;
+}
+
 static void
 on_readable(evutil_socket_t fd, short events, void *arg)
 {
@@ -279,7 +433,7 @@ on_readable(evutil_socket_t fd, short events, void *arg)
 	(void)events;
 	enter(c);
 	for (int i = 0; i < READS_A_TURN && more; i++) {
-		if (c->state == CONN_OPEN && !c->is_paused)
+		if (wants_input(c))
 			more = read_some(c);
 		else if (c->state == CONN_LINGERING)
 			more = throw_away(c);
@@ -287,7 +441,7 @@ on_readable(evutil_socket_t fd, short events, void *arg)
 			more = false;
 	}
 	/* Pausing costs a system call only if something comes meanwhile. */
-	if ((c->state == CONN_OPEN && c->is_paused) ||
+	if ((c->state == CONN_OPEN && !wants_input(c)) ||
 	    c->state == CONN_FINISHING)
 		(void)event_del(c->readable);
 	if (c->state != CONN_CLOSED)
@@ -308,8 +462,12 @@ conn_resume(struct conn *c)
 		return;
 	c->is_paused = false;
 	c->active_ms = now_mono_ms();
-	if (c->state == CONN_OPEN)
+	begin_pace(c, &c->frame_pace, c->frame_got);
+	if (wants_input(c))
 		(void)event_add(c->readable, NULL);
+	/* What was granted meanwhile is not told by the socket. */
+	if (wants_input(c) && c->is_granted)
+		event_active(c->readable, EV_READ, 0);
 }
 
 void
@@ -413,8 +571,7 @@ conn_finish(struct conn *c)
 	if (c->state != CONN_OPEN)
 		return;
 	move(c, CONN_FINISHING);
-	free(c->frame);
-	c->frame = NULL;
+	drop_frame(c);
 	if (evbuffer_get_length(c->out) == 0)
 		event_active(c->writable, EV_WRITE, 0);
 }
@@ -435,6 +592,7 @@ conn_send(struct conn *c, struct evbuffer *data)
 	if (!was_empty)
 		return;
 	c->progress_ms = now_mono_ms();
+	begin_pace(c, &c->out_pace, c->counters.bytes_out);
 	write_some(c);
 	arm(c);
 }
@@ -453,6 +611,44 @@ conn_buffer(void)
 	if (b != NULL)
 		(void)evbuffer_set_flags(b, EVBUFFER_FLAG_DRAINS_TO_FD);
 	return b;
+}
+
+/* Memory in a buffer: freed when it has been sent. */
+struct lent {
+	struct budget *budget;
+	void *data;
+	size_t len;
+};
+
+static void
+take_back(const void *data, size_t len, void *arg)
+{
+	struct lent *lent = arg;
+
+	(void)data;
+	(void)len;
+	if (lent->budget != NULL)
+		budget_give(lent->budget, lent->len);
+	free(lent->data);
+	free(lent);
+}
+
+int
+conn_buffer_add_memory(struct evbuffer *b, struct budget *budget, void *data,
+    size_t len)
+{
+	struct lent *lent = malloc(sizeof(*lent));
+
+	if (lent == NULL)
+		return ENOMEM;
+	*lent = (struct lent){budget, data, len};
+	if (evbuffer_add_reference(b, data, len, take_back, lent) != 0) {
+		free(lent);
+		return ENOMEM;
+	}
+	if (budget != NULL)
+		budget_add(budget, len);
+	return 0;
 }
 
 int
@@ -507,6 +703,7 @@ conn_open(struct loop *l, int fd, const struct conn_options *o,
 	c->loop = l;
 	c->fd = fd;
 	c->o = *o;
+	budget_wait_init(&c->wait, l, on_granted, c);
 	c->timer_due_ms = INT64_MAX;
 	c->active_ms = now_mono_ms();
 	rc = prepare(c);

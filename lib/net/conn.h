@@ -33,6 +33,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct budget;
 struct conn;
 struct evbuffer;
 struct loop;
@@ -47,12 +48,28 @@ struct conn_options {
 	int64_t idle_ms;
 	/* The same if output is queued and none of it taken. */
 	int64_t stall_ms;
-	/* A whole frame; the callee's, to free(3). */
+	/*
+	 * Memory for frames is taken out of this (budget.h); NULL: it is free.
+	 * When there is none, nothing is read until there is.  While others
+	 * wait so, it is closed (STATUS_TIMEOUT) if it is within a frame, or
+	 * has output queued, for patience_ms and at less than 16 KiB a second.
+	 */
+	struct budget *budget;
+	int64_t patience_ms;
+	/*
+	 * A whole frame; the callee's, to free(3), and its len bytes of the
+	 * budget to give back.
+	 */
 	void (*on_frame)(void *arg, uint8_t *frame, size_t len);
+	/*
+	 * The other end sends no more, while it is busy or output is queued:
+	 * call conn_finish() when all is answered.
+	 */
+	void (*on_end)(void *arg);
 	/* Some of the output was taken, not within conn_send(). */
 	void (*on_written)(void *arg);
 	/*
-	 * It is closed.  why: 0 the other end closed between two frames, or
+	 * It is closed.  why: 0 the other end has closed between two frames, or
 	 * conn_finish() is done; STATUS_SHORT it closed within one;
 	 * STATUS_SYNTAX, STATUS_TOO_BIG a frame's size; STATUS_TIMEOUT; errno;
 	 * or what conn_close() was given.  what: a constant phrase.
@@ -92,6 +109,13 @@ size_t conn_queued(const struct conn *c);
  * without memory.
  */
 struct evbuffer *conn_buffer(void);
+/*
+ * Add len bytes from malloc(3), which are freed when they are sent or given up,
+ * and until then are part of what the budget (or NULL) has.  If this fails,
+ * data stays the caller's.
+ */
+int conn_buffer_add_memory(struct evbuffer *b, struct budget *budget,
+    void *data, size_t len);
 /*
  * Add len (> 0) bytes of a file from pos on; fd is closed when they are sent or
  * given up, and if this fails.  If the file is cut before they are sent, the

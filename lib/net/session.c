@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/status.h"
+#include "net/budget.h"
 #include "net/conn.h"
 #include "net/loop.h"
 
@@ -59,11 +60,22 @@ on_frame(void *arg, uint8_t *frame, size_t len)
 
 	if (slot == NULL) {
 		free(frame);
+		if (s->limits->budget != NULL)
+			budget_give(s->limits->budget, len);
 		conn_close(s->conn, ENOMEM, "no memory for a request");
 		return;
 	}
 	update(s);
 	s->handler->on_request(s->arg, s, slot, frame, len);
+}
+
+static void
+on_end(void *arg)
+{
+	struct session *s = arg;
+
+	s->is_ending = true;
+	update(s);
 }
 
 static void
@@ -133,14 +145,19 @@ start(struct session *s, int fd)
 	    .frame_max = s->limits->frame_max,
 	    .idle_ms = s->limits->idle_ms,
 	    .stall_ms = s->limits->stall_ms,
+	    .budget = s->limits->budget,
+	    .patience_ms = s->limits->patience_ms,
 	    .on_frame = on_frame,
+	    .on_end = on_end,
 	    .on_written = on_written,
 	    .on_close = on_close,
 	    .arg = s};
 	int rc;
 
 	s->out = conn_buffer();
-	rc = s->out != NULL ? slot_line_open(wake, s, &s->line) : ENOMEM;
+	rc = s->out != NULL
+	    ? slot_line_open(wake, s, s->limits->budget, &s->line)
+	    : ENOMEM;
 	if (rc != 0) {
 		close(fd);
 		return rc;

@@ -13,6 +13,8 @@
  * session holds at most request_bytes + frame_max bytes of requests, and
  * output_bytes plus the answers to what is in work.
  *
+ * A client that shuts its side down still gets its answers.
+ *
  * All calls are made on the loop; callbacks come there, and may call
  * everything.
  */
@@ -22,6 +24,7 @@
 
 #include "net/slot.h"
 
+struct budget;
 struct loop;
 struct session;
 
@@ -33,6 +36,8 @@ struct session_limits {
 	size_t requests;	/* in work at once, >= 1 */
 	size_t request_bytes;	/* of those, >= 1 */
 	size_t output_bytes;	/* not taken by the other end, >= 1 */
+	struct budget *budget;	/* of all sessions; NULL: none */
+	int64_t patience_ms;	/* as in conn.h */
 };
 
 struct session_handler {

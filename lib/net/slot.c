@@ -11,6 +11,7 @@
 
 #include "base/buf.h"
 #include "base/status.h"
+#include "net/budget.h"
 
 enum slot_state {
 	SLOT_WORKING,
@@ -33,6 +34,7 @@ struct slot {
 struct slot_line {
 	void (*wake)(void *arg);
 	void *arg;
+	struct budget *budget;
 	pthread_mutex_t mutex;
 	/* Under it. */
 	TAILQ_HEAD(, slot) slots;
@@ -81,6 +83,8 @@ finish(struct slot *s, enum slot_state state)
 	struct slot_line *line = s->line;
 	bool is_last;
 
+	if (line->budget != NULL)
+		budget_give(line->budget, s->request_len);
 	pthread_mutex_lock(&line->mutex);
 	assert(s->state == SLOT_WORKING);
 	if (!line->is_closed) {
@@ -138,7 +142,8 @@ slot_is_dead(struct slot *s)
 }
 
 int
-slot_line_open(void (*wake)(void *arg), void *arg, struct slot_line **out)
+slot_line_open(void (*wake)(void *arg), void *arg, struct budget *budget,
+    struct slot_line **out)
 {
 	struct slot_line *line = calloc(1, sizeof(*line));
 
@@ -146,6 +151,7 @@ slot_line_open(void (*wake)(void *arg), void *arg, struct slot_line **out)
 		return ENOMEM;
 	line->wake = wake;
 	line->arg = arg;
+	line->budget = budget;
 	pthread_mutex_init(&line->mutex, NULL);
 	TAILQ_INIT(&line->slots);
 	*out = line;

@@ -15,13 +15,15 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct budget;
 struct evbuffer;
 struct slot;
 struct slot_line;
 
 /*
  * What whoever works on a request does at last, once: one of these.  The slot
- * is then no longer theirs.
+ * is then no longer theirs, and the request's bytes are given back to the
+ * budget.
  */
 /*
  * Answer with the bytes of body, and their size before them (conn.h).  body is
@@ -46,16 +48,21 @@ bool slot_is_dead(struct slot *s);
  * What the connection does (session.h).
  *
  * Start a line.  wake(arg) is called when the slot at its head is done: from
- * any thread, under the line's lock, until slot_line_close().
+ * any thread, under the line's lock, until slot_line_close().  The budget (or
+ * NULL) is that of the requests.
  */
-int slot_line_open(void (*wake)(void *arg), void *arg, struct slot_line **out);
+int slot_line_open(void (*wake)(void *arg), void *arg, struct budget *budget,
+    struct slot_line **out);
 /*
  * The connection has gone: drop what is done, call wake no more.  The line is
  * freed with its last slot.
  */
 void slot_line_close(struct slot_line *line);
 
-/* A slot for a request of len bytes; NULL without memory. */
+/*
+ * A slot for a request of len bytes, which have been taken from the budget;
+ * NULL without memory.
+ */
 struct slot *slot_begin(struct slot_line *line, size_t len);
 /*
  * Take what is done off the head of the line; answers go to the end of out.

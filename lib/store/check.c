@@ -714,7 +714,7 @@ have_changed(struct checker *c)
 	struct stat st;
 	bool same = true;
 
-	if (segment_list_read(c->p->dirfd, ".log", &now) != 0)
+	if (tail_list(c->p, &now) != 0)
 		return false;
 	same = now.count == c->segments.count;
 	for (size_t i = 0; same && i < now.count; i++) {
@@ -747,7 +747,7 @@ forget(struct checker *c)
 static int
 check_once(struct checker *c, struct fault *f)
 {
-	int rc = segment_list_read(c->p->dirfd, ".log", &c->segments);
+	int rc = tail_list(c->p, &c->segments);
 
 	c->out->count = 0;
 	c->out->end = 0;

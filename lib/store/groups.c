@@ -1,48 +1,27 @@
 #include "store/groups.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <search.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
-#include "base/bounds.h"
 #include "base/buf.h"
-#include "base/io.h"
 #include "base/now.h"
 #include "base/status.h"
-#include "store/access.h"
-#include "store/batch.h"
 #include "store/commit.h"
-#include "store/compact.h"
-#include "store/partition.h"
-#include "store/properties.h"
-#include "store/reader.h"
+#include "store/keyed.h"
+#include "store/record.h"
 #include "store/topic.h"
 
-enum {
-	SEGMENT_BYTES = 1 << 20,
-	BATCH_BYTES = 16 << 20,
-	/* Compaction is thought of so often. */
-	TIDY_RECORDS = 1024,
-	/* Its share of memory for the keys. */
-	KEYS_BYTES = 16 << 20,
-};
-
 struct groups {
-	char path[PATH_MAX];
 	char topic[TOPIC_NAME_MAX + 1];
-	struct partition *p;	/* NULL: there is none, and we only read */
-	struct reader *r;
+	struct keyed *records;
 	void *root;		/* tsearch(3), of struct groups_entry */
 	size_t count;
 	struct groups_entry **sorted;	/* for groups_at(); NULL: stale */
 	size_t sorted_count;		/* of those not forgotten */
-	struct buf scratch;
-	struct batch_builder builder;
 };
 
 bool
@@ -168,8 +147,9 @@ groups_at(struct groups *g, size_t i)
 
 /* Other kinds of records, and what makes no sense, are passed over. */
 static int
-take_record(struct groups *g, const struct record *rec)
+take_record(void *arg, const struct record *rec)
 {
+	struct groups *g = arg;
 	char group[GROUPS_NAME_MAX + 1];
 	struct groups_entry e = {.group = group};
 	struct commit c;
@@ -187,112 +167,29 @@ take_record(struct groups *g, const struct record *rec)
 	return put_entry(g, &e);
 }
 
-static int
-read_on(struct groups *g, struct fault *f)
-{
-	struct batch_records it;
-	const uint8_t *data;
-	struct record rec;
-	struct batch b;
-	int rc;
-
-	while ((rc = reader_next(g->r, &b, &data, f)) == 0 ||
-	    rc == STATUS_OFFSET) {
-		if (rc == STATUS_OFFSET)
-			continue;
-		rc = batch_records_init(&it, data, &b, &g->scratch);
-		while (rc == 0 && (rc = batch_records_next(&it, &rec)) == 0)
-			rc = take_record(g, &rec);
-		if (rc == STATUS_CORRUPT)
-			rc = reader_fault(g->r, &b, "records do not add up", f);
-		if (rc != STATUS_END)
-			return rc;
-	}
-	return rc == STATUS_END ? 0 : rc;
-}
-
 int
 groups_refresh(struct groups *g, struct fault *f)
 {
-	int rc;
-
-	if (g->r == NULL)
-		return 0;
-	rc = reader_refresh(g->r, f);
-	return rc == 0 ? read_on(g, f) : rc;
+	return keyed_refresh(g->records, f);
 }
 
 /* --- opening ------------------------------------------------------------- */
-
-/* The settings of the small partition that it is. */
-static int
-settings_of(struct properties *props)
-{
-	const char *why;
-	int rc;
-
-	properties_init(props);
-	rc = properties_set(props, PROPERTIES_SEGMENT_BYTES, "1048576", &why);
-	if (rc == 0)
-		rc = properties_set(props, PROPERTIES_CLEANUP_POLICY, "compact",
-		    &why);
-	if (rc == 0)
-		rc = properties_set(props, PROPERTIES_MAX_MESSAGE_BYTES,
-		    "16777216", &why);
-	return rc;
-}
-
-static int
-make_directory(const struct topic *t)
-{
-	struct stat st;
-	int fd = -1, rc;
-
-	if (fstat(t->dirfd, &st) != 0)
-		return errno;
-	rc = io_mkdir(t->dirfd, GROUPS_DIR, access_dir_mode(st.st_mode));
-	if (rc == EEXIST)
-		return 0;
-	if (rc == 0)
-		rc = io_open(t->dirfd, GROUPS_DIR, O_RDONLY | O_DIRECTORY, 0,
-		    &fd);
-	if (rc == 0)
-		rc = io_set_access(fd, access_dir_mode(st.st_mode), st.st_gid);
-	if (rc == 0)
-		rc = io_sync_dir(t->dirfd);
-	(void)io_close(&fd);
-	return rc;
-}
 
 int
 groups_open(const char *path, const struct topic *t, bool write,
     struct groups **out, struct fault *f)
 {
 	struct groups *g = calloc(1, sizeof(*g));
-	struct partition_settings settings;
-	struct properties props;
+	char directory[PATH_MAX];
 	int rc;
 
 	if (g == NULL)
 		return ENOMEM;
-	buf_init(&g->scratch, RECORDS_BYTES_MAX);
-	batch_builder_init(&g->builder, CODEC_NONE, INT32_MIN, BATCH_BYTES);
 	strlcpy(g->topic, t->name, sizeof(g->topic));
-	snprintf(g->path, sizeof(g->path), "%s/%s", path, GROUPS_DIR);
-	rc = settings_of(&props);
-	if (rc == 0 && write)
-		rc = make_directory(t);
-	partition_settings_of(&props, &settings);
-	if (rc == 0)
-		rc = partition_open(g->path,
-		    write ? PARTITION_WRITE : PARTITION_READ, &settings, &g->p,
-		    f);
-	if (rc == ENOENT && !write)
-		rc = 0;
-	if (rc == 0 && g->p != NULL)
-		rc = reader_open(g->p, 0, 0, &g->r, f);
-	if (rc == 0)
-		rc = groups_refresh(g, f);
+	snprintf(directory, sizeof(directory), "%s/%s", path, GROUPS_DIR);
+	rc = keyed_open(t->dirfd, directory,
+	    write ? PARTITION_WRITE : PARTITION_READ, take_record, g,
+	    &g->records, f);
 	if (rc != 0) {
 		groups_close(g);
 		return rc;
@@ -306,25 +203,22 @@ groups_close(struct groups *g)
 {
 	if (g == NULL)
 		return;
-	reader_close(g->r);
-	partition_close(g->p);
+	keyed_close(g->records);
 	tdestroy(g->root, free_entry);
 	free(g->sorted);
-	buf_release(&g->scratch);
-	batch_builder_release(&g->builder);
 	free(g);
 }
 
 const char *
 groups_path(const struct groups *g)
 {
-	return g->path;
+	return keyed_path(g->records);
 }
 
 int
 groups_dirfd(const struct groups *g)
 {
-	return g->p == NULL ? -1 : partition_dirfd(g->p);
+	return keyed_dirfd(g->records);
 }
 
 /* --- committing ---------------------------------------------------------- */
@@ -350,41 +244,18 @@ add_entry(struct groups *g, const char *group, const struct groups_entry *e)
 	if (e->offset >= 0)
 		rec.value = (struct bytes){value.data, (int32_t)value.len};
 	if (rc == 0)
-		rc = batch_builder_add(&g->builder, &rec);
+		rc = keyed_add(g->records, &rec);
 	buf_release(&key);
 	buf_release(&value);
 	return rc;
-}
-
-/* Sealed segments are compacted now and then, by whoever commits. */
-static void
-tidy(struct groups *g)
-{
-	struct compact_options o;
-	struct compact_stats stats;
-	struct properties props;
-	bool due = false;
-
-	/* It is an extra: what fails here will be done by another. */
-	if (settings_of(&props) != 0)
-		return;
-	compact_options_of(&props, now_wall_ms(), &o);
-	o.memory = KEYS_BYTES;
-	if (compact_is_due(g->p, &o, &due) == 0 && due)
-		(void)compact_run(g->p, &o, &stats, NULL);
 }
 
 int
 groups_commit(struct groups *g, const char *group,
     const struct groups_entry *entries, size_t count, struct fault *f)
 {
-	struct partition_append a = {.checked = true, .expect = -1};
-	const uint8_t *data;
-	size_t size;
 	int rc = 0;
 
-	if (count == 0)
-		return 0;
 	for (size_t i = 0; rc == 0 && i < count; i++) {
 		struct groups_entry e = entries[i];
 
@@ -393,17 +264,7 @@ groups_commit(struct groups *g, const char *group,
 		rc = add_entry(g, group, &e);
 	}
 	if (rc == 0)
-		rc = batch_builder_finish(&g->builder, &data, &size);
-	g->builder.count = 0;
-	if (rc != 0)
-		return rc;
-	a.data = (uint8_t *)(uintptr_t)data;
-	a.len = size;
-	rc = partition_append(g->p, &a, f);
-	if (rc == 0)
-		rc = partition_sync(g->p, f);
-	if (rc == 0 &&
-	    a.base_offset / TIDY_RECORDS != a.end_offset / TIDY_RECORDS)
-		tidy(g);
+		return keyed_write(g->records, f);
+	keyed_drop(g->records);
 	return rc;
 }

@@ -12,7 +12,7 @@
  * first segment's base or, for a Kafka broker's directory, what the file
  * log-start-offset-checkpoint beside it says.
  *
- * Only the store and the sources of tool call this.
+ * Only the store and those who list its files call this.
  */
 
 #include <stdbool.h>

@@ -28,6 +28,8 @@ struct catalog {
 	struct handles *handles;
 	pthread_mutex_t lock;	/* of the trees, and of what topics have */
 	pthread_mutex_t making;	/* topics are made one at a time */
+	pthread_mutex_t listing;	/* of listed */
+	bool listed;		/* all topics that there were are known */
 	struct catalog_names names;
 	struct catalog_ids ids;
 };
@@ -101,6 +103,7 @@ catalog_open(const char *root, size_t open_logs, struct pool *pool,
 	RB_INIT(&c->ids);
 	pthread_mutex_init(&c->lock, NULL);
 	pthread_mutex_init(&c->making, NULL);
+	pthread_mutex_init(&c->listing, NULL);
 	c->handles = handles_new(open_logs);
 	rc = c->handles == NULL ? ENOMEM : 0;
 	c->root = realpath(root, NULL);
@@ -167,6 +170,7 @@ catalog_close(struct catalog *c)
 		drop(c, t);
 	pthread_mutex_destroy(&c->lock);
 	pthread_mutex_destroy(&c->making);
+	pthread_mutex_destroy(&c->listing);
 	handles_free(c->handles);
 	(void)io_close(&c->dirfd);
 	free(c->root);
@@ -312,22 +316,54 @@ catalog_find(struct catalog *c, struct bytes name, struct served **out)
 	return find(c, text, out);
 }
 
+/* The name that the id had when it was looked at last. */
+static bool
+name_of_id(struct catalog *c, const struct wire_uuid *id,
+    char name[TOPIC_NAME_MAX + 1])
+{
+	struct served key = {.id = *id}, *t;
+
+	pthread_mutex_lock(&c->lock);
+	t = RB_FIND(catalog_ids, &c->ids, &key);
+	if (t != NULL)
+		strlcpy(name, t->name, TOPIC_NAME_MAX + 1);
+	pthread_mutex_unlock(&c->lock);
+	return t != NULL;
+}
+
+static int
+nothing(struct served *t, void *arg)
+{
+	(void)t;
+	(void)arg;
+	return 0;
+}
+
+/*
+ * Clients know ids from before we began, of topics that nobody has named since:
+ * look at all of them, once.
+ */
+static void
+list_once(struct catalog *c)
+{
+	pthread_mutex_lock(&c->listing);
+	if (!c->listed && catalog_each(c, nothing, NULL) == 0)
+		c->listed = true;
+	pthread_mutex_unlock(&c->listing);
+}
+
 int
 catalog_find_id(struct catalog *c, const struct wire_uuid *id,
     struct served **out)
 {
 	char name[TOPIC_NAME_MAX + 1];
-	struct served key, *t;
 	int rc;
 
-	key.id = *id;
-	pthread_mutex_lock(&c->lock);
-	t = RB_FIND(catalog_ids, &c->ids, &key);
-	if (t != NULL)
-		strlcpy(name, t->name, sizeof(name));
-	pthread_mutex_unlock(&c->lock);
-	if (t == NULL)
-		return STATUS_NO_TOPIC;
+	if (!name_of_id(c, id, name)) {
+		list_once(c);
+		if (!name_of_id(c, id, name))
+			return STATUS_NO_TOPIC;
+	}
 	rc = find(c, name, out);
 	if (rc == 0 && memcmp(&(*out)->id, id, sizeof(*id)) != 0) {
 		catalog_release(c, *out);

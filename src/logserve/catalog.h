@@ -67,7 +67,7 @@ const char *catalog_root(const struct catalog *c);
  * STATUS_NO_TOPIC, and as topic_open().
  */
 int catalog_find(struct catalog *c, struct bytes name, struct served **out);
-/* The same by id, of those that were found by name or listed before. */
+/* The same by id, of those that were there at the start or found by name. */
 int catalog_find_id(struct catalog *c, const struct wire_uuid *id,
     struct served **out);
 struct served *catalog_retain(struct served *t);

@@ -33,6 +33,10 @@ enum {
 	CONFIG_REQUESTS = 64,		/* of one connection in work */
 	CONFIG_REQUEST_BYTES = 32 << 20,	/* of those */
 	CONFIG_OUTPUT_BYTES = 64 << 20,	/* not taken by the client */
+	/* Of all connections: requests and answers.  A large request fits. */
+	CONFIG_MEMORY_BYTES = 256 << 20,
+	CONFIG_MEMORY_MIN = 2 * CONFIG_FRAME_BYTES,
+	CONFIG_PATIENCE_MS = 3000,	/* with slow ones, when it is short */
 	CONFIG_CONNECTIONS = 20000,
 	CONFIG_OPEN_LOGS = 100000,
 	CONFIG_LOG_FILES = 10,	/* that a log has open, about */
@@ -55,9 +59,11 @@ struct config {
 	const char *listen[CONFIG_LISTEN_MAX];
 	size_t listen_count;
 	const char *advertise;		/* NULL: the address listened on */
+	const char *metrics;		/* NULL: no metrics */
 	bool read_only;
 	int32_t auto_create;		/* partitions; 0: topics are not */
 	int threads;
+	size_t memory;			/* of requests and answers */
 	int ready_fd;			/* -1: none */
 	bool check_only;
 	bool ephemeral;

@@ -10,11 +10,15 @@
 #include <unistd.h>
 
 #include "answers.h"
+#include "base/arena.h"
 #include "base/cli.h"
 #include "base/io.h"
 #include "base/now.h"
 #include "base/status.h"
+#include "broker/subscription.h"
 #include "catalog.h"
+#include "kafka/messages.h"
+#include "ledger.h"
 #include "net/loop.h"
 #include "net/pool.h"
 #include "request.h"
@@ -36,6 +40,9 @@ struct group_table {
 	pthread_mutex_t lock;
 	struct coordinator *coordinator;
 	struct request *answered;
+	struct ledger *ledger;		/* NULL: nothing is kept */
+	bool wrote;			/* something for the ledger */
+	int told;			/* its error; 0: none */
 	struct loop_timer *timer;	/* on the first loop; NULL: stopped */
 	struct task arm;		/* on it, too */
 	struct task tick;		/* on the pool */
@@ -172,6 +179,161 @@ on_changed(void *arg, struct bytes group, enum group_state from,
 	pthread_mutex_unlock(&g->positions);
 }
 
+/* --- what outlasts the server --------------------------------------------- */
+
+/* The same error is told once. */
+static void
+tell_ledger(struct group_table *g, int rc)
+{
+	struct tell t;
+
+	if (rc == 0 || rc == g->told) {
+		g->told = rc;
+		return;
+	}
+	g->told = rc;
+	tell_begin(&t, "groups not kept");
+	tell_text(&t, "path", ledger_path(g->ledger));
+	tell_text(&t, "why", status_text(rc));
+	tell_error(&t);
+}
+
+static void
+on_kept(void *arg, struct bytes group,
+    const struct group_metadata_record *record)
+{
+	struct group_table *g = arg;
+	struct group_metadata_record r = *record;
+	int rc;
+
+	if (g->ledger == NULL)
+		return;
+	r.current_state_timestamp = now_wall_ms();
+	rc = ledger_put(g->ledger, group, &r);
+	if (rc != 0)
+		tell_ledger(g, rc);
+	g->wrote = true;
+}
+
+/* Before anybody is answered. */
+static void
+write_ledger(struct group_table *g)
+{
+	if (g->wrote)
+		tell_ledger(g, ledger_write(g->ledger));
+	g->wrote = false;
+}
+
+/* Local programs may have begun to read what a member subscribes to. */
+static int
+claim_subscription(struct group_table *g, const char *group,
+    struct bytes metadata)
+{
+	struct subscription s;
+	struct bytes topic;
+	int rc = 0;
+
+	if (subscription_open(metadata, &s) != 0)
+		return 0;
+	while (rc == 0 && subscription_next(&s, &topic) == 0)
+		rc = group_table_claim(g, group, topic);
+	return rc;
+}
+
+/* Without its members it is still the group with that generation. */
+static void
+restore(struct group_table *g, const char *group,
+    struct group_metadata_record *r)
+{
+	struct group_summary s;
+	int rc = 0;
+
+	if (bytes_equal(r->protocol_type, bytes_of("consumer")))
+		for (int32_t i = 0; rc == 0 && i < r->members_count; i++)
+			rc = claim_subscription(g, group,
+			    r->members[i].subscription);
+	if (rc != 0)
+		r->members_count = 0;
+	rc = coordinator_restore(g->coordinator, bytes_of(group), r,
+	    now_mono_ms());
+	coordinator_describe(g->coordinator, bytes_of(group), &s);
+	if (rc == 0 && s.member_count > 0) {
+		if (cli_verbose > 0)
+			tell_changed(group, GROUP_DEAD, s.state);
+		return;
+	}
+	pthread_mutex_lock(&g->positions);
+	drop_claims(g, group);
+	pthread_mutex_unlock(&g->positions);
+}
+
+static void
+recall(struct group_table *g, const char *group)
+{
+	struct group_metadata_record r;
+	struct arena arena;
+
+	arena_init(&arena, CONFIG_ARENA_BYTES);
+	if (ledger_find(g->ledger, group, &arena, &r) == 0)
+		restore(g, group, &r);
+	arena_release(&arena);
+}
+
+void
+group_table_recall(struct group_table *g, const char *group)
+{
+	if (g->ledger == NULL ||
+	    !coordinator_is_vacant(g->coordinator, bytes_of(group)))
+		return;
+	tell_ledger(g, ledger_refresh(g->ledger));
+	recall(g, group);
+}
+
+void
+group_table_forget(struct group_table *g, struct bytes group)
+{
+	if (g->ledger == NULL)
+		return;
+	tell_ledger(g, ledger_put(g->ledger, group, NULL));
+	g->wrote = true;
+}
+
+/* Members that were there when the server ended are there again. */
+static void
+recall_all(struct group_table *g)
+{
+	const char *group;
+
+	for (size_t i = 0; (group = ledger_at(g->ledger, i)) != NULL; i++) {
+		struct group_metadata_record r;
+		struct arena arena;
+
+		arena_init(&arena, CONFIG_ARENA_BYTES);
+		if (ledger_find(g->ledger, group, &arena, &r) == 0 &&
+		    r.members_count > 0)
+			restore(g, group, &r);
+		arena_release(&arena);
+	}
+}
+
+static int
+open_ledger(struct group_table *g)
+{
+	const struct server *s = g->server;
+	int rc;
+
+	if (s->config->read_only || s->home.path[0] == '\0')
+		return 0;
+	rc = ledger_open(&s->home, now_wall_ms(), &g->ledger);
+	if (rc == EACCES || rc == EROFS)
+		return 0;
+	if (rc == 0)
+		recall_all(g);
+	return rc;
+}
+
+/* --- the lock ------------------------------------------------------------- */
+
 struct coordinator *
 group_table_get(struct group_table *g)
 {
@@ -185,6 +347,7 @@ group_table_put(struct group_table *g)
 	struct request *r = g->answered, *next;
 
 	g->answered = NULL;
+	write_ledger(g);
 	pthread_mutex_unlock(&g->lock);
 	loop_post(g->server->loops[0], &g->arm);
 	for (; r != NULL; r = next) {
@@ -347,7 +510,9 @@ group_table_open(struct server *s, struct group_table **out)
 	struct group_events events = {.arg = g,
 	    .joined = answers_joined,
 	    .synced = answers_synced,
-	    .changed = on_changed};
+	    .changed = on_changed,
+	    .kept = on_kept};
+	int rc;
 
 	if (g == NULL)
 		return ENOMEM;
@@ -364,6 +529,13 @@ group_table_open(struct server *s, struct group_table **out)
 		group_table_close(g);
 		return ENOMEM;
 	}
+	rc = open_ledger(g);
+	if (rc != 0) {
+		group_table_close(g);
+		return rc;
+	}
+	/* Those who do not come back are missed in time. */
+	loop_post(s->loops[0], &g->arm);
 	*out = g;
 	return 0;
 }
@@ -385,6 +557,7 @@ group_table_close(struct group_table *g)
 	loop_call(g->server->loops[0], end, g);
 	if (g->coordinator != NULL)
 		coordinator_free(g->coordinator);
+	ledger_close(g->ledger);
 	drop_claims(g, NULL);
 	pthread_mutex_destroy(&g->lock);
 	pthread_mutex_destroy(&g->positions);

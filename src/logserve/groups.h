@@ -11,6 +11,9 @@
  * they subscribe to (member_claim).  Who comes while the other side has it is
  * refused, and the reason is told on stderr.
  *
+ * Who the members are outlasts the server (ledger.h): a group goes on where it
+ * was, or at least with a later generation.
+ *
  * All of it is done on threads of the pool, under one lock; only the
  * coordinator's timer is on a loop.
  */
@@ -42,6 +45,14 @@ struct coordinator *group_table_get(struct group_table *g);
 void group_table_put(struct group_table *g);
 /* Its response is ready: to be sent by group_table_put(). */
 void group_table_answer(struct group_table *g, struct request *r);
+
+/*
+ * Somebody is about to join: if the group is not here, make it what it was
+ * before; between get and put.
+ */
+void group_table_recall(struct group_table *g, const char *group);
+/* It is deleted: nothing of it is to be known later.  So, too. */
+void group_table_forget(struct group_table *g, struct bytes group);
 
 /*
  * The group is to have members who subscribe to this topic: between get and

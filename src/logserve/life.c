@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,8 +16,6 @@
 
 #include "base/cli.h"
 #include "base/io.h"
-
-extern char **environ;
 
 void
 life_notify(const char *state)
@@ -71,24 +68,39 @@ life_remove(char *path)
 	free(path);
 }
 
+/* In the child: never returns.  Why it cannot be is told by report. */
+static void
+become(char **argv, int report)
+{
+	sigset_t none;
+	int rc;
+
+	for (int i = 1; i < NSIG; i++)
+		(void)signal(i, SIG_DFL);
+	cli_restore_limits();
+	sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+	execvp(argv[0], argv);
+	rc = errno;
+	(void)io_write_full(report, &rc, sizeof(rc));
+	_exit(LIFE_CANNOT);
+}
+
 int
 life_run(char **argv, const char *address, pid_t *pid)
 {
-	posix_spawnattr_t attr;
-	sigset_t none, all;
-	int rc;
+	int report[2], rc = 0;
 
-	if (setenv("LOGKIT_BROKER", address, 1) != 0)
+	if (setenv("LOGKIT_BROKER", address, 1) != 0 ||
+	    pipe2(report, O_CLOEXEC) != 0 || (*pid = fork()) < 0)
 		err(LIFE_FAIL, NULL);
-	sigemptyset(&none);
-	sigfillset(&all);
-	posix_spawnattr_init(&attr);
-	posix_spawnattr_setsigmask(&attr, &none);
-	posix_spawnattr_setsigdefault(&attr, &all);
-	posix_spawnattr_setflags(&attr,
-	    POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-	rc = posix_spawnp(pid, argv[0], NULL, &attr, argv, environ);
-	posix_spawnattr_destroy(&attr);
+	if (*pid == 0)
+		become(argv, report[1]);
+	close(report[1]);
+	/* Nothing comes if it has become the command. */
+	if (read(report[0], &rc, sizeof(rc)) != sizeof(rc))
+		rc = 0;
+	close(report[0]);
 	if (rc == 0)
 		return 0;
 	warnc(rc, "%s", argv[0]);

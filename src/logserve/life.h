@@ -24,8 +24,8 @@ enum {
 	LIFE_MISSING = 127,	/* there is none of that name */
 };
 /*
- * Run a command with LOGKIT_BROKER=address in its environment, and all signals
- * unblocked.  0, or one of the above, told on stderr.
+ * Run a command with LOGKIT_BROKER=address in its environment, and signals and
+ * limits as they were before us.  0, or one of the above, told on stderr.
  */
 int life_run(char **argv, const char *address, pid_t *pid);
 /* The exit status that says how it ended: 128 + N by signal N. */

@@ -2,7 +2,6 @@
  * logserve: a directory of topics, in Kafka's protocol.
  */
 
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -32,6 +31,8 @@ enum {
 	OPTION_AUTO_CREATE,
 	OPTION_CHECK_CONFIG,
 	OPTION_EPHEMERAL,
+	OPTION_MEMORY,
+	OPTION_METRICS,
 	OPTION_READ_ONLY,
 	OPTION_READY_FD,
 	OPTION_THREADS,
@@ -46,6 +47,10 @@ static const struct cli_option options[] = {
 	"say what is wrong with options and root, and exit"},
     {OPTION_EPHEMERAL, "ephemeral", NULL,
 	"a root of its own, removed at the end, and a free port"},
+    {OPTION_MEMORY, "memory", "SIZE",
+	"at most so much for requests and answers (256M)"},
+    {OPTION_METRICS, "metrics", "HOST:PORT",
+	"figures for monitoring: http://HOST:PORT/metrics"},
     {OPTION_READ_ONLY, "read-only", NULL, "refuse everything that changes"},
     {OPTION_READY_FD, "ready-fd", "N",
 	"write the address there when clients may connect"},
@@ -100,6 +105,30 @@ set_advertise(struct config *c)
 }
 
 static void
+set_metrics(struct config *c)
+{
+	struct addr_name name;
+	const char *what;
+
+	if (addr_parse(cli_arg, -1, &name, &what) != 0)
+		cli_usage("%s: %s", cli_arg, what);
+	if (name.is_unix)
+		cli_usage("%s: not HOST:PORT", cli_arg);
+	c->metrics = cli_arg;
+}
+
+static void
+set_memory(struct config *c)
+{
+	int64_t bytes;
+
+	if (parse_size(cli_arg, &bytes) != 0 || bytes < CONFIG_MEMORY_MIN)
+		cli_usage("--memory %s: not a size of at least %dM", cli_arg,
+		    CONFIG_MEMORY_MIN >> 20);
+	c->memory = (size_t)bytes;
+}
+
+static void
 set_option(struct config *c, int id)
 {
 	switch (id) {
@@ -119,6 +148,12 @@ set_option(struct config *c, int id)
 		break;
 	case OPTION_EPHEMERAL:
 		c->ephemeral = true;
+		break;
+	case OPTION_MEMORY:
+		set_memory(c);
+		break;
+	case OPTION_METRICS:
+		set_metrics(c);
 		break;
 	case OPTION_READ_ONLY:
 		c->read_only = true;
@@ -140,6 +175,7 @@ read_options(struct config *c, int argc, char **argv)
 
 	*c = (struct config){.auto_create = 1,
 	    .ready_fd = -1,
+	    .memory = CONFIG_MEMORY_BYTES,
 	    .threads = processors < 1             ? 1
 		: processors > CONFIG_THREADS_MAX ? CONFIG_THREADS_MAX
 						  : (int)processors};
@@ -239,18 +275,6 @@ check_ready_fd(const struct config *c)
 		err(CLI_FAIL, "--ready-fd %d", c->ready_fd);
 }
 
-/* A connection is a descriptor, and so is each file that is being sent. */
-static void
-raise_limits(void)
-{
-	struct rlimit r;
-
-	if (getrlimit(RLIMIT_NOFILE, &r) != 0 || r.rlim_cur == r.rlim_max)
-		return;
-	r.rlim_cur = r.rlim_max;
-	(void)setrlimit(RLIMIT_NOFILE, &r);
-}
-
 static void
 tell_ready(const struct config *c, const char *address)
 {
@@ -322,7 +346,6 @@ serve(const struct config *c)
 
 	block_signals(&waited);
 	tell_start(c);
-	raise_limits();
 	status = server_open(&server, c);
 	if (status != CLI_DONE)
 		return c->command != NULL ? LIFE_FAIL : status;

@@ -31,7 +31,7 @@ on_describe_cluster(struct request *r)
 	out->brokers->rack = BYTES_NULL;
 	server_advertised(r->server, r->client, host, &out->brokers->port);
 	out->brokers->host = request_copy(r, host);
-	out->cluster_id = bytes_of(r->server->cluster_id);
+	out->cluster_id = bytes_of(r->server->home.cluster_id);
 	out->controller_id = CONFIG_NODE_ID;
 	request_answer(r);
 }

@@ -153,20 +153,6 @@ typedef struct offset_fetch_response_groups fetch_group;
 typedef struct offset_fetch_response_groups_topics fetch_topic;
 typedef struct offset_fetch_response_groups_topics_partitions fetch_part;
 
-static struct bytes
-copy_of(struct request *r, struct bytes b)
-{
-	uint8_t *copy;
-
-	if (b.len <= 0)
-		return bytes_of("");
-	copy = request_alloc(r, (size_t)b.len, 1);
-	if (copy == NULL)
-		return bytes_of("");
-	memcpy(copy, b.data, (size_t)b.len);
-	return (struct bytes){copy, b.len};
-}
-
 static void
 fill_part(struct request *r, const struct groups_entry *e, int32_t partition,
     fetch_part *out)
@@ -179,7 +165,8 @@ fill_part(struct request *r, const struct groups_entry *e, int32_t partition,
 		return;
 	out->committed_offset = e->offset;
 	out->committed_leader_epoch = e->leader_epoch;
-	out->metadata = copy_of(r, e->metadata);
+	if (!bytes_is_null(e->metadata))
+		out->metadata = request_keep(r, e->metadata);
 }
 
 /* The positions of partitions that were named. */
@@ -221,19 +208,13 @@ struct fetching {
 static fetch_topic *
 another_topic(struct fetching *f)
 {
-	fetch_topic *more;
+	fetch_topic *more = request_grow(f->request, f->out->topics,
+	    f->out->topics_count, &f->cap, sizeof(*more));
 
-	if (f->out->topics_count == f->cap) {
-		f->cap = f->cap == 0 ? 16 : f->cap * 2;
-		more = request_alloc(f->request, (size_t)f->cap, sizeof(*more));
-		if (more == NULL)
-			return NULL;
-		if (f->out->topics_count > 0)
-			memcpy(more, f->out->topics,
-			    (size_t)f->out->topics_count * sizeof(*more));
-		f->out->topics = more;
-	}
-	return &f->out->topics[f->out->topics_count++];
+	if (more == NULL)
+		return NULL;
+	f->out->topics = more;
+	return &more[f->out->topics_count++];
 }
 
 /* Whatever the group has in one topic. */

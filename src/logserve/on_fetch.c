@@ -424,18 +424,12 @@ look_again(void *arg)
 static bool
 room_for_part(struct fetch *f)
 {
-	int32_t cap = f->part_cap == 0 ? 16 : f->part_cap * 2;
-	struct part *parts;
+	struct part *parts = request_grow(f->request, f->parts, f->part_count,
+	    &f->part_cap, sizeof(*parts));
 
-	if (f->part_count < f->part_cap)
-		return true;
-	parts = request_alloc(f->request, (size_t)cap, sizeof(*parts));
 	if (parts == NULL)
 		return false;
-	if (f->part_count > 0)
-		memcpy(parts, f->parts, (size_t)f->part_count * sizeof(*parts));
 	f->parts = parts;
-	f->part_cap = cap;
 	return true;
 }
 

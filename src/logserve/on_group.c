@@ -20,21 +20,6 @@
 
 /* --- joining -------------------------------------------------------------- */
 
-/* A copy that goes with the request. */
-static struct bytes
-keep(struct request *r, struct bytes b)
-{
-	uint8_t *copy;
-
-	if (b.len <= 0)
-		return b;
-	copy = request_alloc(r, (size_t)b.len, 1);
-	if (copy == NULL)
-		return bytes_of("");
-	memcpy(copy, b.data, (size_t)b.len);
-	return (struct bytes){copy, b.len};
-}
-
 static bool
 keep_members(struct request *r, const struct group_joined *j)
 {
@@ -45,10 +30,11 @@ keep_members(struct request *r, const struct group_joined *j)
 		return false;
 	out->members_count = (int32_t)j->member_count;
 	for (size_t i = 0; i < j->member_count; i++) {
-		out->members[i].member_id = keep(r, j->members[i].id);
+		out->members[i].member_id = request_keep(r, j->members[i].id);
 		out->members[i].group_instance_id =
-		    keep(r, j->members[i].instance_id);
-		out->members[i].metadata = keep(r, j->members[i].metadata);
+		    request_keep(r, j->members[i].instance_id);
+		out->members[i].metadata =
+		    request_keep(r, j->members[i].metadata);
 	}
 	return true;
 }
@@ -61,10 +47,10 @@ answers_joined(void *arg, void *waiter, const struct group_joined *j)
 
 	out->error_code = (int16_t)j->error;
 	out->generation_id = j->generation;
-	out->protocol_type = keep(r, j->protocol_type);
-	out->protocol_name = keep(r, j->protocol);
-	out->leader = keep(r, j->leader);
-	out->member_id = keep(r, j->member_id);
+	out->protocol_type = request_keep(r, j->protocol_type);
+	out->protocol_name = request_keep(r, j->protocol);
+	out->leader = request_keep(r, j->leader);
+	out->member_id = request_keep(r, j->member_id);
 	out->skip_assignment = j->skip_assignment;
 	if (!keep_members(r, j))
 		out->error_code = KAFKA_UNKNOWN_SERVER_ERROR;
@@ -89,6 +75,13 @@ claim_topics(struct request *r, const char *group)
 			rc = group_table_claim(r->server->groups, group, topic);
 	}
 	return rc;
+}
+
+static int
+make_way(struct request *r, const char *group)
+{
+	group_table_recall(r->server->groups, group);
+	return claim_topics(r, group);
 }
 
 static struct group_protocol *
@@ -130,7 +123,7 @@ on_join_group(struct request *r)
 
 	if (!group_table_name(in->group_id, group) || protocols == NULL)
 		refuse_join(g, r, KAFKA_INVALID_GROUP_ID);
-	else if ((rc = claim_topics(r, group)) != 0)
+	else if ((rc = make_way(r, group)) != 0)
 		/* There is no code for it; this one is final, and near. */
 		refuse_join(g, r,
 		    rc == EBUSY ? KAFKA_INCONSISTENT_GROUP_PROTOCOL
@@ -162,9 +155,9 @@ answers_synced(void *arg, void *waiter, const struct group_synced *s)
 	struct sync_group_response *out = r->response;
 
 	out->error_code = (int16_t)s->error;
-	out->protocol_type = keep(r, s->protocol_type);
-	out->protocol_name = keep(r, s->protocol);
-	out->assignment = keep(r, s->assignment);
+	out->protocol_type = request_keep(r, s->protocol_type);
+	out->protocol_name = request_keep(r, s->protocol);
+	out->assignment = request_keep(r, s->assignment);
 	group_table_answer(arg, r);
 }
 
@@ -306,12 +299,14 @@ describe_members(struct request *r, const struct group_summary *s,
 	for (size_t i = 0; i < s->member_count; i++) {
 		const struct group_member *m = &s->members[i];
 
-		out->members[i].member_id = keep(r, m->id);
-		out->members[i].group_instance_id = keep(r, m->instance_id);
-		out->members[i].client_id = keep(r, m->client_id);
-		out->members[i].client_host = keep(r, m->client_host);
-		out->members[i].member_metadata = keep(r, m->metadata);
-		out->members[i].member_assignment = keep(r, m->assignment);
+		out->members[i].member_id = request_keep(r, m->id);
+		out->members[i].group_instance_id =
+		    request_keep(r, m->instance_id);
+		out->members[i].client_id = request_keep(r, m->client_id);
+		out->members[i].client_host = request_keep(r, m->client_host);
+		out->members[i].member_metadata = request_keep(r, m->metadata);
+		out->members[i].member_assignment =
+		    request_keep(r, m->assignment);
 	}
 	return true;
 }
@@ -328,8 +323,8 @@ describe(struct request *r, struct bytes id, described *out)
 	    .authorized_operations = INT32_MIN};
 	coordinator_describe(group_table_get(g), id, &s);
 	out->group_state = bytes_of(group_state_text(s.state));
-	out->protocol_type = keep(r, s.protocol_type);
-	out->protocol_data = keep(r, s.protocol);
+	out->protocol_type = request_keep(r, s.protocol_type);
+	out->protocol_data = request_keep(r, s.protocol);
 	if (!describe_members(r, &s, out))
 		out->error_code = KAFKA_UNKNOWN_SERVER_ERROR;
 	group_table_put(g);
@@ -379,23 +374,18 @@ list_one(struct list *l, struct bytes id, struct bytes type,
 	struct list_groups_response *out = l->request->response;
 	struct list_groups_response_groups *more;
 
-	if (out->groups_count == l->cap) {
-		l->cap = l->cap == 0 ? 64 : l->cap * 2;
-		more = request_alloc(l->request, (size_t)l->cap, sizeof(*more));
-		if (more == NULL) {
-			l->failed = true;
-			l->cap = out->groups_count;
-			return;
-		}
-		if (out->groups_count > 0)
-			memcpy(more, out->groups,
-			    (size_t)out->groups_count * sizeof(*more));
-		out->groups = more;
+	more = request_grow(l->request, out->groups, out->groups_count, &l->cap,
+	    sizeof(*more));
+	if (more == NULL) {
+		l->failed = true;
+		return;
 	}
+	out->groups = more;
 	out->groups[out->groups_count++] =
 	    (struct list_groups_response_groups){.group_id =
-						     keep(l->request, id),
-	    .protocol_type = keep(l->request, type),
+						     request_keep(l->request,
+							 id),
+	    .protocol_type = request_keep(l->request, type),
 	    .group_state = bytes_of(group_state_text(state)),
 	    .group_type = bytes_of("classic")};
 }
@@ -514,6 +504,8 @@ delete_group(struct request *r, struct bytes id)
 	if (!group_table_name(id, name))
 		return KAFKA_INVALID_GROUP_ID;
 	code = coordinator_delete(group_table_get(g), id);
+	if (code != KAFKA_NON_EMPTY_GROUP)
+		group_table_forget(g, id);
 	group_table_put(g);
 	if (code != 0 && code != KAFKA_GROUP_ID_NOT_FOUND)
 		return code;

@@ -8,13 +8,14 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
-#include "base/io.h"
 #include "base/status.h"
 #include "catalog.h"
 #include "log.h"
 #include "request.h"
 #include "server.h"
+#include "store/partition.h"
 #include "store/segment.h"
+#include "store/tail.h"
 
 typedef struct describe_log_dirs_response_results_topics topic_out;
 typedef struct describe_log_dirs_response_results_topics_partitions
@@ -32,20 +33,22 @@ static int64_t
 size_of(const char *path)
 {
 	struct segment_list l = {NULL, 0};
+	struct partition *p = NULL;
 	char name[SEGMENT_NAME_LEN];
+	struct fault f;
 	struct stat st;
 	int64_t size = 0;
-	int fd = -1;
 
-	if (io_open(AT_FDCWD, path, O_RDONLY | O_DIRECTORY, 0, &fd) == 0 &&
-	    segment_list_read(fd, ".log", &l) == 0)
+	if (partition_open(path, PARTITION_READ, &partition_defaults, &p, &f) ==
+		0 &&
+	    tail_list(p, &l) == 0)
 		for (size_t i = 0; i < l.count; i++) {
 			segment_name(name, l.bases[i], ".log");
-			if (fstatat(fd, name, &st, 0) == 0)
+			if (fstatat(partition_dirfd(p), name, &st, 0) == 0)
 				size += st.st_size;
 		}
 	segment_list_release(&l);
-	(void)io_close(&fd);
+	partition_close(p);
 	return size;
 }
 
@@ -53,18 +56,12 @@ size_of(const char *path)
 static topic_out *
 add_topic(struct found *f)
 {
-	topic_out *more = f->out->topics;
+	topic_out *more = request_grow(f->request, f->out->topics,
+	    f->out->topics_count, &f->cap, sizeof(*more));
 
-	if (f->out->topics_count == f->cap) {
-		f->cap = f->cap == 0 ? 64 : f->cap * 2;
-		more = request_alloc(f->request, (size_t)f->cap, sizeof(*more));
-		if (more == NULL)
-			return NULL;
-		if (f->out->topics_count > 0)
-			memcpy(more, f->out->topics,
-			    (size_t)f->out->topics_count * sizeof(*more));
-		f->out->topics = more;
-	}
+	if (more == NULL)
+		return NULL;
+	f->out->topics = more;
 	return &more[f->out->topics_count++];
 }
 

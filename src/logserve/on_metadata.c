@@ -143,17 +143,11 @@ add_one_of_all(struct served *t, void *arg)
 	struct metadata_response *out = all->request->response;
 	topic_out *more;
 
-	if (out->topics_count == all->cap) {
-		all->cap = all->cap == 0 ? 64 : all->cap * 2;
-		more = request_alloc(all->request, (size_t)all->cap,
-		    sizeof(*more));
-		if (more == NULL)
-			return ENOMEM;
-		if (out->topics_count > 0)
-			memcpy(more, out->topics,
-			    (size_t)out->topics_count * sizeof(*more));
-		out->topics = more;
-	}
+	more = request_grow(all->request, out->topics, out->topics_count,
+	    &all->cap, sizeof(*more));
+	if (more == NULL)
+		return ENOMEM;
+	out->topics = more;
 	more = &out->topics[out->topics_count++];
 	*more = (topic_out){.topic_authorized_operations = INT32_MIN};
 	return fill_topic(all->request, t, more);
@@ -190,7 +184,7 @@ on_metadata(struct request *r)
 	out->brokers->host = request_copy(r, host);
 	out->brokers->rack = BYTES_NULL;
 	out->brokers_count = 1;
-	out->cluster_id = bytes_of(r->server->cluster_id);
+	out->cluster_id = bytes_of(r->server->home.cluster_id);
 	out->controller_id = CONFIG_NODE_ID;
 	request_answer(r);
 }

@@ -10,32 +10,42 @@
 #include "base/status.h"
 #include "client.h"
 #include "config.h"
+#include "net/budget.h"
 #include "net/conn.h"
 #include "net/pool.h"
 #include "net/slot.h"
 #include "server.h"
 
-static void
+void
 request_free(struct request *r)
 {
+	budget_give(r->server->budget, r->taken);
 	client_release(r->client);
 	arena_release(&r->arena);
 	free(r->frame);
 	free(r);
 }
 
+/* What is left is its slot, to be answered. */
+static struct slot *
+request_end(struct request *r)
+{
+	struct slot *slot = r->slot;
+
+	request_free(r);
+	return slot;
+}
+
 void
 request_fail(struct request *r, int why, const char *what)
 {
-	slot_fail(r->slot, why, what);
-	request_free(r);
+	slot_fail(request_end(r), why, what);
 }
 
 void
 request_silent(struct request *r)
 {
-	slot_no_answer(r->slot);
-	request_free(r);
+	slot_no_answer(request_end(r));
 }
 
 void *
@@ -56,15 +66,39 @@ request_copy(struct request *r, const char *s)
 	return (struct bytes){copy, (int32_t)len};
 }
 
-/* --- the answer ----------------------------------------------------------- */
-
-static void
-free_bytes(const void *data, size_t len, void *arg)
+struct bytes
+request_keep(struct request *r, struct bytes b)
 {
-	(void)data;
-	(void)len;
-	free(arg);
+	uint8_t *copy;
+
+	if (b.len <= 0)
+		return b;
+	copy = request_alloc(r, (size_t)b.len, 1);
+	if (copy == NULL)
+		return bytes_of("");
+	memcpy(copy, b.data, (size_t)b.len);
+	return (struct bytes){copy, b.len};
 }
+
+void *
+request_grow(struct request *r, void *items, int32_t count, int32_t *cap,
+    size_t size)
+{
+	int32_t room = *cap == 0 ? 16 : *cap * 2;
+	void *more;
+
+	if (count < *cap)
+		return items;
+	more = request_alloc(r, (size_t)room, size);
+	if (more == NULL)
+		return NULL;
+	if (count > 0)
+		memcpy(more, items, (size_t)count * size);
+	*cap = room;
+	return more;
+}
+
+/* --- the answer ----------------------------------------------------------- */
 
 /*
  * The encoded bytes, and where they were cut the parts of files.  All
@@ -97,13 +131,14 @@ assemble(struct evbuffer *out, const struct buf *b,
 
 /* Without files the bytes are not copied again. */
 static int
-hand_over(struct evbuffer *out, struct buf *b)
+hand_over(struct request *r, struct evbuffer *out, struct buf *b)
 {
-	if (evbuffer_add_reference(out, b->data, b->len, free_bytes, b->data) !=
-	    0)
-		return ENOMEM;
-	b->data = NULL;
-	return 0;
+	int rc =
+	    conn_buffer_add_memory(out, r->server->budget, b->data, b->len);
+
+	if (rc == 0)
+		b->data = NULL;
+	return rc;
 }
 
 static int
@@ -119,8 +154,9 @@ encode(struct request *r, struct buf *b, struct wire_cuts *cuts)
 	return rc;
 }
 
-void
-request_answer(struct request *r)
+/* The answer's bytes, or why there are none. */
+static int
+make_answer(struct request *r, struct evbuffer **answer)
 {
 	struct evbuffer *out = conn_buffer();
 	struct wire_cuts cuts = {NULL, 0, 0};
@@ -131,21 +167,49 @@ request_answer(struct request *r)
 	if (rc == 0)
 		rc = encode(r, &b, &cuts);
 	if (rc == 0)
-		rc = cuts.count == 0 ? hand_over(out, &b)
+		rc = cuts.count == 0 ? hand_over(r, out, &b)
 				     : assemble(out, &b, &cuts);
 	else
 		for (size_t i = 0; i < cuts.count; i++)
 			close(cuts.cuts[i].records->fd);
 	wire_cuts_release(&cuts);
 	buf_release(&b);
-	if (rc != 0) {
-		if (out != NULL)
-			evbuffer_free(out);
-		request_fail(r, rc, "the answer cannot be made");
-		return;
+	if (rc == 0) {
+		atomic_fetch_add(&r->server->answer_bytes,
+		    evbuffer_get_length(out));
+		*answer = out;
+	} else if (out != NULL) {
+		evbuffer_free(out);
 	}
-	slot_answer(r->slot, out);
-	request_free(r);
+	return rc;
+}
+
+static void
+answer_slot(struct slot *slot, int rc, struct evbuffer *answer)
+{
+	if (rc == 0)
+		slot_answer(slot, answer);
+	else
+		slot_fail(slot, rc, "the answer cannot be made");
+}
+
+void
+request_send(struct request *r)
+{
+	struct evbuffer *answer = NULL;
+	int rc = make_answer(r, &answer);
+
+	answer_slot(r->slot, rc, answer);
+	r->slot = NULL;
+}
+
+void
+request_answer(struct request *r)
+{
+	struct evbuffer *answer = NULL;
+	int rc = make_answer(r, &answer);
+
+	answer_slot(request_end(r), rc, answer);
 }
 
 /* --- the beginning -------------------------------------------------------- */
@@ -168,8 +232,7 @@ refuse_version(struct request *r)
 		return;
 	}
 	buf_release(&b);
-	slot_answer(r->slot, out);
-	request_free(r);
+	slot_answer(request_end(r), out);
 }
 
 static int
@@ -225,6 +288,8 @@ request_begin(struct server *s, struct client *c, struct slot *slot,
 	}
 	if (rc == 0)
 		rc = read_message(r, &v);
+	r->taken = r->arena.total;
+	budget_add(s->budget, r->taken);
 	if (rc != 0) {
 		request_fail(r, rc, "a malformed request");
 		return NULL;

@@ -32,6 +32,7 @@ struct request {
 	struct wire_request header;
 	const struct api *api;
 	struct arena arena;
+	size_t taken;		/* of the budget, beside the frame */
 	const void *message;	/* struct NAME_request */
 	void *response;		/* struct NAME_response, at its defaults */
 	struct task task;
@@ -50,12 +51,27 @@ struct request *request_begin(struct server *s, struct client *c,
 void *request_alloc(struct request *r, size_t count, size_t size);
 /* A copy of a string in it. */
 struct bytes request_copy(struct request *r, const char *s);
+/* The same of bytes; null stays null. */
+struct bytes request_keep(struct request *r, struct bytes b);
+/*
+ * Room in it for one more item behind count items of an array that has room
+ * for *cap: the array, moved if it has to be.  NULL: there is none, and the
+ * old one is as it was.
+ */
+void *request_grow(struct request *r, void *items, int32_t count, int32_t *cap,
+    size_t size);
 
 /*
  * Send the response and free the request.  Descriptors of records in files are
  * taken over; a response that cannot be made closes the connection.
  */
 void request_answer(struct request *r);
+/*
+ * The same in two steps, for who still needs the request's memory behind the
+ * answer.
+ */
+void request_send(struct request *r);
+void request_free(struct request *r);
 /* Free it; there is no answer. */
 void request_silent(struct request *r);
 /* Free it, and close the connection; what is a constant phrase. */

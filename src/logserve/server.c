@@ -10,11 +10,15 @@
 #include <unistd.h>
 
 #include "base/cli.h"
+#include "base/now.h"
 #include "base/status.h"
 #include "broker/fetch_sessions.h"
 #include "catalog.h"
+#include "deadlines.h"
 #include "dispatch.h"
 #include "groups.h"
+#include "metrics.h"
+#include "net/budget.h"
 #include "net/listener.h"
 #include "net/loop.h"
 #include "net/pool.h"
@@ -24,7 +28,7 @@
 #include "upkeep.h"
 #include "waiting.h"
 
-static const struct session_limits limits = {
+static const struct session_limits default_limits = {
     .frame_min = 8,
     .frame_max = CONFIG_FRAME_BYTES,
     .idle_ms = CONFIG_IDLE_MS,
@@ -32,6 +36,7 @@ static const struct session_limits limits = {
     .requests = CONFIG_REQUESTS,
     .request_bytes = CONFIG_REQUEST_BYTES,
     .output_bytes = CONFIG_OUTPUT_BYTES,
+    .patience_ms = CONFIG_PATIENCE_MS,
 };
 
 /* --- connections, on their loops ----------------------------------------- */
@@ -44,8 +49,11 @@ on_request(void *arg, struct session *session, struct slot *slot,
 	struct request *r = request_begin(c->server, c, slot, frame, len);
 
 	(void)session;
-	if (r != NULL)
-		dispatch_run(r);
+	atomic_fetch_add(&c->server->request_bytes, len);
+	if (r == NULL)
+		return;
+	atomic_fetch_add(&c->server->requests[r->api->key], 1);
+	dispatch_run(r);
 }
 
 /* What went wrong is told; that a client goes is not. */
@@ -85,8 +93,8 @@ on_accepted(void *arg, size_t at, int fd, const struct addr *peer)
 	c->loop = at;
 	addr_text(peer, c->peer);
 	(void)addr_of_socket(fd, &c->local);
-	if (session_open(s->loops[at], fd, &limits, &handler, c, &c->session) !=
-	    0) {
+	if (session_open(s->loops[at], fd, &s->limits, &handler, c,
+		&c->session) != 0) {
 		client_release(c);
 		listener_left(s->listener);
 		return;
@@ -167,18 +175,11 @@ fail(const char *what, int rc, const char *more)
 static int
 choose_ids(struct server *s)
 {
-	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				     "abcdefghijklmnopqrstuvwxyz0123456789-_";
-	uint8_t noise[SERVER_CLUSTER_ID_LEN];
 	uint64_t base;
 
-	if (getrandom(noise, sizeof(noise), 0) != sizeof(noise))
+	if (getrandom(&base, sizeof(base), 0) != sizeof(base))
 		return -1;
-	memcpy(&base, noise, sizeof(base));
 	s->producer_base = (int64_t)(base >> 1 & ~UINT64_C(0xffff));
-	for (int i = 0; i < SERVER_CLUSTER_ID_LEN; i++)
-		s->cluster_id[i] = digits[noise[i] % 62];
-	s->cluster_id[SERVER_CLUSTER_ID_LEN] = '\0';
 	return 0;
 }
 
@@ -222,6 +223,36 @@ logs_of_quarter(size_t max)
 }
 
 static int
+open_metrics(struct server *s)
+{
+	char address[ADDR_TEXT_MAX];
+	const char *what;
+	struct tell t;
+	int rc = metrics_open(s, s->config->metrics, &s->metrics, &what);
+
+	if (rc != 0)
+		return fail(s->config->metrics, rc, what);
+	metrics_address(s->metrics, address);
+	tell_begin(&t, "metrics");
+	tell_text(&t, "address", address);
+	tell_end(&t);
+	return CLI_DONE;
+}
+
+static int
+open_home(struct server *s)
+{
+	const char *root = s->config->root;
+	int rc = home_open(root, s->config->read_only, &s->home);
+	char path[PATH_MAX];
+
+	if (rc != STATUS_SYNTAX)
+		return rc == 0 ? CLI_DONE : fail(root, rc, NULL);
+	snprintf(path, sizeof(path), "%s/%s", root, HOME_DIR);
+	return fail(path, rc, "cluster.properties has no cluster.id");
+}
+
+static int
 open_parts(struct server *s)
 {
 	const struct config *c = s->config;
@@ -229,9 +260,11 @@ open_parts(struct server *s)
 	    .connections_max = CONFIG_CONNECTIONS,
 	    .accepted = on_accepted,
 	    .arg = s};
-	int rc =
-	    pool_open(logs_of_quarter(CONFIG_POOL_THREADS), 10000, &s->pool);
+	int rc = budget_open(c->memory, &s->budget);
 
+	if (rc == 0)
+		rc = pool_open(logs_of_quarter(CONFIG_POOL_THREADS), 10000,
+		    &s->pool);
 	for (int i = 0; rc == 0 && i < c->threads; i++) {
 		TAILQ_INIT(&s->clients[i]);
 		rc = loop_open(&s->loops[i]);
@@ -240,8 +273,14 @@ open_parts(struct server *s)
 	}
 	if (rc == 0)
 		rc = waiting_open(s->loops[0], s->pool, &s->waiting);
+	if (rc == 0)
+		rc = deadlines_open(s->loops[0], s->pool, &s->deadlines);
 	if (rc != 0)
 		return fail("threads", rc, NULL);
+	s->limits = default_limits;
+	s->limits.budget = s->budget;
+	if (open_home(s) != CLI_DONE)
+		return CLI_FAIL;
 	rc = catalog_open(c->root, logs_of_quarter(CONFIG_OPEN_LOGS), s->pool,
 	    s->waiting, &s->catalog);
 	if (rc != 0)
@@ -268,12 +307,15 @@ server_open(struct server *s, const struct config *config)
 
 	memset(s, 0, sizeof(*s));
 	s->config = config;
+	s->start_ms = now_wall_ms();
 	pthread_mutex_init(&s->sessions_lock, NULL);
 	if (choose_ids(s) != 0)
 		return fail("random numbers", STATUS_FAILED, NULL);
 	status = open_parts(s);
 	if (status == CLI_DONE)
 		status = listen_on(s);
+	if (status == CLI_DONE && config->metrics != NULL)
+		status = open_metrics(s);
 	if (status == CLI_DONE) {
 		rc = listener_start(s->listener);
 		if (rc != 0)
@@ -340,15 +382,19 @@ server_close(struct server *s)
 	if (s->groups != NULL)
 		group_table_stop(s->groups);
 	/* Who comes from now on would not be told to go. */
+	metrics_close(s->metrics);
 	listener_close(s->listener);
 	drain_clients(s);
+	deadlines_stop(s->deadlines);
 	pool_close(s->pool);
 	upkeep_close(s->upkeep);
 	group_table_close(s->groups);
 	fetch_sessions_free(s->sessions);
 	pthread_mutex_destroy(&s->sessions_lock);
 	catalog_close(s->catalog);
+	deadlines_close(s->deadlines);
 	waiting_close(s->waiting);
 	for (size_t i = 0; i < s->loop_count; i++)
 		loop_close(s->loops[i]);
+	budget_close(s->budget);
 }

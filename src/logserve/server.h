@@ -16,36 +16,48 @@
 
 #include "client.h"
 #include "config.h"
+#include "home.h"
+#include "kafka/api.h"
 #include "net/addr.h"
+#include "net/session.h"
 
+struct budget;
 struct catalog;
+struct deadlines;
 struct fetch_sessions;
 struct group_table;
 struct listener;
 struct loop;
+struct metrics;
 struct pool;
 struct upkeep;
 struct waiting;
-
-enum { SERVER_CLUSTER_ID_LEN = 22 };
 
 struct server {
 	const struct config *config;
 	struct loop *loops[CONFIG_THREADS_MAX];
 	struct client_list clients[CONFIG_THREADS_MAX]; /* each its loop's */
 	size_t loop_count;
+	struct budget *budget;	/* of requests and answers */
+	struct session_limits limits;
 	struct listener *listener;
 	struct pool *pool;
 	struct waiting *waiting;
+	struct deadlines *deadlines;
 	struct catalog *catalog;
 	struct group_table *groups;
 	struct upkeep *upkeep;	/* NULL: nothing may be written */
 	pthread_mutex_t sessions_lock;
 	struct fetch_sessions *sessions;	/* under it */
-	char cluster_id[SERVER_CLUSTER_ID_LEN + 1];
+	struct home home;
 	int64_t producer_base;	/* ids of producers are this plus a count */
 	atomic_int_fast64_t producers;
 	atomic_size_t clients_count;
+	struct metrics *metrics;	/* NULL: none */
+	int64_t start_ms;		/* wall clock */
+	atomic_uint_fast64_t requests[API_KEY_MAX + 1];
+	atomic_uint_fast64_t request_bytes;
+	atomic_uint_fast64_t answer_bytes;
 };
 
 /*

@@ -52,33 +52,6 @@ take(size_t count, size_t size)
 	return p;
 }
 
-static size_t
-size_of(const struct wire_field *f)
-{
-	switch (f->type) {
-	case WIRE_BOOL:
-		return sizeof(bool);
-	case WIRE_INT8:
-		return 1;
-	case WIRE_INT16:
-		return 2;
-	case WIRE_INT32:
-		return 4;
-	case WIRE_INT64:
-		return 8;
-	case WIRE_UUID:
-		return sizeof(struct wire_uuid);
-	case WIRE_STRING:
-	case WIRE_BYTES:
-		return sizeof(struct bytes);
-	case WIRE_RECORDS:
-		return sizeof(struct wire_records);
-	case WIRE_STRUCT:
-		break;
-	}
-	return f->of->size;
-}
-
 /* --- the request ---------------------------------------------------------- */
 
 /* base64url without padding, from and to the common alphabet. */
@@ -170,7 +143,7 @@ element(const struct wire_field *f, char *in, int64_t number)
 {
 	int32_t *count = (int32_t *)(void *)(in + f->count_at);
 	void **items = (void **)(void *)(in + f->at);
-	size_t size = size_of(f), had = *count < 0 ? 0 : (size_t)*count;
+	size_t size = wire_size_of(f), had = *count < 0 ? 0 : (size_t)*count;
 	char *more;
 
 	if ((size_t)number >= had) {
@@ -313,7 +286,8 @@ print_field(const struct wire_field *f, int version, const char *in,
 	for (int32_t i = 0; i < count; i++) {
 		snprintf(name, sizeof(name), "%s%s%s.%d", path, dot, f->name,
 		    (int)i);
-		print_one(f, version, items + (size_t)i * size_of(f), name);
+		print_one(f, version, items + (size_t)i * wire_size_of(f),
+		    name);
 	}
 }
 

@@ -263,3 +263,25 @@ settings() {
 	describe 1 2 t
 	is results.0.error_code 0
 }
+
+# produce ACKS: a batch to the topic t.
+produce() {
+	call Produce 8 acks="$1" topic_data.0.name=t \
+		topic_data.0.partition_data.0.records=@batch.bin
+}
+
+@test 'min.insync.replicas: more than there are' {
+	logcreate -X min.insync.replicas=2 root/t
+	logcreate b
+	echo one | logappend b
+	cp b/0/*.log batch.bin
+	produce -1
+	is responses.0.partition_responses.0.error_code 19 \
+		responses.0.partition_responses.0.base_offset -1
+	produce 1
+	is responses.0.partition_responses.0.error_code 0
+	logadmin topic set root/t min.insync.replicas=1
+	produce -1
+	is responses.0.partition_responses.0.error_code 0
+	same "$(logcat root/t)" $'one\none'
+}

@@ -6,8 +6,9 @@
  *	drip	a byte of a request each second
  *	slow	ask for the topic t four times, and read nothing
  *	large	announce a request of 16 MiB, and send 4 KiB of it
+ *	half	so, and 8 MiB of it, as they are taken, then no more
  *
- * Exit status 1: a connection was closed by the other end.
+ * Exit status 1: a connection was closed by the other end, but for half.
  */
 
 #include <sys/socket.h>
@@ -26,7 +27,7 @@
 #include "kafka/messages.h"
 #include "net/addr.h"
 
-enum { CROWD_MAX = 10000, LARGE = 16 << 20, PART = 4096 };
+enum { CROWD_MAX = 10000, LARGE = 16 << 20, PART = 4096, HALF = 8 << 20 };
 
 static struct addr server;
 static int fds[CROWD_MAX];
@@ -93,11 +94,44 @@ look(void)
 }
 
 static void
-stay(bool drips, const struct buf *b)
+tell_there(void)
 {
 	printf("there\n");
 	if (fflush(stdout) != 0)
 		err(2, "stdout");
+}
+
+/* Whatever the server takes of the first half of a large request. */
+static void
+send_halves(struct buf *b)
+{
+	size_t *sent = calloc((size_t)count, sizeof(*sent));
+	bool moved, told = false;
+	ssize_t n;
+
+	if (sent == NULL || buf_reserve(b, HALF) != 0)
+		errx(2, "no memory");
+	memset(b->data, 0, HALF);
+	buf_put_32(b->data, LARGE);
+	for (;;) {
+		moved = false;
+		for (int64_t i = 0; i < count; i++) {
+			n = send(fds[i], b->data + sent[i], HALF - sent[i],
+			    MSG_NOSIGNAL | MSG_DONTWAIT);
+			moved = moved || n > 0;
+			sent[i] += n > 0 ? (size_t)n : 0;
+		}
+		if (!moved && !told)
+			tell_there();
+		told = told || !moved;
+		(void)poll(NULL, 0, 200);
+	}
+}
+
+static void
+stay(bool drips, const struct buf *b)
+{
+	tell_there();
 	for (size_t at = 0;; at++) {
 		if (drips && at < b->len)
 			send_all(b, at, at + 1);
@@ -122,7 +156,7 @@ main(int argc, char **argv)
 	server = list[0];
 	for (int64_t i = 0; i < count; i++)
 		fds[i] = connect_to();
-	buf_init(&b, 1 << 20);
+	buf_init(&b, LARGE);
 	for (int i = 0; i < 4; i++)
 		add_fetch(&b);
 	if (strcmp(argv[3], "slow") == 0)
@@ -134,6 +168,8 @@ main(int argc, char **argv)
 		buf_put_32(b.data, LARGE);
 		send_all(&b, 0, PART);
 	}
+	if (strcmp(argv[3], "half") == 0)
+		send_halves(&b);
 	stay(strcmp(argv[3], "drip") == 0, &b);
 	return 0;
 }

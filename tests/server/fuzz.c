@@ -131,22 +131,6 @@ random_records(void)
 	return (struct wire_records){.data = copy, .len = (int64_t)size};
 }
 
-static size_t
-size_of(const struct wire_field *f)
-{
-	static const size_t sizes[] = {[WIRE_BOOL] = sizeof(bool),
-	    [WIRE_INT8] = 1,
-	    [WIRE_INT16] = 2,
-	    [WIRE_INT32] = 4,
-	    [WIRE_INT64] = 8,
-	    [WIRE_UUID] = sizeof(struct wire_uuid),
-	    [WIRE_STRING] = sizeof(struct bytes),
-	    [WIRE_BYTES] = sizeof(struct bytes),
-	    [WIRE_RECORDS] = sizeof(struct wire_records)};
-
-	return f->type == WIRE_STRUCT ? f->of->size : sizes[f->type];
-}
-
 static void fill(const struct wire_struct *s, char *out);
 
 static void
@@ -164,7 +148,7 @@ fill_one(const struct wire_field *f, void *at)
 		*(bool *)at = n % 2 != 0;
 	else if (f->type != WIRE_UUID)
 		/* Of either order of bytes, the lowest. */
-		memcpy(at, &n, size_of(f));
+		memcpy(at, &n, wire_size_of(f));
 }
 
 static void
@@ -174,7 +158,7 @@ fill(const struct wire_struct *s, char *out)
 	for (size_t i = 0; i < s->count; i++) {
 		const struct wire_field *f = &s->fields[i];
 		uint32_t count = below(12) == 0 ? 40 : below(4);
-		size_t size = size_of(f);
+		size_t size = wire_size_of(f);
 		char *items;
 
 		if (below(16) == 0)

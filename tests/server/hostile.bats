@@ -236,6 +236,33 @@ refused() {
 	good
 }
 
+# A request of 2 MiB is answered.
+large() {
+	head -c 2097152 /dev/zero >large
+	call Produce 8 acks=-1 topic_data.0.name=t \
+		topic_data.0.partition_data.0.records=@large
+	is responses.0.partition_responses.0.error_code 2
+}
+
+@test 'nine halves of large requests: bounded memory, others are served' {
+	logcreate root/t
+	stop_serving
+	serve -v --memory 64M
+	start crowd "$CROWD" "$address" 9 half
+	wait_for has_lines crowd.out 1
+	good
+	run_tool 0 kcat -P -b "$address" -t t <<<good
+	# Small ones have a part of their own; this one waits until those that
+	# do not move are closed for it.
+	TOOL_TIMEOUT=90 large
+	grep -q 'what="too slow while memory is short"' server.err
+	echo "$(rss VmHWM) KiB"
+	is_san || [ "$(rss VmHWM)" -lt $((64 * 1024)) ]
+	kill "$crowd_pid"
+	wait_exit 143 "$crowd_pid"
+	good
+}
+
 # consumed: what a consumer has of t that reads to its end, or to an error.
 consumed() {
 	timeout 10 kcat -C -e -q -b "$address" -t t -o beginning \

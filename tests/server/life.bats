@@ -110,6 +110,25 @@ send() {
 	    server.err
 }
 
+@test 'a batch that waits for its log for too long' {
+	hold
+	logcreate u root/other
+	echo one | logappend u
+	# What can be done is; the other one may be, later.
+	call Produce 8 acks=-1 timeout_ms=500 topic_data.0.name=t \
+	    topic_data.0.partition_data.0.records=@"$(echo u/0/*.log)" \
+	    topic_data.1.name=other \
+	    topic_data.1.partition_data.0.records=@"$(echo u/0/*.log)"
+	is responses.0.partition_responses.0.error_code 7 \
+	    responses.0.partition_responses.0.base_offset -1 \
+	    responses.1.partition_responses.0.error_code 0 \
+	    responses.1.partition_responses.0.base_offset 0
+	kill -CONT "$holder_pid"
+	wait_for served_line one
+	same "$(logcat root/t)" $'before\nheld\none'
+	stop_serving
+}
+
 @test 'a topic that goes while a batch waits for its log' {
 	hold
 	send
@@ -137,6 +156,11 @@ send() {
 	grep -q '^responses.*\.error_code=0' producer.out
 	grep -q '^responses.*\.base_offset=2' producer.out
 	same "$(logcat root/t)" $'before\nheld\none'
+}
+
+# served_line LINE: it is in root/t.
+served_line() {
+	grep -qx "$1" <<<"$(logcat root/t)"
 }
 
 refused() {
@@ -221,6 +245,12 @@ refused() {
 	has "$err" "$address: "
 	TMPDIR=nowhere run_tool 125 logserve --ephemeral -- true
 	[ -z "$(ls tmp)" ]
+	# It has our limits, not the server's.
+	ulimit -Sn 300
+	run_tool 0 logserve --ephemeral -- sh -c 'ulimit -n; sed -n "s/^Max open files *//p" "/proc/$PPID/limits"'
+	has "$out" '300
+'
+	run ! grep -q '^300 ' <<<"$out"
 	# A parent may have set children to be forgotten.
 	# shellcheck disable=SC2016
 	run_tool 3 perl -e '$SIG{CHLD} = "IGNORE"; exec @ARGV' \
@@ -329,4 +359,94 @@ refused() {
 	has "$err" '192.0.2.1:0: '
 	run_tool 1 logserve -l localhost:0 nowhere
 	has "$err" 'nowhere: No such file'
+}
+
+# id: the cluster's.
+id() {
+	call DescribeCluster 0
+	field cluster_id
+}
+
+@test 'the id of the cluster stays the same' {
+	local first
+	first=$(id)
+	[[ $first =~ ^[A-Za-z0-9_-]{22}$ ]]
+	call Metadata 9
+	is cluster_id "$first"
+	kill -9 "$server_pid"
+	wait_exit 137 "$server_pid"
+	serve
+	same "$(id)" "$first"
+	stop_serving
+	# It is nothing of a topic.
+	logcreate root/t
+	same "$(logadmin topic ls root | tail -n +2 | cut -d ' ' -f 1)" t
+	same "$(logstat root | tail -n +2 | cut -d ' ' -f 1)" t
+	serve --read-only
+	same "$(id)" "$first"
+	stop_serving
+	echo 'cluster.id=Mine-22' >root/.logserve/cluster.properties
+	serve
+	same "$(id)" Mine-22
+	stop_serving
+	echo 'cluster.id=not an id' >root/.logserve/cluster.properties
+	run_tool 1 logserve -l localhost:0 root
+	same "$(tail -n 1 <<<"$err")" \
+	    'logserve: root/.logserve: cluster.properties has no cluster.id'
+	# Without a place for it, it is that of the directory.
+	rm -r root/.logserve
+	serve --read-only
+	first=$(id)
+	stop_serving
+	[ ! -e root/.logserve ]
+	serve --read-only
+	same "$(id)" "$first"
+	[ "$first" != Mine-22 ]
+}
+
+# get PATH: over HTTP, from the address of the metrics.
+get() {
+	local where
+	where=$(sed -n 's/^logserve: metrics: address=//p' server.err)
+	run_tool 0 perl -e 'use Socket;
+	    my ($host, $port) = split ":", $ARGV[0];
+	    socket(my $s, PF_INET, SOCK_STREAM, 0) or die $!;
+	    connect($s, sockaddr_in($port, inet_aton($host))) or die $!;
+	    syswrite($s, "GET $ARGV[1] HTTP/1.0\r\n\r\n");
+	    print while sysread($s, $_, 65536)' "$where" "$1"
+}
+
+# figure NAME: its value.
+figure() {
+	sed -n "s/^logserve_$1 //p" <<<"$out" | tr -d '\r'
+}
+
+@test '--metrics' {
+	stop_serving
+	serve --metrics 127.0.0.1:0
+	call Metadata 9
+	call Metadata 9
+	run_tool 0 kcat -P -b "$address" -t t <<<one
+	start quiet idle "$address"
+	wait_for has_lines quiet.out 1
+	get /metrics
+	has "$out" $'HTTP/1.0 200 OK\r\n'
+	has "$out" $'Content-Type: text/plain; version=0.0.4\r\n'
+	[ "$(figure 'requests_total{api="Metadata"}')" -ge 2 ]
+	same "$(figure 'requests_total{api="Produce"}')" 1
+	[ "$(figure connections_accepted_total)" -ge 3 ]
+	[ "$(figure connections)" -ge 1 ]
+	[ "$(figure request_bytes_total)" -gt 100 ]
+	[ "$(figure answer_bytes_total)" -gt 100 ]
+	same "$(figure memory_max_bytes)" 268435456
+	same "$(figure memory_waiting)" 0
+	# Each has its help and its type.
+	same "$(grep -c '^# HELP' <<<"$out")" "$(grep -c '^# TYPE' <<<"$out")"
+	get /
+	has "$out" ' 404 '
+	get "/$(head -c 20000 /dev/zero | tr '\0' x)"
+	run ! grep -q ' 200 ' <<<"$out"
+	run_tool 1 logserve -l localhost:0 --metrics "$address" root
+	has "$err" "$address: Address already in use"
+	run_tool 2 logserve --metrics unix:x root
 }

@@ -311,3 +311,24 @@ delete() {
 	[ ! -e root/u ] && [ ! -e root/t/1 ]
 	same "$(logcat root/t | head -1)" 1
 }
+
+@test 'a topic by its id, which nobody has named since the start' {
+	logcreate root/t
+	echo one | logappend root/t
+	local id
+	id=$(sed -n 's/^logkit.topic.id=//p' root/t/topic.properties)
+	[ -n "$id" ]
+	stop_serving
+	serve
+	call Metadata 12 topics.0.name=NULL "topics.0.topic_id=$id"
+	is topics.0.error_code 0 topics.0.name t
+	stop_serving
+	serve
+	call Fetch 13 session_epoch=-1 max_wait_ms=0 max_bytes=10000 \
+		"topics.0.topic_id=$id" \
+		topics.0.partitions.0.partition_max_bytes=10000
+	is responses.0.partitions.0.error_code 0 \
+		responses.0.partitions.0.high_watermark 1
+	call Metadata 12 topics.0.name=NULL topics.0.topic_id=AAAAAAAAAAAAAAAAAAAAAQ
+	is topics.0.error_code 100
+}

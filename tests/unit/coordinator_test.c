@@ -1286,6 +1286,137 @@ test_memory(void)
 	client_end();
 }
 
+/* --- another life --------------------------------------------------------- */
+
+static struct group_metadata_record_members kept_members[2];
+static struct group_metadata_record kept;
+
+static void
+begin_kept(void)
+{
+	for (int i = 0; i < 2; i++)
+		kept_members[i] =
+		    (struct group_metadata_record_members){.member_id =
+							       bytes_of(i == 0
+								       ? "x-1"
+								       : "y-2"),
+		    .group_instance_id = BYTES_NULL,
+		    .client_id = bytes_of("x"),
+		    .client_host = bytes_of("h"),
+		    .rebalance_timeout = 20000,
+		    .session_timeout = 10000,
+		    .subscription = bytes_of("s"),
+		    .assignment = bytes_of(i == 0 ? "one" : "two")};
+	kept = (struct group_metadata_record){.protocol_type =
+						  bytes_of("consumer"),
+	    .generation = 7,
+	    .protocol = bytes_of("range"),
+	    .leader = bytes_of("x-1"),
+	    .members = kept_members,
+	    .members_count = 2};
+	begin();
+}
+
+static int
+restore(void)
+{
+	return coordinator_restore(client_coordinator, bytes_of("g"), &kept,
+	    client_now);
+}
+
+static int
+beat(const char *id, int32_t generation)
+{
+	return coordinator_heartbeat(client_coordinator, bytes_of("g"),
+	    bytes_of(id), BYTES_NULL, generation, client_now);
+}
+
+static void
+test_restore(void)
+{
+	struct group_summary s;
+
+	begin_kept();
+	tap_int(restore(), 0, "a stable group");
+	coordinator_describe(client_coordinator, bytes_of("g"), &s);
+	tap(s.state == GROUP_STABLE && s.generation == 7 &&
+		s.member_count == 2 &&
+		bytes_equal(s.members[1].assignment, bytes_of("two")),
+	    "is what it was");
+	tap(beat("x-1", 7) == 0 && beat("y-2", 7) == 0 &&
+		beat("x-1", 8) == KAFKA_ILLEGAL_GENERATION,
+	    "its members go on");
+	tap_int(restore(), 0, "one that is in use");
+	client_now += 9999;
+	coordinator_tick(client_coordinator, client_now);
+	tap_int(beat("x-1", 7), 0, "stays as it is");
+	client_now += 2;
+	coordinator_tick(client_coordinator, client_now);
+	tap(beat("x-1", 7) == KAFKA_REBALANCE_IN_PROGRESS &&
+		beat("y-2", 7) == KAFKA_UNKNOWN_MEMBER_ID,
+	    "who is not heard of is missed");
+	client_end();
+	begin_kept();
+	kept.leader = BYTES_NULL;
+	tap(restore() == 0 && beat("y-2", 7) == KAFKA_REBALANCE_IN_PROGRESS,
+	    "without assignments they have to join again");
+	client_end();
+	begin_kept();
+	kept.members_count = 0;
+	tap(restore() == 0 &&
+		coordinator_is_vacant(client_coordinator, bytes_of("g")),
+	    "nobody was left");
+	client_join(&a);
+	client_take(&a);
+	tap_int(a.generation, 8, "generations go on");
+	client_end();
+}
+
+/* What a file may say, and no coordinator would. */
+static void
+test_restore_unsound(void)
+{
+	static char text[400];
+	const struct bytes longer = {(uint8_t *)text, sizeof(text)};
+
+	for (int i = 0; i < 8; i++) {
+		begin_kept();
+		switch (i) {
+		case 0:
+			kept_members[1].member_id = bytes_of("");
+			break;
+		case 1:
+			kept_members[1].member_id = bytes_of("x-1");
+			break;
+		case 2:
+			kept_members[1].member_id = longer;
+			break;
+		case 3:
+			kept_members[1].session_timeout = 0;
+			break;
+		case 4:
+			kept.protocol = BYTES_NULL;
+			break;
+		case 5:
+			kept.protocol = longer;
+			break;
+		case 6:
+			kept.protocol_type = longer;
+			break;
+		case 7:
+			kept_members[0].group_instance_id = bytes_of("i");
+			kept_members[1].group_instance_id = bytes_of("i");
+			break;
+		}
+		tap(restore() != 0 &&
+			coordinator_is_vacant(client_coordinator,
+			    bytes_of("g")) &&
+			coordinator_bytes(client_coordinator) == 0,
+		    "an unsound record, %d: no members", i);
+		client_end();
+	}
+}
+
 int
 main(void)
 {
@@ -1325,5 +1456,7 @@ main(void)
 	test_groups_bound();
 	test_bytes_bound();
 	test_memory();
+	test_restore();
+	test_restore_unsound();
 	return tap_done();
 }

@@ -9,6 +9,7 @@
 
 #include "base/status.h"
 #include "net.h"
+#include "net/budget.h"
 #include "net/conn.h"
 #include "net/loop.h"
 #include "net/pool.h"
@@ -183,6 +184,8 @@ begin_on(struct end *e, int fd, int other)
 	e->limits.frame_min = HEAD;
 	e->limits.frame_max = FRAME_MAX;
 	e->limits.stall_ms = 600000;
+	if (e->limits.patience_ms == 0)
+		e->limits.patience_ms = 600000;
 	if (e->limits.idle_ms == 0)
 		e->limits.idle_ms = 600000;
 	loop_call(loop, open_session, e);
@@ -300,6 +303,19 @@ filling_of(uint32_t n)
 	return x >> 30 == 0 ? (x >> 8) % FILLING_MAX : (x >> 8) % 100;
 }
 
+/* When this has been answered, the loop has looked at all sockets before. */
+static void
+look_around(void)
+{
+	struct end e = {.other = -1};
+
+	set_limits(&e, 1, 1, 1);
+	begin(&e);
+	if (!ask(e.other, ECHO_NOW, 1, 0) || !hear(e.other, 1, 0))
+		abort();
+	end(&e);
+}
+
 /* --- in order ------------------------------------------------------------- */
 
 enum { ENDS = 20, REQUESTS = 600 };
@@ -332,10 +348,14 @@ test_order(void)
 {
 	static struct end ends[ENDS];
 	pthread_t senders[ENDS], hearers[ENDS];
+	struct budget *budget;
 	intptr_t wrong = 0;
 	void *got;
 
+	if (budget_open(3 * FRAME_MAX, &budget) != 0)
+		abort();
 	for (int i = 0; i < ENDS; i++) {
+		ends[i].limits.budget = i % 4 ? budget : NULL;
 		set_limits(&ends[i], i % 2 ? 50 : 3, i % 3 ? 1000000 : 500,
 		    i % 5 ? 1000000 : 100);
 		begin(&ends[i]);
@@ -356,22 +376,11 @@ test_order(void)
 		end(&ends[i]);
 	}
 	tap(net_await(begun == answered), "all slots were answered");
+	look_around();
+	budget_close(budget);
 }
 
 /* --- limits --------------------------------------------------------------- */
-
-/* When this has been answered, the loop has looked at all sockets before. */
-static void
-look_around(void)
-{
-	struct end e = {.other = -1};
-
-	set_limits(&e, 1, 1, 1);
-	begin(&e);
-	if (!ask(e.other, ECHO_NOW, 1, 0) || !hear(e.other, 1, 0))
-		abort();
-	end(&e);
-}
 
 static void
 test_count(void)
@@ -468,6 +477,100 @@ test_output(void)
 	end(&e);
 }
 
+/* --- memory that all share ------------------------------------------------ */
+
+static struct budget *
+begin_poor(struct end *ends, int count, size_t max)
+{
+	struct budget *budget;
+
+	if (budget_open(max, &budget) != 0)
+		abort();
+	for (int i = 0; i < count; i++) {
+		ends[i].other = -1;
+		ends[i].limits.budget = budget;
+		set_limits(&ends[i], 5, 1000000, 1000000);
+		begin(&ends[i]);
+	}
+	return budget;
+}
+
+static void
+test_memory(void)
+{
+	struct end e[4] = {0};
+	struct budget *budget = begin_poor(e, 4, 2500);
+
+	if (!ask(e[0].other, HOLD, 1, 1000) || !ask(e[0].other, HOLD, 2, 1000))
+		abort();
+	if (!net_await(e[0].held_count == 2))
+		abort();
+	for (int i = 1; i < 4; i++)
+		if (!ask(e[i].other, HOLD, 3, 1000))
+			abort();
+	for (int i = 0; i < 5; i++)
+		look_around();
+	tap(budget_is_short(budget) && e[1].requests == 0 &&
+		e[2].requests == 0 && e[3].requests == 0,
+	    "without memory no request is begun");
+	/* One of those that wait goes. */
+	end(&e[1]);
+	release_held(&e[0], 0);
+	tap(hear(e[0].other, 1, 1000) &&
+		net_await(e[2].requests + e[3].requests == 1),
+	    "as soon as there is some, one is");
+	release_held(&e[0], 1);
+	tap(hear(e[0].other, 2, 1000) &&
+		net_await(e[2].requests + e[3].requests == 2),
+	    "and the next one");
+	for (int i = 2; i < 4; i++)
+		release_held(&e[i], 0);
+	tap(hear(e[2].other, 3, 1000) && hear(e[3].other, 3, 1000),
+	    "and all are answered");
+	for (int i = 0; i < 4; i++)
+		end(&e[i]);
+	look_around();
+	budget_close(budget);
+}
+
+static void
+test_patience(void)
+{
+	struct end e[3] = {{.limits.patience_ms = 20},
+	    {.limits.patience_ms = 600000}, {.limits.patience_ms = 600000}};
+	struct end witness = {.other = -1, .limits.idle_ms = 100};
+	struct budget *budget = begin_poor(e, 3, 2500);
+	uint8_t part[104] = {0};
+
+	buf_put_32(part, 2000);
+	if (!net_write(e[0].other, part, sizeof(part)))
+		abort();
+	set_limits(&witness, 5, 1000, 1000);
+	begin(&witness);
+	tap(net_await(witness.is_closed) && !e[0].is_closed,
+	    "half a request may take its time");
+	end(&witness);
+	if (!ask(e[1].other, HOLD, 1, 1000))
+		abort();
+	tap(net_await(e[0].is_closed) && e[0].why == STATUS_TIMEOUT,
+	    "but not if others wait for its memory");
+	tap(net_await(e[1].held_count == 1), "which they get");
+	if (!ask(e[2].other, HOLD, 2, 1600))
+		abort();
+	for (int i = 0; i < 5; i++)
+		look_around();
+	tap(!e[1].is_closed && budget_is_short(budget),
+	    "a request in work is not hurried");
+	release_held(&e[1], 0);
+	tap(hear(e[1].other, 1, 1000) && net_await(e[2].held_count == 1),
+	    "and is waited for");
+	release_held(&e[2], 0);
+	for (int i = 0; i < 3; i++)
+		end(&e[i]);
+	look_around();
+	budget_close(budget);
+}
+
 static void
 test_idle(void)
 {
@@ -517,6 +620,38 @@ test_fail(void)
 		strcmp(e.what, "asked to fail") == 0,
 	    "the reason is told");
 	end(&e);
+}
+
+/* The client sends no more, and waits. */
+static void
+test_half_close(void)
+{
+	struct end e = {.other = -1}, idle = {.other = -1};
+
+	set_limits(&e, 10, 10000, 10000);
+	set_limits(&idle, 10, 10000, 10000);
+	begin(&e);
+	begin(&idle);
+	if (!ask(e.other, HOLD, 1, 10) || !ask(e.other, HOLD, 2, 5000) ||
+	    shutdown(e.other, SHUT_WR) != 0 ||
+	    shutdown(idle.other, SHUT_WR) != 0)
+		abort();
+	tap(net_await(idle.is_closed) && idle.why == 0 &&
+		net_at_end(idle.other),
+	    "who waits for nothing is let go");
+	if (!net_await(e.held_count == 2))
+		abort();
+	for (int i = 0; i < 5; i++)
+		look_around();
+	tap(!e.is_closed, "who has shut its side is not");
+	release_held(&e, 1);
+	release_held(&e, 0);
+	tap(hear(e.other, 1, 10) && hear(e.other, 2, 5000) &&
+		net_at_end(e.other),
+	    "and gets its answers");
+	tap(net_await(e.is_closed) && e.why == 0, "and then is");
+	end(&e);
+	end(&idle);
 }
 
 static void
@@ -714,8 +849,11 @@ main(void)
 	test_count();
 	test_bytes();
 	test_output();
+	test_memory();
+	test_patience();
 	test_idle();
 	test_fail();
+	test_half_close();
 	test_close_within();
 	test_drain();
 	test_drain_ends();

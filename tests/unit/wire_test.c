@@ -180,22 +180,6 @@ fill_one(const struct wire_field *f, int version, char *at, struct arena *arena,
 	}
 }
 
-static size_t
-size_of(const struct wire_field *f)
-{
-	static const size_t sizes[] = {[WIRE_BOOL] = sizeof(bool),
-	    [WIRE_INT8] = 1,
-	    [WIRE_INT16] = 2,
-	    [WIRE_INT32] = 4,
-	    [WIRE_INT64] = 8,
-	    [WIRE_UUID] = 16,
-	    [WIRE_STRING] = sizeof(struct bytes),
-	    [WIRE_BYTES] = sizeof(struct bytes),
-	    [WIRE_RECORDS] = sizeof(struct wire_records)};
-
-	return f->type == WIRE_STRUCT ? f->of->size : sizes[f->type];
-}
-
 static void
 fill_array(const struct wire_field *f, int version, char *out,
     struct arena *arena, int depth)
@@ -206,9 +190,9 @@ fill_array(const struct wire_field *f, int version, char *out,
 
 	element.null_from = WIRE_NEVER;
 	if (count > 0)
-		items = arena_alloc(arena, (size_t)count, size_of(f));
+		items = arena_alloc(arena, (size_t)count, wire_size_of(f));
 	for (int32_t i = 0; i < count; i++)
-		fill_one(&element, version, items + (size_t)i * size_of(f),
+		fill_one(&element, version, items + (size_t)i * wire_size_of(f),
 		    arena, depth);
 	*(void **)(void *)(out + f->at) = items;
 	*(int32_t *)(void *)(out + f->count_at) = count;

@@ -1,0 +1,181 @@
+# Groups of consumers over restarts of the server: generations go on, members
+# stay.
+
+# Each test has a member of its own.
+# shellcheck disable=SC2030,SC2031
+load server
+
+# Version 1, the topic t, no user data.
+subscription() {
+	printf '\0\1\0\0\0\1\0\1t\0\0\0\0'
+}
+
+
+# join ID [FIELD=VALUE]...: to the group g, and leave the answer in $out.
+join() {
+	subscription >sub.bin
+	call JoinGroup 5 group_id=g session_timeout_ms=30000 \
+		rebalance_timeout_ms=30000 protocol_type=consumer \
+		protocols.0.name=range protocols.0.metadata=@sub.bin \
+		member_id="$1" "${@:2}"
+}
+
+# enter [FIELD=VALUE]...: a member, alone in its group; sets member, generation.
+enter() {
+	join '' "$@"
+	if [ "$(field error_code)" = 79 ]; then
+		join "$(field member_id)" "$@"
+	fi
+	is error_code 0
+	member=$(field member_id)
+	generation=$(field generation_id)
+}
+
+# sync [FIELD=VALUE]...: as the leader, which assigns itself some text.
+sync() {
+	call SyncGroup 3 group_id=g generation_id="$generation" \
+		member_id="$member" assignments.0.member_id="$member" \
+		assignments.0.assignment=some "$@"
+	is error_code 0 assignment some
+}
+
+# beat CODE [FIELD=VALUE]...
+beat() {
+	call Heartbeat 3 group_id=g generation_id="$generation" \
+		member_id="$member" "${@:2}"
+	is error_code "$1"
+}
+
+# commit CODE GENERATION
+commit() {
+	call OffsetCommit 7 group_id=g generation_id_or_member_epoch="$2" \
+		member_id="$member" topics.0.name=t \
+		topics.0.partitions.0.committed_offset=5
+	is topics.0.partitions.0.error_code "$1"
+}
+
+killed() {
+	kill -9 "$server_pid"
+	wait_exit 137 "$server_pid"
+	serve -v -l "$address"
+}
+
+@test 'a stable group goes on after kill -9' {
+	logcreate root/t
+	enter
+	sync
+	killed
+	beat 0
+	commit 0 "$generation"
+	commit 22 $((generation - 1))
+	call DescribeGroups 3 groups.0=g
+	is groups.0.group_state Stable groups.0.protocol_data range \
+		groups.0.members.0.member_id "$member" \
+		groups.0.members.0.member_assignment some
+	call SyncGroup 3 group_id=g generation_id="$generation" \
+		member_id="$member"
+	is error_code 0 assignment some
+	# The next generation is the next one.
+	join "$member"
+	is error_code 0 generation_id $((generation + 1))
+}
+
+@test 'and after TERM' {
+	logcreate root/t
+	enter
+	sync
+	stop_serving
+	serve -l "$address"
+	beat 0
+}
+
+@test 'a generation that was told is not told again' {
+	logcreate root/t
+	enter
+	killed
+	# Nothing was assigned: they have to join again, and may.
+	beat 27
+	commit 0 "$generation"
+	join "$member"
+	is error_code 0 generation_id $((generation + 1)) leader "$member"
+	generation=$((generation + 1))
+	sync
+	call LeaveGroup 2 group_id=g member_id="$member"
+	is error_code 0
+	killed
+	beat 25
+	enter
+	[ "$generation" -eq 4 ]
+	call LeaveGroup 2 group_id=g member_id="$member"
+	killed
+	# But for a group that was deleted.
+	call DeleteGroups 1 groups_names.0=g
+	is results.0.error_code 0
+	killed
+	enter
+	[ "$generation" -eq 1 ]
+}
+
+@test 'static members stay, also one whose id is new' {
+	logcreate root/t
+	enter group_instance_id=one
+	sync group_instance_id=one
+	killed
+	beat 0 group_instance_id=one
+	local before=$member
+	join '' group_instance_id=one
+	is error_code 0 generation_id "$generation"
+	member=$(field member_id)
+	[ "$member" != "$before" ]
+	killed
+	beat 0 group_instance_id=one
+	member=$before
+	beat 82 group_instance_id=one
+}
+
+@test 'local readers who came meanwhile have the group' {
+	seq 9 | logappend root/t --create
+	enter
+	sync
+	kill -9 "$server_pid"
+	wait_exit 137 "$server_pid"
+	start reader logtail -f -g g root/t
+	wait_for has_lines reader.out 9
+	serve -l "$address"
+	grep -q 'group refused: group=g topic=t' server.err
+	beat 25
+	join ''
+	is error_code 23
+	kill "$reader_pid"
+	wait_exit 143 "$reader_pid"
+	enter
+	[ "$generation" -eq 2 ]
+}
+
+@test 'a member that does not come back is missed' {
+	logcreate root/t
+	subscription >sub.bin
+	enter session_timeout_ms=6000
+	sync
+	killed
+	wait_for grep -q 'group=g state=Empty' server.err
+}
+
+@test 'a client in a group goes on over kill -9' {
+	logcreate -P 2 root/t
+	start reader kcat -E -G g -b "$address" -X auto.offset.reset=earliest \
+		-X reconnect.backoff.max.ms=200 -u t
+	echo one | logappend root/t
+	wait_for grep -qx one reader.out
+	killed
+	echo two | logappend root/t
+	wait_for grep -qx two reader.out
+	call DescribeGroups 3 groups.0=g
+	is groups.0.group_state Stable groups.0.members.0.client_id rdkafka
+	kill "$reader_pid"
+	wait_exit 0 "$reader_pid"
+
+	# Each line once, and no rebalance was needed.
+	same "$(sort reader.out)" $'one\ntwo'
+	[ "$(grep -c 'assigned:' reader.err)" -eq 1 ]
+}
