@@ -190,6 +190,12 @@ enter(struct raw *r)
 		if (base < 0 || base == r->base || base > raw_end(r))
 			return STATUS_END;
 		rc = open_log(r, base, &fd);
+		if (rc == ENOENT && base == r->hint.active_base) {
+			/* A roll names it in the state before it makes it. */
+			if (offset >= raw_end(r))
+				return STATUS_END;
+			r->hint.active_base = -1;
+		}
 	}
 	if (rc != 0)
 		return rc;
@@ -359,7 +365,10 @@ raw_batch_at(struct raw *r, int64_t offset, struct batch *out, bool *cleaned,
 	     i--) {
 		*cleaned = is_cleaned(r, l.bases[i - 1]);
 		rc = open_log(r, l.bases[i - 1], &fd);
-		if (rc == 0)
+		/* Gone since, or made one with the one before. */
+		if (rc == ENOENT)
+			rc = STATUS_END;
+		else if (rc == 0)
 			rc = last_before(r, l.bases[i - 1], fd, offset, out);
 		(void)io_close(&fd);
 		if (rc != STATUS_END)
