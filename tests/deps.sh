@@ -39,6 +39,8 @@ slow	librdkafka-dev	header	librdkafka/rdkafka.h
 slow	patch		cmd	patch
 slow	e2fsprogs	cmd	mkfs.ext4
 slow	xfsprogs	cmd	mkfs.xfs
+slow	openssh-server	cmd	/usr/sbin/sshd
+slow	openssh-client	cmd	ssh
 slow	valgrind	cmd	valgrind
 slow	faketime	cmd	faketime
 slow	default-jre-headless	cmd	java

@@ -116,6 +116,13 @@ batch_set_append_time(uint8_t *p, size_t size, int64_t timestamp)
 }
 
 void
+batch_set_max_timestamp(uint8_t *p, size_t size, int64_t timestamp)
+{
+	buf_put_64(p + BATCH_MAX_TIMESTAMP, (uint64_t)timestamp);
+	put_crc(p, size);
+}
+
+void
 batch_clear_producer(uint8_t *p, size_t size)
 {
 	uint16_t attributes = buf_get_16(p + BATCH_ATTRIBUTES);

@@ -104,6 +104,8 @@ void batch_assign(uint8_t *p, int64_t base_offset, int32_t leader_epoch);
  * CRC computed anew; the records are not touched.
  */
 void batch_set_append_time(uint8_t *p, size_t size, int64_t timestamp);
+/* Put a wrong max timestamp right; CRC anew. */
+void batch_set_max_timestamp(uint8_t *p, size_t size, int64_t timestamp);
 /* Forget the producer and its transaction (for re-appending); CRC anew. */
 void batch_clear_producer(uint8_t *p, size_t size);
 /*

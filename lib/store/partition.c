@@ -175,9 +175,8 @@ partition_take_cut(struct partition *p, struct partition_cut *out)
 	p->cut = (struct partition_cut){0};
 }
 
-/* Take the log lock and know where the log ends. */
-static int
-begin(struct partition *p, struct fault *f)
+int
+partition_begin(struct partition *p, struct fault *f)
 {
 	int rc;
 
@@ -191,22 +190,21 @@ begin(struct partition *p, struct fault *f)
 	return name_file(p, rc, f);
 }
 
-/* The same with the right to sync as well. */
-static int
-begin_sync(struct partition *p, struct fault *f)
+int
+partition_begin_sync(struct partition *p, struct fault *f)
 {
 	int rc = lock_sync(&p->lock);
 
 	if (rc != 0)
 		return rc;
-	rc = begin(p, f);
+	rc = partition_begin(p, f);
 	if (rc != 0)
 		(void)lock_unlock_sync(&p->lock);
 	return rc;
 }
 
-static void
-end(struct partition *p)
+void
+partition_end(struct partition *p)
 {
 	if (p->lock.log)
 		(void)lock_unlock_log(&p->lock);
@@ -273,6 +271,30 @@ assign(struct partition *p, uint8_t *data, struct batch *b, int64_t offset)
 	}
 }
 
+int
+partition_put(struct partition *p, uint8_t *data, size_t len)
+{
+	struct state before = p->st;
+	struct iovec iov = {data, len};
+	int64_t pos = p->st.end_pos;
+	struct batch b;
+	int rc = io_pwritev_full(p->log_fd, &iov, 1, pos);
+
+	if (rc != 0)
+		return undo_write(p, rc);
+	for (size_t at = 0; at < len && rc == 0; at += b.size) {
+		(void)batch_decode(data + at, len - at, &b, NULL);
+		rc = roll_note_batch(p, data + at, &b, pos + (int64_t)at);
+	}
+	if (rc == 0)
+		return 0;
+	/* An index could not be written: the batches go, too. */
+	p->st = before;
+	producer_free(p->producers);
+	p->producers = NULL;
+	return undo_write(p, rc);
+}
+
 /*
  * Write a run of batches that fits the active segment: as many as will.
  * *len is what was written; 0 means that a roll is due first.
@@ -280,11 +302,9 @@ assign(struct partition *p, uint8_t *data, struct batch *b, int64_t offset)
 static int
 write_run(struct partition *p, uint8_t *data, size_t left, size_t *len)
 {
-	struct state before = p->st;
-	struct iovec iov;
+	int64_t offset = p->st.end_offset;
 	struct batch b;
 	size_t run = 0;
-	int64_t offset = p->st.end_offset, pos;
 	int rc;
 
 	*len = 0;
@@ -307,24 +327,10 @@ write_run(struct partition *p, uint8_t *data, size_t left, size_t *len)
 		offset = b.last_offset + 1;
 		run += b.size;
 	}
-	iov = (struct iovec){data, run};
-	rc = io_pwritev_full(p->log_fd, &iov, 1, p->st.end_pos);
-	if (rc != 0)
-		return undo_write(p, rc);
-	pos = p->st.end_pos;
-	for (size_t at = 0; at < run && rc == 0; at += b.size) {
-		(void)batch_decode(data + at, run - at, &b, NULL);
-		rc = roll_note_batch(p, data + at, &b, pos + (int64_t)at);
-	}
-	if (rc != 0) {
-		/* An index could not be written: the batches go, too. */
-		p->st = before;
-		producer_free(p->producers);
-		p->producers = NULL;
-		return undo_write(p, rc);
-	}
-	*len = run;
-	return 0;
+	rc = partition_put(p, data, run);
+	if (rc == 0)
+		*len = run;
+	return rc;
 }
 
 /* Idempotence: a batch with a producer id stands alone in a call. */
@@ -410,13 +416,13 @@ static int
 check_end(struct partition *p, const struct partition_append *a,
     struct fault *f)
 {
-	int rc = begin(p, f);
+	int rc = partition_begin(p, f);
 
 	if (rc != 0)
 		return rc;
 	if (p->st.end_offset != a->expect)
 		rc = STATUS_MISMATCH;
-	end(p);
+	partition_end(p);
 	return rc;
 }
 
@@ -435,7 +441,7 @@ partition_append(struct partition *p, struct partition_append *a,
 	rc = check_batches(p, a);
 	while (rc == 0 && a->done < a->len) {
 		/* A roll syncs, and the right to sync comes first. */
-		rc = roll ? begin_sync(p, f) : begin(p, f);
+		rc = roll ? partition_begin_sync(p, f) : partition_begin(p, f);
 		if (rc != 0)
 			break;
 		if (roll && p->st.end_pos > 0)
@@ -445,7 +451,7 @@ partition_append(struct partition *p, struct partition_append *a,
 		if (rc == 0)
 			rc = append_some(p, a, &roll, f);
 		rc = name_file(p, rc, f);
-		end(p);
+		partition_end(p);
 	}
 	return rc;
 }
@@ -529,14 +535,14 @@ partition_sync(struct partition *p, struct fault *f)
 
 	if (p->own_end < 0)
 		return 0;
-	rc = begin_sync(p, f);
+	rc = partition_begin_sync(p, f);
 	if (rc != 0)
 		return rc;
 	if (p->st.synced_offset < p->own_end)
 		rc = sync_now(p, f);
 	if (rc == 0)
 		p->own_end = -1;
-	end(p);
+	partition_end(p);
 	return rc;
 }
 
@@ -567,22 +573,35 @@ partition_role(struct partition *p, enum state_role *role)
 	return rc;
 }
 
+/*
+ * Local writers leave no gaps, and readers rely on it where the role is open:
+ * what a replication wrote, with the gaps of its source, is closed.
+ */
+static int
+open_role(struct partition *p, struct fault *f)
+{
+	int rc = p->st.end_pos > 0 ? roll_segment(p, f) : 0;
+
+	if (rc == 0 && p->st.end_offset > 0)
+		rc = roll_note_epoch(p, p->st.leader_epoch + 1,
+		    p->st.end_offset);
+	return rc;
+}
+
 int
 partition_set_role(struct partition *p, enum state_role role, struct fault *f)
 {
-	bool promoted;
-	int rc = begin(p, f);
+	int rc = partition_begin_sync(p, f);
 
 	if (rc != 0)
 		return rc;
-	promoted = p->st.role != STATE_ROLE_OPEN && role == STATE_ROLE_OPEN;
-	p->st.role = role;
-	if (promoted && p->st.end_offset > 0)
-		rc = roll_note_epoch(p, p->st.leader_epoch + 1,
-		    p->st.end_offset);
-	if (rc == 0)
+	if (p->st.role != STATE_ROLE_OPEN && role == STATE_ROLE_OPEN)
+		rc = open_role(p, f);
+	if (rc == 0) {
+		p->st.role = role;
 		rc = roll_checkpoint(p);
-	end(p);
+	}
+	partition_end(p);
 	return rc;
 }
 
@@ -591,7 +610,7 @@ partition_new_epoch(struct partition *p, int32_t min, int32_t *epoch,
     struct fault *f)
 {
 	int32_t next;
-	int rc = begin(p, f);
+	int rc = partition_begin(p, f);
 
 	if (rc != 0)
 		return rc;
@@ -603,20 +622,20 @@ partition_new_epoch(struct partition *p, int32_t min, int32_t *epoch,
 		rc = roll_checkpoint(p);
 	if (rc == 0)
 		*epoch = next;
-	end(p);
+	partition_end(p);
 	return rc;
 }
 
 int
 partition_roll(struct partition *p, struct fault *f)
 {
-	int rc = begin_sync(p, f);
+	int rc = partition_begin_sync(p, f);
 
 	if (rc != 0)
 		return rc;
 	if (p->st.end_pos > 0)
 		rc = roll_segment(p, f);
-	end(p);
+	partition_end(p);
 	return rc;
 }
 
@@ -681,7 +700,7 @@ trim_epochs(struct partition *p)
 int
 partition_delete_before(struct partition *p, int64_t offset, struct fault *f)
 {
-	int rc = begin(p, f);
+	int rc = partition_begin(p, f);
 
 	if (rc != 0)
 		return rc;
@@ -695,7 +714,7 @@ partition_delete_before(struct partition *p, int64_t offset, struct fault *f)
 		if (rc == 0)
 			rc = trim_epochs(p);
 	}
-	end(p);
+	partition_end(p);
 	return rc;
 }
 
@@ -708,14 +727,14 @@ partition_clean_begin(struct partition *p, struct fault *f)
 	rc = lock_clean(&p->lock);
 	if (rc != 0)
 		return rc;
-	rc = begin(p, f);
+	rc = partition_begin(p, f);
 	if (rc == 0) {
 		if (p->st.flags & STATE_PRODUCERS)
 			rc = recover_producers(p, f);
 		if (rc == 0 && p->producers != NULL)
 			producer_expire(p->producers,
 			    now_wall_ms() - PARTITION_PRODUCER_EXPIRATION_MS);
-		end(p);
+		partition_end(p);
 	}
 	if (rc != 0)
 		(void)lock_unlock_clean(&p->lock);
@@ -725,11 +744,11 @@ partition_clean_begin(struct partition *p, struct fault *f)
 int
 partition_clean_end(struct partition *p, struct fault *f)
 {
-	int rc = begin(p, f);
+	int rc = partition_begin(p, f);
 
 	if (rc == 0) {
 		rc = remove_below(p);
-		end(p);
+		partition_end(p);
 	}
 	(void)lock_unlock_clean(&p->lock);
 	return rc;

@@ -4,8 +4,9 @@
 /*
  * The inside of struct partition, shared by partition.c (append, sync),
  * roll.c (segments begun and ended), recover.c (finding the end again), tail.c
- * (how far a reader may go), cleaned.c (segments replaced), lost.c (bytes put
- * aside), check.c and repair.c.  Nobody else includes it.
+ * (how far a reader may go), replica.c (filled from elsewhere), cleaned.c
+ * (segments replaced), lost.c (bytes put aside), check.c and repair.c.  Nobody
+ * else includes it.
  */
 
 #include <sys/types.h>
@@ -69,10 +70,27 @@ enum {
  */
 bool partition_is_same_life(const struct partition *p, const struct state *s);
 
+/* partition.c: take the log lock and know where the log ends. */
+int partition_begin(struct partition *p, struct fault *f);
+/* The same with the right to sync as well. */
+int partition_begin_sync(struct partition *p, struct fault *f);
+/* Free what these have taken. */
+void partition_end(struct partition *p);
+/*
+ * Write batches that fit the active segment at its end, and take note of them.
+ * On an error nothing of it is there.
+ */
+int partition_put(struct partition *p, uint8_t *data, size_t len);
+
 /* recover.c: with the log lock held, make st and the files agree. */
 int recover_check(struct partition *p, struct fault *f);
 /* Load the producers up to the log end, if any occur. */
 int recover_producers(struct partition *p, struct fault *f);
+/*
+ * The log is cut: the segment of that base is the active one from now on, with
+ * what its file holds.
+ */
+int recover_reopen(struct partition *p, int64_t base, struct fault *f);
 
 /* Who we are, into the state; the active segment is open. */
 int recover_sign(struct partition *p);

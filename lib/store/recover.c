@@ -87,8 +87,8 @@ save_tail(struct partition *p, int64_t size)
 
 /*
  * Take in valid batches from the state's end position on.  floor is the
- * synced position: an invalid batch below it is damage.  Our own writers
- * leave no gaps between offsets (contiguous).
+ * synced position: an invalid batch below it is damage.  Local writers leave
+ * no gaps between offsets (contiguous); a replication has those of its source.
  */
 static int
 scan_tail(struct partition *p, int64_t floor, bool contiguous, bool short_ok,
@@ -607,7 +607,8 @@ recover(struct partition *p, enum cause cause, bool have_state, struct fault *f)
 		rc = recover_producers(p, f);
 	if (rc == 0)
 		rc = scan_tail(p, s->active_base == base ? floor : 0,
-		    cause != CAUSE_COPY, cause == CAUSE_COPY, f);
+		    cause != CAUSE_COPY && s->role != STATE_ROLE_REPLICA,
+		    cause == CAUSE_COPY, f);
 	if (rc == 0 && st.st_size > s->end_pos)
 		rc = save_tail(p, st.st_size);
 	if (rc == 0 && st.st_size > s->end_pos)
@@ -643,12 +644,19 @@ finish_roll(struct partition *p, struct fault *f)
 	segment_list_release(&l);
 	if (last <= p->st.active_base)
 		return 0;
-	/* It was synced whole before the next one was made. */
-	if (last != p->st.end_offset)
+	/*
+	 * It was synced whole before the next one was made.  A replica's may
+	 * end before that one's base.
+	 */
+	if (last < p->st.end_offset ||
+	    (last > p->st.end_offset && p->st.role != STATE_ROLE_REPLICA))
 		return fault_at(p, f, p->st.end_pos,
 		    "does not reach up to the next segment");
 	roll_close_files(p);
 	state_begin_segment(&p->st, last, now_wall_ms());
+	/* Nothing is in a gap. */
+	if (p->st.role == STATE_ROLE_REPLICA)
+		p->st.visible_offset = last;
 	rc = roll_open_active(p);
 	if (rc != 0)
 		return rc;
@@ -656,6 +664,19 @@ finish_roll(struct partition *p, struct fault *f)
 		return errno;
 	return st.st_size > 0 ? recover(p, CAUSE_CRASH, true, f)
 			      : recover_sign(p);
+}
+
+int
+recover_reopen(struct partition *p, int64_t base, struct fault *f)
+{
+	int rc;
+
+	roll_close_files(p);
+	state_begin_segment(&p->st, base, now_wall_ms());
+	p->st.inode = 1; /* the file exists: do not make it */
+	p->st.synced_offset = p->st.visible_offset = base;
+	rc = roll_open_active(p);
+	return rc != 0 ? rc : recover(p, CAUSE_COPY, false, f);
 }
 
 /* The state is not usable, or belongs to other files. */

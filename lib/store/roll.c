@@ -282,6 +282,10 @@ roll_note_batch(struct partition *p, const uint8_t *data, const struct batch *b,
 	struct state *s = &p->st;
 	int rc;
 
+	/* A gap that compaction left elsewhere concerns no producer. */
+	if (p->producers != NULL && b->base_offset > s->end_offset &&
+	    producer_next_offset(p->producers) == s->end_offset)
+		producer_skip(p->producers, b->base_offset);
 	if (s->end_pos == 0)
 		s->first_timestamp = b->max_timestamp;
 	if (b->max_timestamp > s->max_timestamp) {

@@ -369,7 +369,8 @@ look(struct partition *p, struct partition_offsets *out, struct tail_hint *hint,
 	    .active_max_timestamp = s.max_timestamp,
 	    .has_producers = (s.flags & STATE_PRODUCERS) != 0,
 	    .aborted_count = s.aborted_count,
-	    .contiguous = s.role == STATE_ROLE_OPEN};
+	    .contiguous = s.role == STATE_ROLE_OPEN,
+	    .failed = (s.flags & STATE_FAILED) != 0};
 	hint_sums(hint, &s);
 	return 0;
 }

@@ -34,6 +34,7 @@ struct tail_hint {
 	bool has_producers;	/* there may be transactions */
 	int32_t aborted_count;	/* noted in the active segment, at least */
 	bool contiguous;	/* no gaps in the active segment */
+	bool failed;		/* what is not synced may be gone */
 	/*
 	 * What the .sum of the active segment would say of its first sums.size
 	 * bytes; sums.next_offset is that of the next record there.

@@ -22,7 +22,8 @@ struct admin_options {
 
 typedef int admin_verb(const struct admin_options *o, char **words);
 
-admin_verb topics_ls, topics_describe, topics_set, topics_rm, topics_promote;
+admin_verb topics_ls, topics_describe, topics_set, topics_rm, topics_promote,
+    topics_demote;
 admin_verb groups_ls, groups_describe, groups_seek, groups_rm;
 
 /* Open a whole topic that words[0] names; tells what is wrong. */

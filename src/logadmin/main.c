@@ -28,8 +28,8 @@ static const struct cli_option *const tables[] = {options, places_options,
 
 static const struct cli_program program = {
     "[OPTION]... OBJECT VERB PLACE [ARG]...",
-    "List and change topics and groups: topic ls, describe, set, rm, promote;\n"
-    "group ls, describe, seek, rm.",
+    "List and change topics and groups: topic ls, describe, set, rm, promote,\n"
+    "demote; group ls, describe, seek, rm.",
     tables,
 };
 
@@ -47,6 +47,7 @@ static const struct verb {
     {"topic", "set", 2, INT_MAX, "TOPIC PROP=VALUE...", topics_set},
     {"topic", "rm", 1, INT_MAX, "TOPIC...", topics_rm},
     {"topic", "promote", 1, INT_MAX, "TOPIC...", topics_promote},
+    {"topic", "demote", 1, INT_MAX, "TOPIC...", topics_demote},
     {"group", "ls", 1, INT_MAX, "TOPIC|ROOT...", groups_ls},
     {"group", "describe", 2, 2, "TOPIC|ROOT GROUP", groups_describe},
     {"group", "seek", 2, 2, "TOPIC GROUP -o POS", groups_seek},

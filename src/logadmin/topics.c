@@ -1,5 +1,5 @@
 /*
- * logadmin topic: ls, describe, set, rm, promote.
+ * logadmin topic: ls, describe, set, rm, promote, demote.
  */
 
 #include <err.h>
@@ -18,6 +18,7 @@
 #include "remote.h"
 #include "store/partition.h"
 #include "store/properties.h"
+#include "store/replica.h"
 #include "tool/listing.h"
 #include "tool/message.h"
 
@@ -297,19 +298,57 @@ promote_partition(const struct admin_options *o, const char *path, int32_t n,
 }
 
 static int
-promote_one(const struct admin_options *o, const char *path,
-    struct topic_place *place)
+each_partition(const struct admin_options *o, const char *path,
+    const struct topic_place *place,
+    int (*fn)(const struct admin_options *o, const char *path, int32_t n,
+	const struct partition_settings *settings))
 {
 	struct partition_settings settings;
 	int worst = CLI_DONE;
 
 	partition_settings_of(&place->topic.settings, &settings);
 	for (int32_t n = 0; n < place->topic.partitions; n++) {
-		int status = promote_partition(o, path, n, &settings);
+		int status = fn(o, path, n, &settings);
 
 		worst = status > worst ? status : worst;
 	}
 	return worst;
+}
+
+static int
+promote_one(const struct admin_options *o, const char *path,
+    struct topic_place *place)
+{
+	return each_partition(o, path, place, promote_partition);
+}
+
+static int
+demote_partition(const struct admin_options *o, const char *path, int32_t n,
+    const struct partition_settings *settings)
+{
+	struct partition *p = NULL;
+	struct fault f = {.file = ""};
+	enum state_role role;
+	char name[PATH_MAX];
+	int rc;
+
+	snprintf(name, sizeof(name), "%s/%d", path, (int)n);
+	rc = partition_open(name, PARTITION_WRITE, settings, &p, &f);
+	if (rc == 0)
+		rc = partition_role(p, &role);
+	if (rc == 0 && !o->dry_run)
+		rc = replica_demote(p, &f);
+	if (rc == 0 && role == STATE_ROLE_OPEN)
+		printf("%s\n", name);
+	partition_close(p);
+	return rc == 0 ? CLI_DONE : message_warn(name, rc, &f);
+}
+
+static int
+demote_one(const struct admin_options *o, const char *path,
+    struct topic_place *place)
+{
+	return each_partition(o, path, place, demote_partition);
 }
 
 static int
@@ -324,4 +363,18 @@ int
 topics_promote(const struct admin_options *o, char **words)
 {
 	return for_each_topic(o, words, promote_one, refuse_promote);
+}
+
+static int
+refuse_demote(const struct admin_options *o, const char *path)
+{
+	(void)o;
+	(void)path;
+	places_refuse("topic demote", "a cluster chooses its leaders");
+}
+
+int
+topics_demote(const struct admin_options *o, char **words)
+{
+	return for_each_topic(o, words, demote_one, refuse_demote);
 }

@@ -41,7 +41,7 @@ void client_release(struct client *c);
 
 /*
  * Run the task on a thread of the pool, after those of this client that were
- * given before it: what one client appends keeps its order.
+ * given before it: what one client asks for keeps its order.
  */
 void client_run(struct client *c, struct task *t);
 

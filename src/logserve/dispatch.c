@@ -9,8 +9,12 @@
 
 enum place {
 	HERE,		/* on the loop */
-	IN_ORDER,	/* on the pool, one by one for each client */
-	ASIDE,		/* on the pool */
+	/*
+	 * On the pool, one by one for each client: a commit is not overtaken by
+	 * the next one, or by leaving the group.
+	 */
+	IN_ORDER,
+	ASIDE,		/* on the pool; it reads what may take long */
 };
 
 static const struct row {
@@ -20,29 +24,29 @@ static const struct row {
     [API_PRODUCE] = {on_produce, IN_ORDER},
     [API_FETCH] = {on_fetch, ASIDE},
     [API_LIST_OFFSETS] = {on_list_offsets, ASIDE},
-    [API_METADATA] = {on_metadata, ASIDE},
-    [API_OFFSET_COMMIT] = {on_offset_commit, ASIDE},
-    [API_OFFSET_FETCH] = {on_offset_fetch, ASIDE},
+    [API_METADATA] = {on_metadata, IN_ORDER},
+    [API_OFFSET_COMMIT] = {on_offset_commit, IN_ORDER},
+    [API_OFFSET_FETCH] = {on_offset_fetch, IN_ORDER},
     [API_FIND_COORDINATOR] = {on_find_coordinator, HERE},
-    [API_JOIN_GROUP] = {on_join_group, ASIDE},
-    [API_HEARTBEAT] = {on_heartbeat, ASIDE},
-    [API_LEAVE_GROUP] = {on_leave_group, ASIDE},
-    [API_SYNC_GROUP] = {on_sync_group, ASIDE},
-    [API_DESCRIBE_GROUPS] = {on_describe_groups, ASIDE},
-    [API_LIST_GROUPS] = {on_list_groups, ASIDE},
+    [API_JOIN_GROUP] = {on_join_group, IN_ORDER},
+    [API_HEARTBEAT] = {on_heartbeat, IN_ORDER},
+    [API_LEAVE_GROUP] = {on_leave_group, IN_ORDER},
+    [API_SYNC_GROUP] = {on_sync_group, IN_ORDER},
+    [API_DESCRIBE_GROUPS] = {on_describe_groups, IN_ORDER},
+    [API_LIST_GROUPS] = {on_list_groups, IN_ORDER},
     [API_VERSIONS] = {on_versions, HERE},
-    [API_CREATE_TOPICS] = {on_create_topics, ASIDE},
-    [API_DELETE_TOPICS] = {on_delete_topics, ASIDE},
-    [API_DELETE_RECORDS] = {on_delete_records, ASIDE},
+    [API_CREATE_TOPICS] = {on_create_topics, IN_ORDER},
+    [API_DELETE_TOPICS] = {on_delete_topics, IN_ORDER},
+    [API_DELETE_RECORDS] = {on_delete_records, IN_ORDER},
     [API_INIT_PRODUCER_ID] = {on_init_producer, HERE},
-    [API_DELETE_GROUPS] = {on_delete_groups, ASIDE},
-    [API_OFFSET_DELETE] = {on_offset_delete, ASIDE},
+    [API_DELETE_GROUPS] = {on_delete_groups, IN_ORDER},
+    [API_OFFSET_DELETE] = {on_offset_delete, IN_ORDER},
     [API_OFFSET_FOR_LEADER_EPOCH] = {on_offset_for_leader_epoch, ASIDE},
-    [API_DESCRIBE_CONFIGS] = {on_describe_configs, ASIDE},
-    [API_ALTER_CONFIGS] = {on_alter_configs, ASIDE},
+    [API_DESCRIBE_CONFIGS] = {on_describe_configs, IN_ORDER},
+    [API_ALTER_CONFIGS] = {on_alter_configs, IN_ORDER},
     [API_DESCRIBE_LOG_DIRS] = {on_describe_log_dirs, ASIDE},
-    [API_CREATE_PARTITIONS] = {on_create_partitions, ASIDE},
-    [API_INCREMENTAL_ALTER_CONFIGS] = {on_incremental_alter_configs, ASIDE},
+    [API_CREATE_PARTITIONS] = {on_create_partitions, IN_ORDER},
+    [API_INCREMENTAL_ALTER_CONFIGS] = {on_incremental_alter_configs, IN_ORDER},
     [API_DESCRIBE_CLUSTER] = {on_describe_cluster, HERE},
 };
 

@@ -17,8 +17,6 @@ void on_describe_cluster(struct request *r);
 void on_init_producer(struct request *r);
 /* ... on the pool, after what this client sent before ... */
 void on_produce(struct request *r);
-/* ... on the pool. */
-void on_fetch(struct request *r);
 void on_metadata(struct request *r);
 void on_join_group(struct request *r);
 void on_sync_group(struct request *r);
@@ -30,8 +28,6 @@ void on_delete_groups(struct request *r);
 void on_offset_commit(struct request *r);
 void on_offset_fetch(struct request *r);
 void on_offset_delete(struct request *r);
-void on_list_offsets(struct request *r);
-void on_offset_for_leader_epoch(struct request *r);
 void on_create_topics(struct request *r);
 void on_delete_topics(struct request *r);
 void on_create_partitions(struct request *r);
@@ -39,6 +35,10 @@ void on_delete_records(struct request *r);
 void on_describe_configs(struct request *r);
 void on_alter_configs(struct request *r);
 void on_incremental_alter_configs(struct request *r);
+/* ... on the pool. */
+void on_fetch(struct request *r);
+void on_list_offsets(struct request *r);
+void on_offset_for_leader_epoch(struct request *r);
 void on_describe_log_dirs(struct request *r);
 
 #endif

@@ -16,6 +16,23 @@ refuse(int code, const char *phrase, const char **why)
 	return code;
 }
 
+/*
+ * Of a header that no batch has: the sum tells whether it came to harm on the
+ * way, and is worth sending again, or was made so.
+ */
+static int
+code_of_corrupt(const uint8_t *data, int64_t len)
+{
+	struct batch b = {.size = (size_t)len};
+
+	if (len < BATCH_HEADER_LEN || data[BATCH_MAGIC] != 2 ||
+	    (int64_t)buf_get_32(data + BATCH_LENGTH) + BATCH_OVERHEAD != len)
+		return KAFKA_CORRUPT_MESSAGE;
+	b.crc = buf_get_32(data + BATCH_CRC);
+	return batch_verify(data, &b) == 0 ? KAFKA_INVALID_RECORD
+					   : KAFKA_CORRUPT_MESSAGE;
+}
+
 static int
 check_header(const uint8_t *data, int64_t len,
     const struct properties *settings, struct batch *b, const char **why)
@@ -25,11 +42,10 @@ check_header(const uint8_t *data, int64_t len,
 	if (rc == STATUS_UNSUPPORTED)
 		return refuse(KAFKA_UNSUPPORTED_FOR_MESSAGE_FORMAT,
 		    "message format version 0 or 1", why);
+	if (rc == STATUS_SHORT || (rc == 0 && (int64_t)b->size > len))
+		return refuse(KAFKA_INVALID_RECORD, "a batch cut short", why);
 	if (rc != 0)
-		return refuse(KAFKA_CORRUPT_MESSAGE,
-		    rc == STATUS_SHORT ? "a batch cut short" : *why, why);
-	if ((int64_t)b->size > len)
-		return refuse(KAFKA_CORRUPT_MESSAGE, "a batch cut short", why);
+		return refuse(code_of_corrupt(data, len), *why, why);
 	if ((int64_t)b->size < len)
 		return refuse(KAFKA_INVALID_RECORD,
 		    "more than one batch for a partition", why);
@@ -90,14 +106,15 @@ set_limits(struct limits *l, const struct properties *settings)
 			   PROPERTIES_COMPACT) != 0;
 }
 
-/* rc is that of unpacking. */
+/* rc is that of unpacking; *max_ms is the largest time, -1 without any. */
 static int
 check_each(struct batch_records *it, int rc, const struct batch *b,
-    const struct limits *l, const char **why)
+    const struct limits *l, int64_t *max_ms, const char **why)
 {
 	struct record r;
 	int64_t next = b->base_offset;
 
+	*max_ms = -1;
 	while (rc == 0 && (rc = batch_records_next(it, &r)) == 0) {
 		if (r.offset != next++)
 			return refuse(KAFKA_INVALID_RECORD,
@@ -109,6 +126,8 @@ check_each(struct batch_records *it, int rc, const struct batch *b,
 		    (r.timestamp < l->first_ms || r.timestamp > l->last_ms))
 			return refuse(KAFKA_INVALID_TIMESTAMP,
 			    "a timestamp that the topic does not allow", why);
+		if (r.timestamp > *max_ms)
+			*max_ms = r.timestamp;
 	}
 	if (rc == STATUS_END)
 		return KAFKA_NONE;
@@ -116,7 +135,7 @@ check_each(struct batch_records *it, int rc, const struct batch *b,
 		return refuse(KAFKA_MESSAGE_TOO_LARGE,
 		    "records too large when unpacked", why);
 	if (rc == STATUS_CORRUPT)
-		return refuse(KAFKA_CORRUPT_MESSAGE,
+		return refuse(KAFKA_INVALID_RECORD,
 		    "records that do not add up", why);
 	return refuse(KAFKA_UNKNOWN_SERVER_ERROR, "records cannot be unpacked",
 	    why);
@@ -129,7 +148,8 @@ check_each(struct batch_records *it, int rc, const struct batch *b,
  */
 static int
 check_records(const uint8_t *data, const struct batch *b,
-    const struct limits *l, struct buf *scratch, const char **why)
+    const struct limits *l, struct buf *scratch, int64_t *max_ms,
+    const char **why)
 {
 	static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
 	struct batch_records it;
@@ -137,22 +157,22 @@ check_records(const uint8_t *data, const struct batch *b,
 	int code, rc = batch_records_init(&it, data, b, scratch);
 
 	if (rc != STATUS_TOO_BIG)
-		return check_each(&it, rc, b, l, why);
+		return check_each(&it, rc, b, l, max_ms, why);
 	buf_init(&large, RECORDS_BYTES_MAX);
 	pthread_mutex_lock(&one_at_a_time);
 	rc = batch_records_init(&it, data, b, &large);
-	code = check_each(&it, rc, b, l, why);
+	code = check_each(&it, rc, b, l, max_ms, why);
 	buf_release(&large);
 	pthread_mutex_unlock(&one_at_a_time);
 	return code;
 }
 
 int
-validate_batch(const uint8_t *data, int64_t len,
-    const struct properties *settings, struct buf *scratch, struct batch *b,
-    const char **why)
+validate_batch(uint8_t *data, int64_t len, const struct properties *settings,
+    struct buf *scratch, struct batch *b, const char **why)
 {
 	struct limits limits;
+	int64_t max_ms;
 	int code = check_header(data, len, settings, b, why);
 
 	if (code == KAFKA_NONE && batch_verify(data, b) != 0)
@@ -162,5 +182,10 @@ validate_batch(const uint8_t *data, int64_t len,
 	if (code != KAFKA_NONE)
 		return code;
 	set_limits(&limits, settings);
-	return check_records(data, b, &limits, scratch, why);
+	code = check_records(data, b, &limits, scratch, &max_ms, why);
+	if (code == KAFKA_NONE && b->max_timestamp != max_ms) {
+		batch_set_max_timestamp(data, b->size, max_ms);
+		b->max_timestamp = max_ms;
+	}
+	return code;
 }

@@ -97,7 +97,7 @@ take_apart() {
 
 @test "logkit's own line" {
 	same "$(offered 'logkit ap')" 'append'
-	same "$(offered 'logkit ')" '--help --version admin append cat compact create fsck serve stat tail'
+	same "$(offered 'logkit ')" '--help --version admin append cat compact create fsck replicate serve stat tail'
 }
 
 # The list in the completion is the table in the source.

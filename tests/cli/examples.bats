@@ -69,6 +69,10 @@ run_page() {
 	run_page logcompact.1
 }
 
+@test "examples of logreplicate(1)" {
+	run_page logreplicate.1
+}
+
 @test "examples of logcreate(1)" {
 	run_page logcreate.1
 }

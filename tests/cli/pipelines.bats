@@ -127,6 +127,27 @@ load ../helpers
 	[ -n "$out" ]
 }
 
+@test 'replica.sh keeps copies, and the way back is as it says' {
+	mkdir here there
+	for t in a b; do seq 10 | logappend --create here/$t; done
+	FOLLOW='' run_tool 0 "$ROOT/examples/replica.sh" here/a here/b there
+	same "$(logcat there/a there/b | wc -l)" 20
+	start copies "$ROOT/examples/replica.sh" here/a here/b there
+	seq 11 20 | logappend here/b
+	wait_for has_event there/b 20
+	kill "$copies_pid"
+	wait_for process_gone "$copies_pid"
+	logadmin topic promote there/b
+	echo 21 | logappend there/b
+	logadmin topic demote here/b
+	run_tool 0 logreplicate --on-diverge truncate there/b here/b
+	same "$(logcat here/b)" "$(seq 21)"
+}
+
+has_event() {
+	[ "$(logtail -n 1 "$1")" = "$2" ]
+}
+
 @test 'check_topics.sh speaks as a plug-in' {
 	mkdir root
 	seq 10 | logappend --create root/a

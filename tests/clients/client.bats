@@ -395,6 +395,13 @@ read_all() {
 	[ "$(read_by "$@")" = "$(seq 0 $((count - 1)))" ]
 }
 
+# Have the members committed so many records?  (What one is told while it ends it
+# may leave to others.)
+committed_all() {
+	other committed "$topic-group" "$topic" &&
+		[ "$(awk '$2 > 0 { n += $2 } END { print n }' out.txt)" = "$1" ]
+}
+
 @test 'group: members join and are killed, nothing is missed' {
 	make_topic 6
 	join a
@@ -408,9 +415,8 @@ read_all() {
 	feed_until share 6 b c
 	feed_end
 	wait_for read_all "$fed" a b c
+	wait_for committed_all "$fed"
 	leave b c
-	other committed "$topic-group" "$topic"
-	same "$(awk '{ n += $2 } END { print n }' out.txt)" "$fed"
 }
 
 @test 'group: goes on where it was committed' {
@@ -419,6 +425,7 @@ read_all() {
 	other produce "$topic" <sent
 	join first
 	wait_for read_all 10 first
+	wait_for committed_all 10
 	leave first
 	other committed "$topic-group" "$topic"
 	same "$(sort out.txt)" $'0 5\n1 5'
@@ -457,16 +464,18 @@ read_all() {
 	wait_for share 1 a
 	drive groups
 	grep -qxF "$topic-group" out.txt
-	drive group "$topic-group"
-	same "$out" 'Stable 1'
+	wait_for group_is 'Stable 1'
 	refused 68 drop "$topic-group"
 	leave a
-	drive group "$topic-group"
-	same "$out" 'Empty 0'
+	wait_for group_is 'Empty 0'
 	drive drop "$topic-group"
 	drive groups
 	run ! grep -qxF "$topic-group" out.txt
 	refused 69 drop "$topic-group"
+}
+
+group_is() {
+	drive group "$topic-group" && [ "$out" = "$1" ]
 }
 
 @test 'committed offsets' {
@@ -475,6 +484,7 @@ read_all() {
 	other produce "$topic" <sent
 	join a
 	wait_for read_all 20 a
+	wait_for committed_all 20
 	leave a
 	drive committed "$topic-group" "$topic"
 	same "$(sort out.txt | head -n 2)" $'0 10\n1 10'

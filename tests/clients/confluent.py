@@ -8,9 +8,10 @@ import confluent_kafka as ck
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka import admin as ad
 
-from lines import error, options, parse, say, say_record
+from lines import cannot, error, options, parse, say, say_record
 
 SERVERS = os.environ['BROKER_ADDRESS']
+OLD = ck.version()[0].startswith('2.0.')
 
 
 @functools.cache
@@ -80,7 +81,20 @@ def consume(topic, partition, start, count, *words):
     reader.close()
 
 
+def old_offset(topic, partition, time):
+    reader = consumer()
+    where = TopicPartition(topic, partition)
+    if time in ('earliest', 'latest'):
+        first, end = reader.get_watermark_offsets(where, timeout=20)
+        say(first if time == 'earliest' else end)
+    else:
+        where.offset = int(time)
+        say(reader.offsets_for_times([where], timeout=20)[0].offset)
+
+
 def offset(topic, partition, time):
+    if OLD:
+        return old_offset(topic, int(partition), time)
     spec = {'earliest': ad.OffsetSpec.earliest,
             'latest': ad.OffsetSpec.latest}.get(
                 time, lambda: ad.OffsetSpec.for_timestamp(int(time)))
@@ -139,6 +153,10 @@ def config(topic, name):
 
 
 def alter(topic, name, value):
+    if OLD:
+        resource = ad.ConfigResource(ad.RESOURCE_TOPIC, topic,
+                                     set_config={name: value})
+        return answer(admin().alter_configs([resource]))
     answer(admin().incremental_alter_configs([ad.ConfigResource(
         ad.RESOURCE_TOPIC, topic, incremental_configs=[ad.ConfigEntry(
             name, value,
@@ -146,6 +164,8 @@ def alter(topic, name, value):
 
 
 def trim(topic, partition, before):
+    if OLD:
+        cannot('no deletion of records')
     say(answer(admin().delete_records([TopicPartition(
         topic, int(partition), int(before))])).low_watermark)
 
@@ -173,6 +193,8 @@ def committed(name, topic):
 
 
 def cluster():
+    if OLD:
+        cannot('no description of the cluster')
     found = admin().describe_cluster().result(20)
     for node in found.nodes:
         say('node', node.id, '%s:%d' % (node.host, node.port))

@@ -61,8 +61,27 @@ kafka_config() {
 	[ $# -eq 0 ] || printf '%s\n' "$@"
 }
 
+# kafka_until CONDITION [ARG]...: try it until it holds, so long as patience
+# lasts; as wait_for of helpers.bash, for those who have no helpers.
+kafka_until() {
+	local end=$((SECONDS + kafka_patience))
+	until "$@" 2>/dev/null; do
+		[ "$SECONDS" -lt "$end" ] || return 1
+		sleep 0.01
+	done
+}
+
+kafka_gone() {
+	! kill -0 "$kafka_pid"
+}
+
+# What connects before it serves is answered when it does.
+kafka_listens_or_gone() {
+	(: <"/dev/tcp/${KAFKA_BROKER/://}") || kafka_gone
+}
+
 kafka_start() {
-	local dir ports end
+	local dir ports
 	dir=$(mkdir -p "$1" && cd "$1" && pwd) || return 1
 	shift
 	kafka_jars=$("$kafka_root/tests/golden/make/jars") || return 1
@@ -81,28 +100,18 @@ kafka_start() {
 	    >"$dir/broker.out" 2>&1 3>&- &
 	kafka_pid=$!
 	KAFKA_BROKER=127.0.0.1:${ports% *}
-	end=$((SECONDS + kafka_patience))
-	# What connects before it serves is answered when it does.
-	until (: <"/dev/tcp/${KAFKA_BROKER/://}") 2>/dev/null; do
-		if ! kill -0 "$kafka_pid" 2>/dev/null ||
-		    [ "$SECONDS" -ge "$end" ]; then
-			echo "kafka_start: no broker:"
-			tail -n 20 "$dir/broker.out"
-			kafka_stop
-			return 1
-		fi
-		sleep 0.1
-	done
+	if ! kafka_until kafka_listens_or_gone || kafka_gone 2>/dev/null; then
+		echo "kafka_start: no broker:"
+		tail -n 20 "$dir/broker.out"
+		kafka_stop
+		return 1
+	fi
 }
 
 kafka_stop() {
-	local end=$((SECONDS + kafka_patience))
 	[ -n "${kafka_pid:-}" ] || return 0
 	kill "$kafka_pid" 2>/dev/null
-	while kill -0 "$kafka_pid" 2>/dev/null; do
-		[ "$SECONDS" -lt "$end" ] || kill -9 "$kafka_pid" 2>/dev/null
-		sleep 0.1
-	done
+	kafka_until kafka_gone || kill -9 "$kafka_pid" 2>/dev/null
 	wait "$kafka_pid" 2>/dev/null
 	kafka_pid=
 }

@@ -110,18 +110,33 @@ def member(group, topic, *words):
                       session_timeout_ms=int(chosen.get('session', 6000)),
                       request_timeout_ms=305000,
                       heartbeat_interval_ms=500, **settings)
-    ended = []
-    signal.signal(signal.SIGTERM, lambda *_: ended.append(True))
+    signal.signal(signal.SIGTERM, end)
     reader.subscribe([topic], listener=Assigned())
-    while not ended:
-        for records in reader.poll(100).values():
-            for r in records:
-                say(r.partition, r.offset, r.value.decode(), sep='\t')
-        try:
-            reader.commit()
-        except (errors.CommitFailedError, errors.RebalanceInProgressError):
-            pass    # The group moved on: it is read again.
-    reader.close()
+    try:
+        while True:
+            step(reader)
+    except Ended:
+        reader.close()
+
+
+class Ended(Exception):
+    """It was told to leave."""
+
+
+def end(*_):
+    raise Ended
+
+
+def step(reader):
+    # Longer than joining takes: a poll of 3.0 that ends meanwhile loses what
+    # the member is given, and it never reads again.
+    for records in reader.poll(60000).values():
+        for r in records:
+            say(r.partition, r.offset, r.value.decode(), sep='\t')
+    try:
+        reader.commit()
+    except (errors.CommitFailedError, errors.RebalanceInProgressError):
+        pass    # The group moved on: it is read again.
 
 
 def create(topic, partitions, *words):

@@ -3,7 +3,7 @@
 'use strict';
 const readline = require('readline');
 const { Kafka, CompressionTypes, CompressionCodecs, ConfigResourceTypes,
-	logLevel } = require('kafkajs');
+	PartitionAssigners, logLevel } = require('kafkajs');
 
 const kafka = new Kafka({
 	brokers: [process.env.BROKER_ADDRESS],
@@ -11,6 +11,7 @@ const kafka = new Kafka({
 	requestTimeout: 200000,
 	retry: { retries: 8 },
 });
+const OLD = require('kafkajs/package.json').version.startsWith('1.');
 const say = (...fields) => process.stdout.write(fields.join(' ') + '\n');
 const text = (data) => (data === null ? '~' : data.toString());
 const unnull = (field) => (field === '~' ? null : field);
@@ -137,6 +138,10 @@ async function consume(topic, partition, start, count, ...words) {
 	await reader.disconnect();
 }
 
+// Its own assigner under the name that other clients have for the same.
+const roundrobin = (given) => ({ ...PartitionAssigners.roundRobin(given),
+	name: 'roundrobin' });
+
 async function member(group, topic, ...words) {
 	const chosen = options(words);
 	if (chosen.instance)
@@ -146,6 +151,7 @@ async function member(group, topic, ...words) {
 		sessionTimeout: Number(chosen.session || 6000),
 		heartbeatInterval: 500,
 		maxWaitTimeInMs: 100,
+		partitionAssigners: [PartitionAssigners.roundRobin, roundrobin],
 	});
 	reader.on(reader.events.GROUP_JOIN, ({ payload }) => say('assigned',
 	    ...(payload.memberAssignment[topic] || []).sort()));
@@ -221,9 +227,11 @@ const admin = {
 	},
 	drop: (a, name) => a.deleteGroups([name]),
 	async committed(a, name, topic) {
-		const [found] = await a.fetchOffsets({ groupId: name,
-			topics: [topic] });
-		for (const p of found.partitions)
+		const found = OLD ?
+		    await a.fetchOffsets({ groupId: name, topic }) :
+		    (await a.fetchOffsets({ groupId: name,
+			topics: [topic] }))[0].partitions;
+		for (const p of found)
 			say(p.partition, p.offset);
 	},
 	async cluster(a) {
@@ -258,7 +266,9 @@ async function main([command, ...args]) {
 	else if (!(command in admin))
 		cannot('no such call');
 	else {
-		const a = kafka.admin();
+		// It retries a topic that is not there for over a minute.
+		const a = kafka.admin({
+			retry: { retries: command === 'delete' ? 0 : 8 } });
 		await a.connect();
 		await admin[command](a, ...args);
 		await a.disconnect();

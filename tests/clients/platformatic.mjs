@@ -226,7 +226,9 @@ async function main([command, ...args]) {
 	else if (!(command in admin))
 		cannot('no such call');
 	else {
-		const a = new Admin(base);
+		// A topic that is not there is not worth a retry.
+		const a = new Admin({ ...base,
+			retries: command === 'delete' ? 0 : base.retries });
 		await admin[command](a, ...args);
 		await a.close();
 	}

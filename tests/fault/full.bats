@@ -107,3 +107,18 @@ fill() {
 	run_tool 0 logfsck t
 	logcat -K = --latest t | sort | cmp - <(seq 30 | sed 's/$/=v/' | sort)
 }
+
+@test 'a copy: what fits is sound, and space heals' {
+	seq -f "%06g-$(printf %0100d 0)" 30000 |
+		logappend --create --batch-bytes 20000 a
+	small size=1m
+	run_tool 1 logreplicate ../a b
+	has "$err" 'No space left on device'
+	logcat b | cmp - <(logcat ../a) 2>&1 | grep -q 'EOF on -'
+	[ "$(logcat b | wc -l)" -gt 1000 ]
+	run_tool 1 logreplicate ../a b
+	mount -o remount,size=16m .
+	run_tool 0 logreplicate ../a b
+	cmp ../a/0/00000000000000000000.log b/0/00000000000000000000.log
+	run_tool 0 logfsck b
+}

@@ -26,6 +26,10 @@ func check(err error) {
 	if err == nil {
 		return
 	}
+	var shards *kadm.ShardErrors
+	if errors.As(err, &shards) {
+		err = shards.Errs[0].Err
+	}
 	var known *kerr.Error
 	if errors.As(err, &known) {
 		fmt.Println("error", known.Code)
@@ -280,8 +284,8 @@ func trim(a *kadm.Client, topic string, partition int32, before int64) {
 	to.AddOffset(topic, partition, before, -1)
 	found, err := a.DeleteRecords(ctx, to)
 	check(err)
-	check(found.Error())
 	r, _ := found.Lookup(topic, partition)
+	check(r.Err)
 	fmt.Println(r.LowWatermark)
 }
 
@@ -324,8 +328,9 @@ func admin(args []string) {
 	case "create":
 		create(a, args[1], number(args[2]), args[3:])
 	case "delete":
-		_, err := a.DeleteTopic(ctx, args[1])
+		found, err := a.DeleteTopics(ctx, args[1])
 		check(err)
+		check(found[args[1]].Err)
 	case "topics":
 		found, err := a.ListTopics(ctx)
 		names(found.Names(), err)
@@ -336,7 +341,7 @@ func admin(args []string) {
 	case "grow":
 		found, err := a.UpdatePartitions(ctx, int(number(args[2])), args[1])
 		check(err)
-		check(found.Error())
+		check(found[args[1]].Err)
 	case "offset":
 		offset(a, args[1], int32(number(args[2])), args[3])
 	case "config":
@@ -354,8 +359,9 @@ func admin(args []string) {
 	case "group":
 		group(a, args[1])
 	case "drop":
-		_, err := a.DeleteGroup(ctx, args[1])
+		found, err := a.DeleteGroups(ctx, args[1])
 		check(err)
+		check(found[args[1]].Err)
 	case "committed":
 		committed(a, args[1], args[2])
 	case "cluster":

@@ -1,0 +1,422 @@
+#include "replicate/disk_sink.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bounds.h"
+#include "base/io.h"
+#include "base/now.h"
+#include "base/status.h"
+#include "replicate/disk_source.h"
+#include "store/groups.h"
+#include "store/partition.h"
+#include "store/properties.h"
+#include "store/raw.h"
+#include "store/replica.h"
+#include "store/retain.h"
+#include "store/topic.h"
+
+/* Partitions that are open at a time. */
+enum { OPEN_MAX_COUNT = 64 };
+
+struct disk_topic {
+	char *path;		/* owned */
+	bool missing;		/* in a dry run */
+	int32_t count;
+	struct properties settings;
+};
+
+struct disk_part {
+	size_t topic;
+	int32_t number;
+	struct partition *p;	/* NULL: not in use */
+	uint64_t used;
+};
+
+struct disk_sink {
+	struct sink sink;
+	struct disk_sink_options o;
+	char *path;
+	struct disk_topic *topics;
+	size_t count;
+	struct disk_part parts[OPEN_MAX_COUNT];
+	uint64_t uses;
+};
+
+static const struct sink_ops ops;
+
+static struct disk_sink *
+self(struct sink *s)
+{
+	return (struct disk_sink *)s;
+}
+
+/* --- topics --------------------------------------------------------------- */
+
+/* What stands there must not be what is read. */
+static int
+check_identity(const struct topic *t, const uint8_t *identity)
+{
+	uint8_t own[FRAME_IDENTITY_LEN];
+
+	disk_source_identity(t->dirfd, own);
+	return memcmp(own, identity, sizeof(own)) == 0 ? ELOOP : 0;
+}
+
+static int
+make_topic(struct disk_sink *d, const struct sink_topic *from,
+    struct disk_topic *t, struct fault *f)
+{
+	struct topic topic;
+	int rc = topic_open(t->path, &topic, f);
+
+	if (rc == STATUS_NO_TOPIC && d->o.dry_run) {
+		t->missing = true;
+		t->count = from->partitions;
+		return topic_may_create(t->path);
+	}
+	if (rc == STATUS_NO_TOPIC) {
+		rc = topic_create(t->path, from->settings, from->partitions,
+		    0777);
+		if (rc == 0 || rc == STATUS_EXISTS)
+			rc = topic_open(t->path, &topic, f);
+	}
+	if (rc != 0)
+		return rc;
+	rc = check_identity(&topic, from->identity);
+	if (rc == 0 && topic.partitions < from->partitions && !d->o.dry_run)
+		rc = topic_grow(&topic, from->partitions, f);
+	t->count = topic.partitions;
+	t->settings = topic.settings;
+	topic_close(&topic);
+	return rc;
+}
+
+static int
+sink_topic(struct sink *s, size_t topic, const struct sink_topic *from,
+    struct fault *f)
+{
+	struct disk_sink *d = self(s);
+	struct disk_topic *more, *t;
+	char path[PATH_MAX];
+	int len;
+
+	if (topic < d->count)
+		return make_topic(d, from, &d->topics[topic], f);
+	more = reallocarray(d->topics, d->count + 1, sizeof(*more));
+	if (more == NULL)
+		return ENOMEM;
+	d->topics = more;
+	t = &d->topics[d->count];
+	*t = (struct disk_topic){.count = 0};
+	d->count++;
+	if (from->name[0] == '\0')
+		len = snprintf(path, sizeof(path), "%s", d->path);
+	else
+		len =
+		    snprintf(path, sizeof(path), "%s/%s", d->path, from->name);
+	if (len >= (int)sizeof(path))
+		return ENAMETOOLONG;
+	t->path = strdup(path);
+	if (t->path == NULL)
+		return ENOMEM;
+	return make_topic(d, from, t, f);
+}
+
+/* --- partitions ----------------------------------------------------------- */
+
+static void
+close_part(struct disk_part *part)
+{
+	partition_close(part->p);
+	*part = (struct disk_part){.p = NULL};
+}
+
+static int
+open_part(struct disk_sink *d, struct disk_part *part, struct fault *f)
+{
+	const struct disk_topic *t = &d->topics[part->topic];
+	struct partition_settings settings;
+	char path[PATH_MAX + 16];
+	int rc;
+
+	snprintf(path, sizeof(path), "%s/%d", t->path, (int)part->number);
+	partition_settings_of(&t->settings, &settings);
+	rc = partition_open(path,
+	    d->o.dry_run ? PARTITION_READ : PARTITION_WRITE, &settings,
+	    &part->p, f);
+	if (rc == 0 && !d->o.dry_run)
+		rc = replica_adopt(part->p, f);
+	if (rc != 0)
+		close_part(part);
+	return rc;
+}
+
+/*
+ * The partition, opened; in the place of the one not used for longest, of which
+ * what was appended is synced first.
+ */
+static int
+find_part(struct sink *s, size_t topic, int32_t partition,
+    struct partition **out, struct fault *f)
+{
+	struct disk_sink *d = self(s);
+	struct disk_part *oldest = &d->parts[0];
+	int rc;
+
+	for (size_t i = 0; i < OPEN_MAX_COUNT; i++) {
+		struct disk_part *part = &d->parts[i];
+
+		if (part->p != NULL && part->topic == topic &&
+		    part->number == partition) {
+			part->used = ++d->uses;
+			*out = part->p;
+			return 0;
+		}
+		if (part->used < oldest->used)
+			oldest = part;
+	}
+	if (partition < 0 || partition >= d->topics[topic].count)
+		return STATUS_NO_TOPIC;
+	rc = oldest->p != NULL ? partition_sync(oldest->p, f) : 0;
+	close_part(oldest);
+	if (rc != 0)
+		return rc;
+	oldest->topic = topic;
+	oldest->number = partition;
+	rc = open_part(d, oldest, f);
+	if (rc != 0)
+		return rc;
+	oldest->used = ++d->uses;
+	*out = oldest->p;
+	return 0;
+}
+
+static int
+find_batch(struct partition *p, int64_t offset, struct frame_batch *out,
+    struct fault *f)
+{
+	struct raw *raw = NULL;
+	struct batch b;
+	bool cleaned;
+	int rc = raw_open(p, &raw, f);
+
+	out->base_offset = -1;
+	if (rc == 0)
+		rc = raw_batch_at(raw, offset, &b, &cleaned, f);
+	if (rc == 0)
+		*out = (struct frame_batch){b.base_offset, b.last_offset,
+		    b.leader_epoch, b.crc};
+	raw_close(raw);
+	return rc == STATUS_END ? 0 : rc;
+}
+
+/* In a dry run: would it be taken? */
+static int
+check_role(struct partition *p, const struct partition_offsets *o)
+{
+	enum state_role role;
+	int rc = partition_role(p, &role);
+
+	if (rc != 0)
+		return rc;
+	if (role == STATE_ROLE_REPLICA ||
+	    (role == STATE_ROLE_OPEN && o->log_start == o->log_end))
+		return 0;
+	return STATUS_ROLE;
+}
+
+static int
+sink_state(struct sink *s, size_t topic, int32_t partition, int64_t offset,
+    struct sink_state *out, struct fault *f)
+{
+	struct disk_sink *d = self(s);
+	struct partition_offsets o;
+	struct partition *p;
+	int rc;
+
+	*out = (struct sink_state){.batch = {.base_offset = -1}};
+	if (d->topics[topic].missing ||
+	    (d->o.dry_run && partition >= d->topics[topic].count))
+		return 0;
+	rc = find_part(s, topic, partition, &p, f);
+	if (rc == 0)
+		rc = partition_sync(p, f);
+	if (rc == 0)
+		rc = partition_offsets(p, &o, f);
+	if (rc == 0)
+		rc = check_role(p, &o);
+	if (rc != 0)
+		return rc;
+	out->start = o.log_start;
+	out->end = o.log_end;
+	if (o.log_end == 0)
+		return 0;
+	return find_batch(p, offset < 0 ? o.log_end - 1 : offset, &out->batch,
+	    f);
+}
+
+static int
+sink_cut(struct sink *s, size_t topic, int32_t partition, int64_t offset,
+    struct fault *f)
+{
+	struct partition *p;
+	int rc = find_part(s, topic, partition, &p, f);
+
+	return rc == 0 ? replica_truncate(p, offset, f) : rc;
+}
+
+static int
+sink_append(struct sink *s, size_t topic, int32_t partition, int64_t segment,
+    uint8_t *data, size_t len, struct fault *f)
+{
+	struct partition *p;
+	int rc = find_part(s, topic, partition, &p, f);
+
+	if (rc == 0)
+		rc = replica_append(p, segment, data, len, f);
+	if (rc == 0)
+		partition_sync_start(p);
+	return rc;
+}
+
+static int
+sink_sync(struct sink *s, size_t topic, int32_t partition, struct fault *f)
+{
+	struct partition *p;
+	int rc = find_part(s, topic, partition, &p, f);
+
+	return rc == 0 ? partition_sync(p, f) : rc;
+}
+
+static int
+sink_clean(struct sink *s, size_t topic, int32_t partition, int64_t start,
+    struct fault *f)
+{
+	struct disk_sink *d = self(s);
+	struct retain_options o;
+	struct retain_stats stats;
+	struct partition *p;
+	int rc = find_part(s, topic, partition, &p, f);
+
+	if (rc != 0)
+		return rc;
+	if (start >= 0)
+		return partition_delete_before(p, start, f);
+	retain_options_of(&d->topics[topic].settings, now_wall_ms(), &o);
+	if ((properties_int(&d->topics[topic].settings,
+		 PROPERTIES_CLEANUP_POLICY) &
+		PROPERTIES_DELETE) == 0 ||
+	    (o.retention_ms < 0 && o.retention_bytes < 0))
+		return 0;
+	o.sealed_only = true;
+	return retain_run(p, &o, &stats, f);
+}
+
+/* --- groups --------------------------------------------------------------- */
+
+/* Those that are not there already, as they are. */
+static size_t
+choose(struct groups *g, const struct sink_position *from, size_t count,
+    struct groups_entry *out)
+{
+	size_t chosen = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		const struct groups_entry *e =
+		    groups_find(g, from[i].group, from[i].partition);
+
+		if (e != NULL && e->offset == from[i].offset &&
+		    e->leader_epoch == from[i].leader_epoch)
+			continue;
+		out[chosen++] = (struct groups_entry){.group = from[i].group,
+		    .partition = from[i].partition,
+		    .offset = from[i].offset,
+		    .leader_epoch = from[i].leader_epoch,
+		    .commit_ms = from[i].commit_ms,
+		    .metadata = {from[i].metadata.data,
+			(int32_t)from[i].metadata.len}};
+	}
+	return chosen;
+}
+
+static int
+sink_commit(struct sink *s, size_t topic, const struct sink_position *positions,
+    size_t count, struct fault *f)
+{
+	const struct disk_topic *t = &self(s)->topics[topic];
+	struct groups_entry *entries;
+	struct groups *g = NULL;
+	struct topic opened;
+	size_t chosen;
+	int rc;
+
+	if (self(s)->o.dry_run || count == 0)
+		return 0;
+	entries = calloc(count, sizeof(*entries));
+	if (entries == NULL)
+		return ENOMEM;
+	rc = topic_open(t->path, &opened, f);
+	if (rc == 0) {
+		rc = groups_open(t->path, &opened, true, &g, f);
+		topic_close(&opened);
+	}
+	if (rc == 0)
+		rc = groups_refresh(g, f);
+	if (rc == 0) {
+		chosen = choose(g, positions, count, entries);
+		if (chosen > 0)
+			rc = groups_commit(g, positions[0].group, entries,
+			    chosen, f);
+	}
+	groups_close(g);
+	free(entries);
+	return rc;
+}
+
+static void
+sink_close(struct sink *s)
+{
+	struct disk_sink *d = self(s);
+
+	for (size_t i = 0; i < OPEN_MAX_COUNT; i++)
+		close_part(&d->parts[i]);
+	for (size_t i = 0; i < d->count; i++)
+		free(d->topics[i].path);
+	free(d->topics);
+	free(d->path);
+	free(d);
+}
+
+int
+disk_sink_open(const char *path, const struct disk_sink_options *o,
+    struct sink **out)
+{
+	struct disk_sink *d = calloc(1, sizeof(*d));
+
+	if (d == NULL)
+		return ENOMEM;
+	d->sink.ops = &ops;
+	d->o = *o;
+	d->path = strdup(path);
+	if (d->path == NULL) {
+		free(d);
+		return ENOMEM;
+	}
+	*out = &d->sink;
+	return 0;
+}
+
+static const struct sink_ops ops = {
+    .topic = sink_topic,
+    .state = sink_state,
+    .cut = sink_cut,
+    .append = sink_append,
+    .sync = sink_sync,
+    .clean = sink_clean,
+    .commit = sink_commit,
+    .close = sink_close,
+};

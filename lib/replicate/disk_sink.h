@@ -1,0 +1,23 @@
+#ifndef REPLICATE_DISK_SINK_H
+#define REPLICATE_DISK_SINK_H
+
+/*
+ * A sink that is a directory: a topic, which is made if it is missing, or a
+ * root of them.
+ */
+
+#include <stdbool.h>
+
+#include "replicate/sink.h"
+
+struct fault;
+
+struct disk_sink_options {
+	bool dry_run;		/* make nothing, append nothing */
+};
+
+/* Nothing is looked at yet; path may be missing.  ENOMEM. */
+int disk_sink_open(const char *path, const struct disk_sink_options *o,
+    struct sink **out);
+
+#endif

@@ -1,0 +1,468 @@
+#include "replicate/disk_source.h"
+
+#include <errno.h>
+#include <fnmatch.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/bounds.h"
+#include "base/status.h"
+#include "store/groups.h"
+#include "store/partition.h"
+#include "store/properties.h"
+#include "store/root.h"
+#include "store/state.h"
+#include "store/topic.h"
+#include "store/watch.h"
+
+/* Partitions that are open at a time; each has a block or two of memory. */
+enum { OPEN_MAX_COUNT = 64 };
+
+struct disk_topic {
+	char *path;		/* owned */
+	const char *name;	/* last part of path in a root, or "" */
+	enum topic_place_kind kind;
+	int32_t first;		/* partitions first to count - 1 are here */
+	int32_t count;
+	struct properties settings;
+	uint8_t identity[FRAME_IDENTITY_LEN];
+	struct groups *groups;	/* NULL until asked for */
+};
+
+struct disk_part {
+	size_t topic;
+	int32_t number;
+	struct partition *p;	/* NULL: not in use */
+	struct raw *raw;
+	uint64_t used;
+};
+
+struct disk_source {
+	struct source source;
+	const struct disk_source_options *o;
+	char *path;
+	bool is_root;
+	struct disk_topic *topics;
+	size_t count;
+	size_t cap;
+	struct disk_part parts[OPEN_MAX_COUNT];
+	uint64_t uses;
+	struct watch *watch;	/* NULL: not to be followed */
+};
+
+static const struct source_ops ops;
+
+static struct disk_source *
+self(struct source *s)
+{
+	return (struct disk_source *)s;
+}
+
+void
+disk_source_identity(int dirfd, uint8_t out[FRAME_IDENTITY_LEN])
+{
+	struct stat st = {.st_dev = 0};
+
+	memset(out, 0, FRAME_IDENTITY_LEN);
+	if (fstat(dirfd, &st) != 0 || state_boot_id(out) != 0)
+		return;
+	buf_put_64(out + 16, (uint64_t)st.st_dev);
+	buf_put_64(out + 24, (uint64_t)st.st_ino);
+}
+
+bool
+disk_source_takes(const struct disk_patterns *p, const char *name)
+{
+	bool has_include = false;
+
+	for (size_t i = 0; i < p->count; i++) {
+		if (fnmatch(p->items[i] + 1, name, 0) == 0)
+			return p->items[i][0] == '+';
+		has_include = has_include || p->items[i][0] == '+';
+	}
+	return !has_include;
+}
+
+/* What is there now, into t. */
+static int
+look(struct disk_topic *t, struct fault *f)
+{
+	struct topic_place place;
+	int rc = topic_locate(t->path, &place, f);
+
+	if (rc != 0)
+		return rc;
+	if (place.kind == TOPIC_PLACE_SEGMENT) {
+		topic_place_close(&place);
+		return STATUS_NOT_TOPIC;
+	}
+	t->kind = place.kind;
+	t->first = place.first;
+	t->count = place.first + place.count;
+	properties_init(&t->settings);
+	if (place.has_topic)
+		t->settings = place.topic.settings;
+	disk_source_identity(place.has_topic ? place.topic.dirfd : place.dirfd,
+	    t->identity);
+	topic_place_close(&place);
+	return 0;
+}
+
+/* Have changes of a topic and its partitions told. */
+static void
+watch_topic(struct disk_source *d, const struct disk_topic *t)
+{
+	if (d->watch == NULL)
+		return;
+	(void)watch_add(d->watch, t->path);
+	for (int32_t n = t->first; t->kind == TOPIC_PLACE_TOPIC && n < t->count;
+	     n++) {
+		char path[PATH_MAX + 16];
+
+		snprintf(path, sizeof(path), "%s/%d", t->path, (int)n);
+		(void)watch_add(d->watch, path);
+	}
+}
+
+static int
+add_topic(struct disk_source *d, const char *path, bool named, struct fault *f)
+{
+	struct disk_topic t = {.path = strdup(path), .name = ""};
+	struct disk_topic *more;
+	int rc = t.path == NULL ? ENOMEM : look(&t, f);
+
+	if (rc == 0 && d->count == d->cap) {
+		d->cap = d->cap == 0 ? 16 : d->cap * 2;
+		more = reallocarray(d->topics, d->cap, sizeof(*more));
+		if (more == NULL)
+			rc = ENOMEM;
+		else
+			d->topics = more;
+	}
+	if (rc != 0) {
+		free(t.path);
+		return rc;
+	}
+	if (named)
+		t.name = strrchr(t.path, '/') + 1;
+	d->topics[d->count++] = t;
+	watch_topic(d, &t);
+	return 0;
+}
+
+static bool
+is_known(const struct disk_source *d, const char *name)
+{
+	for (size_t i = 0; i < d->count; i++)
+		if (strcmp(d->topics[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+static int
+look_at_root(struct disk_source *d, struct fault *f)
+{
+	struct root_list l;
+	int rc = root_read(d->path, &l);
+
+	for (size_t i = 0; rc == 0 && i < l.count; i++) {
+		char path[PATH_MAX];
+
+		if (!disk_source_takes(&d->o->patterns, l.names[i]) ||
+		    is_known(d, l.names[i]))
+			continue;
+		if (snprintf(path, sizeof(path), "%s/%s", d->path,
+			l.names[i]) >= (int)sizeof(path))
+			continue;
+		rc = add_topic(d, path, true, f);
+		if (rc == STATUS_NOT_TOPIC || rc == STATUS_NO_TOPIC)
+			rc = 0;
+		else if (rc == 0 &&
+		    d->topics[d->count - 1].kind != TOPIC_PLACE_TOPIC)
+			free(d->topics[--d->count].path);
+	}
+	root_list_release(&l);
+	return rc;
+}
+
+static int
+source_refresh(struct source *s, size_t *count, struct fault *f)
+{
+	struct disk_source *d = self(s);
+	int rc = 0;
+
+	for (size_t i = 0; i < d->count; i++) {
+		int32_t before = d->topics[i].count;
+
+		rc = look(&d->topics[i], f);
+		if (rc == 0 && d->topics[i].count > before)
+			watch_topic(d, &d->topics[i]);
+		/* One that was removed from a root is told when it is read. */
+		if (rc != 0 && !d->is_root)
+			return rc;
+	}
+	if (d->is_root)
+		rc = look_at_root(d, f);
+	*count = d->count;
+	return rc;
+}
+
+static int
+source_topic(struct source *s, size_t topic, struct source_topic *out,
+    struct fault *f)
+{
+	const struct disk_topic *t = &self(s)->topics[topic];
+
+	(void)f;
+	*out = (struct source_topic){.name = t->name,
+	    .partitions = t->count,
+	    .settings = &t->settings};
+	memcpy(out->identity, t->identity, sizeof(out->identity));
+	return 0;
+}
+
+static bool
+source_has(struct source *s, size_t topic, int32_t partition)
+{
+	struct disk_source *d = self(s);
+	const struct disk_topic *t = &d->topics[topic];
+
+	return partition >= t->first && partition < t->count &&
+	    (d->o->partitions == NULL ||
+		parse_partitions_has(d->o->partitions, partition));
+}
+
+static void
+close_part(struct disk_part *part)
+{
+	raw_close(part->raw);
+	partition_close(part->p);
+	*part = (struct disk_part){.p = NULL};
+}
+
+static int
+open_part(struct disk_source *d, struct disk_part *part, struct fault *f)
+{
+	const struct disk_topic *t = &d->topics[part->topic];
+	struct partition_settings settings;
+	char path[PATH_MAX + 16];
+	int rc;
+
+	if (t->kind == TOPIC_PLACE_TOPIC)
+		snprintf(path, sizeof(path), "%s/%d", t->path,
+		    (int)part->number);
+	else
+		strlcpy(path, t->path, sizeof(path));
+	partition_settings_of(&t->settings, &settings);
+	rc = partition_open(path, PARTITION_READ, &settings, &part->p, f);
+	if (rc == 0)
+		rc = raw_open(part->p, &part->raw, f);
+	if (rc != 0)
+		close_part(part);
+	return rc;
+}
+
+/* The partition, opened; in the place of the one not used for longest. */
+static int
+find_part(struct source *s, size_t topic, int32_t partition,
+    struct disk_part **out, struct fault *f)
+{
+	struct disk_source *d = self(s);
+	struct disk_part *oldest = &d->parts[0];
+	int rc;
+
+	for (size_t i = 0; i < OPEN_MAX_COUNT; i++) {
+		struct disk_part *part = &d->parts[i];
+
+		if (part->p != NULL && part->topic == topic &&
+		    part->number == partition) {
+			part->used = ++d->uses;
+			*out = part;
+			return 0;
+		}
+		if (part->used < oldest->used)
+			oldest = part;
+	}
+	close_part(oldest);
+	oldest->topic = topic;
+	oldest->number = partition;
+	rc = open_part(d, oldest, f);
+	if (rc == 0)
+		oldest->used = ++d->uses;
+	*out = oldest;
+	return rc;
+}
+
+static int
+source_bounds(struct source *s, size_t topic, int32_t partition, int64_t *start,
+    int64_t *end, struct fault *f)
+{
+	struct disk_part *part;
+	int rc = find_part(s, topic, partition, &part, f);
+
+	if (rc == 0)
+		rc = raw_refresh(part->raw, f);
+	if (rc == 0) {
+		*start = raw_start(part->raw);
+		*end = raw_end(part->raw);
+	}
+	return rc;
+}
+
+static int
+source_next(struct source *s, size_t topic, int32_t partition, int64_t offset,
+    size_t max, struct raw_run *out, struct fault *f)
+{
+	struct disk_part *part;
+	int rc = find_part(s, topic, partition, &part, f);
+
+	if (rc != 0)
+		return rc;
+	if (offset < 0 || raw_offset(part->raw) != offset)
+		raw_seek(part->raw, offset);
+	return raw_next(part->raw, max, out, f);
+}
+
+static int
+source_batch_at(struct source *s, size_t topic, int32_t partition,
+    int64_t offset, struct frame_batch *out, bool *cleaned, struct fault *f)
+{
+	struct disk_part *part;
+	struct batch b;
+	int rc = find_part(s, topic, partition, &part, f);
+
+	if (rc == 0)
+		rc = raw_batch_at(part->raw, offset, &b, cleaned, f);
+	if (rc == 0)
+		*out = (struct frame_batch){b.base_offset, b.last_offset,
+		    b.leader_epoch, b.crc};
+	return rc;
+}
+
+static int
+open_groups(struct disk_topic *t, struct fault *f)
+{
+	struct topic topic;
+	int rc = topic_open(t->path, &topic, f);
+
+	if (rc != 0)
+		return rc;
+	rc = groups_open(t->path, &topic, false, &t->groups, f);
+	topic_close(&topic);
+	return rc;
+}
+
+static int
+source_position(struct source *s, size_t topic, size_t i,
+    struct source_position *out, struct fault *f)
+{
+	struct disk_topic *t = &self(s)->topics[topic];
+	const struct groups_entry *e;
+	int rc = 0;
+
+	if (t->kind != TOPIC_PLACE_TOPIC)
+		return STATUS_END;
+	if (t->groups == NULL)
+		rc = open_groups(t, f);
+	if (rc == 0 && i == 0)
+		rc = groups_refresh(t->groups, f);
+	if (rc != 0)
+		return rc;
+	e = groups_at(t->groups, i);
+	if (e == NULL)
+		return STATUS_END;
+	*out = (struct source_position){.group = e->group,
+	    .partition = e->partition,
+	    .offset = e->offset,
+	    .leader_epoch = e->leader_epoch,
+	    .commit_ms = e->commit_ms};
+	if (e->metadata.len > 0)
+		out->metadata =
+		    (struct view){e->metadata.data, (size_t)e->metadata.len};
+	return 0;
+}
+
+static int
+source_wait_fd(struct source *s)
+{
+	struct disk_source *d = self(s);
+
+	return d->watch == NULL || watch_is_polling(d->watch)
+	    ? -1
+	    : watch_fd(d->watch);
+}
+
+static void
+source_woken(struct source *s)
+{
+	bool changed;
+
+	(void)watch_wait(self(s)->watch, 0, -1, &changed);
+}
+
+static void
+source_close(struct source *s)
+{
+	struct disk_source *d = self(s);
+
+	watch_close(d->watch);
+
+	for (size_t i = 0; i < OPEN_MAX_COUNT; i++)
+		close_part(&d->parts[i]);
+	for (size_t i = 0; i < d->count; i++) {
+		groups_close(d->topics[i].groups);
+		free(d->topics[i].path);
+	}
+	free(d->topics);
+	free(d->path);
+	free(d);
+}
+
+int
+disk_source_open(const char *path, const struct disk_source_options *o,
+    struct source **out, struct fault *f)
+{
+	struct disk_source *d = calloc(1, sizeof(*d));
+	int rc;
+
+	if (d == NULL)
+		return ENOMEM;
+	d->source.ops = &ops;
+	d->o = o;
+	d->path = strdup(path);
+	rc = d->path == NULL ? ENOMEM : 0;
+	if (rc == 0 && o->follow)
+		rc = watch_open(&d->watch);
+	if (rc == 0)
+		rc = add_topic(d, path, false, f);
+	if (rc == STATUS_NOT_TOPIC) {
+		d->is_root = true;
+		if (d->watch != NULL)
+			(void)watch_add(d->watch, path);
+		rc = look_at_root(d, f);
+		if (rc == ENOTDIR || (rc == 0 && d->count == 0))
+			rc = STATUS_NOT_TOPIC;
+	}
+	if (rc != 0) {
+		source_close(&d->source);
+		return rc;
+	}
+	*out = &d->source;
+	return 0;
+}
+
+static const struct source_ops ops = {
+    .refresh = source_refresh,
+    .topic = source_topic,
+    .has = source_has,
+    .bounds = source_bounds,
+    .next = source_next,
+    .batch_at = source_batch_at,
+    .position = source_position,
+    .wait_fd = source_wait_fd,
+    .woken = source_woken,
+    .close = source_close,
+};

@@ -1,0 +1,40 @@
+#ifndef REPLICATE_DISK_SOURCE_H
+#define REPLICATE_DISK_SOURCE_H
+
+/*
+ * A source that is a directory: a topic, one partition of one, a Kafka broker's
+ * partition, or a root of topics.
+ */
+
+#include <stdbool.h>
+
+#include "base/parse.h"
+#include "replicate/source.h"
+
+struct fault;
+
+/* Patterns of fnmatch(3) that choose topics of a root. */
+struct disk_patterns {
+	const char **items;	/* each with a + (include) or - before it */
+	size_t count;
+};
+/* The first pattern that fits decides; none does: taken, unless some are +. */
+bool disk_source_takes(const struct disk_patterns *p, const char *name);
+
+struct disk_source_options {
+	const struct partition_list *partitions; /* of each topic; NULL all */
+	struct disk_patterns patterns;
+	bool follow;		/* wait_fd() will be asked */
+};
+
+/*
+ * Errors of topic_locate(); STATUS_NO_TOPIC also for a directory in which there
+ * is no topic.  What o points to must stay.
+ */
+int disk_source_open(const char *path, const struct disk_source_options *o,
+    struct source **out, struct fault *f);
+
+/* Which topic's directory this is, on whatever machine. */
+void disk_source_identity(int dirfd, uint8_t out[FRAME_IDENTITY_LEN]);
+
+#endif

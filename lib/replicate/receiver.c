@@ -1,0 +1,573 @@
+#include "replicate/receiver.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bounds.h"
+#include "base/now.h"
+#include "base/status.h"
+#include "store/groups.h"
+#include "store/properties.h"
+#include "store/topic.h"
+
+enum {
+	REASON_LEN = 700,
+	/* Positions of one group that are kept together. */
+	POSITIONS_MAX = PARTITIONS_MAX,
+};
+
+struct part {
+	bool offered;
+	bool refused;
+	bool fresh;		/* there was nothing when it was offered */
+	int64_t from;		/* as of the last SYNCED */
+	int64_t bytes;
+};
+
+struct incoming {
+	char name[TOPIC_NAME_MAX + 1];
+	bool refused;
+	struct part *parts;
+	int32_t count;
+};
+
+struct receiver {
+	struct sink *sink;
+	struct receiver_options o;
+	struct incoming *topics;
+	size_t count;
+
+	/* What was appended and not synced: of one partition at a time. */
+	bool dirty;
+	uint32_t dirty_topic;
+	int32_t dirty_part;
+	int64_t dirty_bytes;
+	int64_t dirty_ms;
+
+	/* Positions of one group of one topic. */
+	struct sink_position *positions;
+	size_t position_count;
+	size_t position_cap;
+	uint32_t group_topic;
+	char group[GROUPS_NAME_MAX + 1];
+
+	struct receiver_totals totals;
+};
+
+int
+receiver_new(struct sink *sink, const struct receiver_options *o,
+    struct receiver **out)
+{
+	struct receiver *r = calloc(1, sizeof(*r));
+
+	if (r == NULL)
+		return ENOMEM;
+	r->sink = sink;
+	r->o = *o;
+	*out = r;
+	return 0;
+}
+
+static void
+forget_positions(struct receiver *r)
+{
+	for (size_t i = 0; i < r->position_count; i++)
+		free((void *)(uintptr_t)r->positions[i].metadata.data);
+	r->position_count = 0;
+}
+
+void
+receiver_free(struct receiver *r)
+{
+	if (r == NULL)
+		return;
+	forget_positions(r);
+	free(r->positions);
+	for (size_t i = 0; i < r->count; i++)
+		free(r->topics[i].parts);
+	free(r->topics);
+	free(r);
+}
+
+/* --- refusing ------------------------------------------------------------- */
+
+static int
+refuse_text(struct receiver *r, uint32_t topic, int32_t partition, int status,
+    const char *text, struct buf *out)
+{
+	struct incoming *t = &r->topics[topic];
+	struct frame f = {.type = FRAME_REFUSE,
+	    .topic = topic,
+	    .partition = partition,
+	    .status = status,
+	    .data = {(const uint8_t *)text, strlen(text)}};
+	struct report report = {.kind = REPORT_REFUSED,
+	    .topic = t->name,
+	    .partition = partition,
+	    .status = status,
+	    .text = text};
+
+	if (partition < 0)
+		t->refused = true;
+	else
+		t->parts[partition].refused = true;
+	if (status > r->totals.status)
+		r->totals.status = status;
+	report_send(&r->o.reporter, &report);
+	return frame_encode(&f, out);
+}
+
+static int
+refuse(struct receiver *r, uint32_t topic, int32_t partition, int rc,
+    const struct fault *f, struct buf *out)
+{
+	char text[REASON_LEN];
+
+	report_reason(rc, f, text, sizeof(text));
+	return refuse_text(r, topic, partition, report_status(rc), text, out);
+}
+
+/* --- topics --------------------------------------------------------------- */
+
+/* Lines "name=value"; what a later version knows and we do not is left out. */
+static int
+parse_settings(struct view text, struct properties *out)
+{
+	char *copy, *rest, *line;
+
+	properties_init(out);
+	copy = rest =
+	    strndup(text.len > 0 ? (const char *)text.data : "", text.len);
+	if (copy == NULL)
+		return ENOMEM;
+	while ((line = strsep(&rest, "\n")) != NULL)
+		(void)properties_set_pair(out, line, NULL);
+	free(copy);
+	return 0;
+}
+
+static int
+grow_topic(struct incoming *t, int32_t count)
+{
+	struct part *more;
+
+	if (count <= t->count)
+		return 0;
+	more = recallocarray(t->parts, (size_t)t->count, (size_t)count,
+	    sizeof(*more));
+	if (more == NULL)
+		return ENOMEM;
+	t->parts = more;
+	t->count = count;
+	return 0;
+}
+
+/* The topic that the frame is about, new or known; NULL: it cannot be. */
+static struct incoming *
+slot_of(struct receiver *r, const struct frame *f)
+{
+	struct incoming *more;
+
+	if (f->topic < r->count)
+		return &r->topics[f->topic];
+	if (f->topic != r->count || r->count == RECEIVER_TOPICS_MAX)
+		return NULL;
+	more = recallocarray(r->topics, r->count, r->count + 1, sizeof(*more));
+	if (more == NULL)
+		return NULL;
+	r->topics = more;
+	return &r->topics[r->count++];
+}
+
+static int
+take_topic(struct receiver *r, const struct frame *f, struct buf *out,
+    const char **what)
+{
+	struct sink_topic st = {.partitions = f->count,
+	    .identity = f->identity};
+	struct fault fault = {.file = ""};
+	struct properties settings;
+	struct view data = f->data;
+	char name[TOPIC_NAME_MAX + 1];
+	struct incoming *t;
+	bool known = f->topic < r->count;
+	int rc = frame_string(&data, name, sizeof(name));
+
+	*what = r->o.named
+	    ? "the source is one topic, the destination a directory of them"
+	    : "the source is a directory of topics, the destination is not";
+	if (rc == 0 && (name[0] != '\0') != r->o.named)
+		return STATUS_CORRUPT;
+	*what = "a topic that cannot be";
+	if (rc != 0 || f->count < 0 || f->count > PARTITIONS_MAX ||
+	    (r->o.named && (!topic_is_name(name) || name[0] == '.')))
+		return STATUS_CORRUPT;
+	t = slot_of(r, f);
+	if (t == NULL || (known && strcmp(t->name, name) != 0))
+		return STATUS_CORRUPT;
+	strlcpy(t->name, name, sizeof(t->name));
+	rc = parse_settings(data, &settings);
+	if (rc == 0)
+		rc = grow_topic(t, f->count);
+	if (rc != 0)
+		return rc;
+	st.name = name;
+	st.settings = &settings;
+	rc = r->sink->ops->topic(r->sink, f->topic, &st, &fault);
+	return rc == 0 ? 0 : refuse(r, f->topic, -1, rc, &fault, out);
+}
+
+/* --- partitions ----------------------------------------------------------- */
+
+static int
+sync_dirty(struct receiver *r, struct buf *out)
+{
+	struct fault fault = {.file = ""};
+	int rc;
+
+	if (!r->dirty)
+		return 0;
+	r->dirty = false;
+	rc = r->sink->ops->sync(r->sink, r->dirty_topic, r->dirty_part, &fault);
+	return rc == 0
+	    ? 0
+	    : refuse(r, r->dirty_topic, r->dirty_part, rc, &fault, out);
+}
+
+/* What is there, at offset (-1: the last batch). */
+static int
+answer_have(struct receiver *r, const struct frame *f, int64_t offset,
+    struct part *p, struct buf *out)
+{
+	struct fault fault = {.file = ""};
+	struct sink_state state;
+	struct frame have = {.type = FRAME_HAVE,
+	    .topic = f->topic,
+	    .partition = f->partition};
+	int rc = r->sink->ops->state(r->sink, f->topic, f->partition, offset,
+	    &state, &fault);
+
+	if (rc != 0)
+		return refuse(r, f->topic, f->partition, rc, &fault, out);
+	have.start = state.start;
+	have.end = state.end;
+	have.batch = state.batch;
+	if (offset < 0) {
+		p->from = state.end;
+		p->fresh = state.start == state.end;
+	}
+	return frame_encode(&have, out);
+}
+
+static int
+take_offer(struct receiver *r, const struct frame *f, struct part *p,
+    struct buf *out)
+{
+	if (!p->offered)
+		r->totals.partitions++;
+	p->offered = true;
+	return answer_have(r, f, -1, p, out);
+}
+
+static int
+take_diverged(struct receiver *r, const struct frame *f, struct part *p,
+    struct buf *out)
+{
+	struct fault fault = {.file = ""};
+	struct report report = {.kind = REPORT_CUT,
+	    .topic = r->topics[f->topic].name,
+	    .partition = f->partition,
+	    .from = f->offset};
+	char text[REASON_LEN];
+	int rc;
+
+	if (!r->o.cut || r->o.dry_run) {
+		snprintf(text, sizeof(text),
+		    "diverged: from offset %lld on it is not what the source "
+		    "has%s",
+		    (long long)f->offset,
+		    r->o.cut ? " (would be cut)" : " (--on-diverge truncate)");
+		return refuse_text(r, f->topic, f->partition, 4, text, out);
+	}
+	rc = r->sink->ops->cut(r->sink, f->topic, f->partition, f->offset,
+	    &fault);
+	if (rc != 0)
+		return refuse(r, f->topic, f->partition, rc, &fault, out);
+	r->totals.cut++;
+	report_send(&r->o.reporter, &report);
+	return answer_have(r, f, -1, p, out);
+}
+
+static int
+append(struct receiver *r, const struct frame *f, struct part *p,
+    struct buf *out)
+{
+	struct fault fault = {.file = ""};
+	int rc = r->sink->ops->append(r->sink, f->topic, f->partition,
+	    f->offset, (uint8_t *)(uintptr_t)f->data.data, f->data.len, &fault);
+
+	if (rc != 0)
+		return refuse(r, f->topic, f->partition, rc, &fault, out);
+	p->bytes += (int64_t)f->data.len;
+	r->totals.bytes += (int64_t)f->data.len;
+	if (!r->dirty) {
+		r->dirty = true;
+		r->dirty_topic = f->topic;
+		r->dirty_part = f->partition;
+		r->dirty_bytes = 0;
+		r->dirty_ms = now_mono_ms();
+	}
+	r->dirty_bytes += (int64_t)f->data.len;
+	return 0;
+}
+
+static int
+give_credit(const struct frame *f, struct buf *out)
+{
+	struct frame credit = {.type = FRAME_CREDIT,
+	    .count = (int32_t)f->data.len};
+
+	return f->data.len > 0 ? frame_encode(&credit, out) : 0;
+}
+
+static int
+take_data(struct receiver *r, const struct frame *f, struct part *p,
+    struct buf *out)
+{
+	int rc = 0;
+
+	if (r->dirty &&
+	    (r->dirty_topic != f->topic || r->dirty_part != f->partition ||
+		r->dirty_bytes >= RECEIVER_SYNC_BYTES ||
+		now_mono_ms() - r->dirty_ms >= RECEIVER_SYNC_MS))
+		rc = sync_dirty(r, out);
+	if (rc == 0 && !p->refused)
+		rc = append(r, f, p, out);
+	return rc == 0 ? give_credit(f, out) : rc;
+}
+
+static int
+take_done(struct receiver *r, const struct frame *f, struct part *p,
+    struct buf *out)
+{
+	struct fault fault = {.file = ""};
+	struct frame synced = {.type = FRAME_SYNCED,
+	    .topic = f->topic,
+	    .partition = f->partition,
+	    .end = f->end};
+	struct report report = {.kind = REPORT_CURRENT,
+	    .topic = r->topics[f->topic].name,
+	    .partition = f->partition,
+	    .from = p->from,
+	    .to = f->end,
+	    .bytes = p->bytes};
+	int rc = sync_dirty(r, out);
+
+	if (rc != 0 || p->refused)
+		return rc;
+	/* A copy begins where the source does, within a segment. */
+	if (!r->o.dry_run)
+		rc = r->sink->ops->clean(r->sink, f->topic, f->partition,
+		    r->o.mirror || p->fresh ? f->start : -1, &fault);
+	if (rc != 0)
+		return refuse(r, f->topic, f->partition, rc, &fault, out);
+	report_send(&r->o.reporter, &report);
+	p->from = f->end;
+	p->bytes = 0;
+	p->fresh = false;
+	return frame_encode(&synced, out);
+}
+
+/* --- groups --------------------------------------------------------------- */
+
+static int
+commit_positions(struct receiver *r, struct buf *out)
+{
+	struct fault fault = {.file = ""};
+	char text[REASON_LEN];
+	struct frame note = {.type = FRAME_NOTE, .topic = r->group_topic};
+	struct report report = {.kind = REPORT_REFUSED, .text = text};
+	int rc;
+
+	if (r->position_count == 0)
+		return 0;
+	rc = r->sink->ops->commit(r->sink, r->group_topic, r->positions,
+	    r->position_count, &fault);
+	forget_positions(r);
+	if (rc == 0)
+		return 0;
+	report_reason(rc, &fault, text, sizeof(text));
+	report.topic = r->topics[r->group_topic].name;
+	report.partition = -1;
+	report.status = report_status(rc);
+	if (report.status > r->totals.status)
+		r->totals.status = report.status;
+	report_send(&r->o.reporter, &report);
+	note.status = report.status;
+	note.data = (struct view){(const uint8_t *)text, strlen(text)};
+	return frame_encode(&note, out);
+}
+
+static int
+keep_position(struct receiver *r, const struct frame *f, struct view metadata)
+{
+	struct sink_position *more, *pos;
+
+	if (r->position_count == POSITIONS_MAX)
+		return STATUS_CORRUPT;
+	if (r->position_count == r->position_cap) {
+		r->position_cap =
+		    r->position_cap == 0 ? 16 : r->position_cap * 2;
+		more =
+		    reallocarray(r->positions, r->position_cap, sizeof(*more));
+		if (more == NULL)
+			return ENOMEM;
+		r->positions = more;
+	}
+	pos = &r->positions[r->position_count];
+	*pos = (struct sink_position){.group = r->group,
+	    .partition = f->partition,
+	    .offset = f->offset,
+	    .leader_epoch = f->epoch,
+	    .commit_ms = f->time};
+	if (metadata.len > 0) {
+		uint8_t *copy = malloc(metadata.len);
+
+		if (copy == NULL)
+			return ENOMEM;
+		memcpy(copy, metadata.data, metadata.len);
+		pos->metadata = (struct view){copy, metadata.len};
+	}
+	r->position_count++;
+	return 0;
+}
+
+static int
+take_group(struct receiver *r, const struct frame *f, struct buf *out)
+{
+	struct view data = f->data;
+	char group[GROUPS_NAME_MAX + 1];
+	int rc = frame_string(&data, group, sizeof(group));
+
+	if (rc != 0 || !groups_is_name(group) || f->topic >= r->count ||
+	    f->partition < 0 || f->offset < 0)
+		return STATUS_CORRUPT;
+	if (r->topics[f->topic].refused)
+		return 0;
+	if (r->position_count > 0 &&
+	    (f->topic != r->group_topic || strcmp(group, r->group) != 0))
+		rc = commit_positions(r, out);
+	if (rc != 0)
+		return rc;
+	r->group_topic = f->topic;
+	strlcpy(r->group, group, sizeof(r->group));
+	return keep_position(r, f, data);
+}
+
+/* --- frames --------------------------------------------------------------- */
+
+static int
+take_end(struct receiver *r, const struct frame *f, struct buf *out)
+{
+	struct frame end = {.type = FRAME_END};
+	int rc = sync_dirty(r, out);
+
+	if (f->status > r->totals.status)
+		r->totals.status = f->status;
+	end.status = r->totals.status;
+	end.count = (int32_t)r->totals.partitions;
+	end.bytes = r->totals.bytes;
+	if (rc == 0)
+		rc = frame_encode(&end, out);
+	return rc == 0 ? STATUS_END : rc;
+}
+
+/* The sender gives a partition up. */
+static int
+take_refusal(struct receiver *r, const struct frame *f, struct part *p)
+{
+	char text[REASON_LEN];
+	struct report report = {.kind = REPORT_REFUSED,
+	    .topic = r->topics[f->topic].name,
+	    .partition = f->partition,
+	    .status = f->status,
+	    .text = text};
+	size_t len =
+	    f->data.len < sizeof(text) - 1 ? f->data.len : sizeof(text) - 1;
+
+	memcpy(text, f->data.data, len);
+	text[len] = '\0';
+	p->refused = true;
+	if (f->status > r->totals.status)
+		r->totals.status = f->status;
+	report_send(&r->o.reporter, &report);
+	return 0;
+}
+
+static int
+take_part_frame(struct receiver *r, const struct frame *f, struct buf *out)
+{
+	struct incoming *t;
+	struct part *p;
+
+	if (f->topic >= r->count)
+		return STATUS_CORRUPT;
+	t = &r->topics[f->topic];
+	if (f->partition < 0 || f->partition >= t->count)
+		return STATUS_CORRUPT;
+	p = &t->parts[f->partition];
+	if (t->refused) /* they did not know yet */
+		return f->type == FRAME_DATA ? give_credit(f, out) : 0;
+	if (f->type == FRAME_REFUSE)
+		return take_refusal(r, f, p);
+	if (f->type == FRAME_OFFER)
+		return take_offer(r, f, p, out);
+	if (!p->offered)
+		return STATUS_CORRUPT;
+	if (f->type == FRAME_DATA)
+		return take_data(r, f, p, out);
+	if (p->refused)
+		return 0;
+	if (f->type == FRAME_ASK)
+		return f->offset < 0 ? STATUS_CORRUPT
+				     : answer_have(r, f, f->offset, p, out);
+	return f->type == FRAME_DIVERGED ? take_diverged(r, f, p, out)
+					 : take_done(r, f, p, out);
+}
+
+int
+receiver_frame(struct receiver *r, const struct frame *f, struct buf *out,
+    const char **what)
+{
+	int rc;
+
+	*what = "a frame that a sender does not send now";
+	if (f->type == FRAME_GROUP)
+		return take_group(r, f, out);
+	rc = commit_positions(r, out);
+	if (rc != 0)
+		return rc;
+	switch (f->type) {
+	case FRAME_TOPIC:
+		return take_topic(r, f, out, what);
+	case FRAME_OFFER:
+	case FRAME_ASK:
+	case FRAME_DIVERGED:
+	case FRAME_DATA:
+	case FRAME_DONE:
+	case FRAME_REFUSE:
+		return take_part_frame(r, f, out);
+	case FRAME_END:
+		return take_end(r, f, out);
+	default:
+		return STATUS_CORRUPT;
+	}
+}
+
+const struct receiver_totals *
+receiver_totals(const struct receiver *r)
+{
+	return &r->totals;
+}

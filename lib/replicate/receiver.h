@@ -1,0 +1,59 @@
+#ifndef REPLICATE_RECEIVER_H
+#define REPLICATE_RECEIVER_H
+
+/*
+ * The side that writes: a state machine that is given the sender's frames and
+ * answers each.  No descriptors; it blocks on its sink alone.
+ *
+ * It believes nothing: names of topics must be names, numbers those that it was
+ * told, batches whole, their CRCs right, their offsets behind the last.  What
+ * it was sent is durable when it says SYNCED, and visible not before.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "replicate/frame.h"
+#include "replicate/report.h"
+#include "replicate/sink.h"
+
+struct receiver;
+
+struct receiver_options {
+	bool cut;		/* what differs from the source is cut */
+	bool mirror;		/* delete what the source has deleted */
+	bool dry_run;
+	bool named;		/* topics must have names: the sink is a root */
+	struct reporter reporter;
+};
+
+struct receiver_totals {
+	int64_t partitions;
+	int64_t bytes;
+	int64_t cut;
+	int status;		/* worst exit status of a partition */
+};
+
+enum {
+	/* Bytes, and ms, after which what was appended is synced. */
+	RECEIVER_SYNC_BYTES = 32 << 20,
+	RECEIVER_SYNC_MS = 1000,
+	RECEIVER_TOPICS_MAX = 1 << 20,
+};
+
+/* sink is the caller's. */
+int receiver_new(struct sink *sink, const struct receiver_options *o,
+    struct receiver **out);
+void receiver_free(struct receiver *r);
+
+/*
+ * A frame has come; its data may be changed.  Answers go to out.  STATUS_END:
+ * it was END, and is answered.  STATUS_CORRUPT: not now, or not one of a
+ * sender; *what says why.  Else an error that concerns all.
+ */
+int receiver_frame(struct receiver *r, const struct frame *f, struct buf *out,
+    const char **what);
+const struct receiver_totals *receiver_totals(const struct receiver *r);
+
+#endif

@@ -1,0 +1,41 @@
+#ifndef REPLICATE_REPORT_H
+#define REPLICATE_REPORT_H
+
+/*
+ * What a sender or a receiver tells the program that runs it, in words for the
+ * user: of a partition what became of it.
+ */
+
+#include <stdint.h>
+
+struct fault;
+
+enum report_kind {
+	REPORT_CURRENT,		/* it has all there is; or would have */
+	REPORT_CUT,		/* what differed was cut, from from on */
+	REPORT_REFUSED,		/* nothing more is done with it */
+};
+
+struct report {
+	enum report_kind kind;
+	const char *topic;
+	int32_t partition;	/* -1: the whole topic */
+	int64_t from;		/* offsets that came over, to excluded */
+	int64_t to;
+	int64_t bytes;
+	int32_t status;		/* of refused: exit status */
+	const char *text;	/* why */
+};
+
+struct reporter {
+	void (*fn)(void *arg, const struct report *r);
+	void *arg;
+};
+
+/* The exit status that goes with a library's error (as tool/message.h). */
+int report_status(int rc);
+/* What went wrong, and where: at most size bytes. */
+void report_reason(int rc, const struct fault *f, char *out, int size);
+void report_send(const struct reporter *r, const struct report *what);
+
+#endif

@@ -1,0 +1,79 @@
+#ifndef REPLICATE_SENDER_H
+#define REPLICATE_SENDER_H
+
+/*
+ * The side that reads: a state machine that is given the receiver's frames and
+ * makes its own.  No descriptors, no clock; it blocks on its source alone.
+ *
+ * A partition, from NEW on:
+ *
+ *	NEW -> OFFERED		OFFER, with the source's bounds
+ *	OFFERED -> SENDING	HAVE: the last batch there is ours, too
+ *	OFFERED -> SEARCHING	it is not: ASK for others, by halves
+ *	SEARCHING -> CUTTING	DIVERGED: the last that is common ends here
+ *	CUTTING -> SENDING	HAVE: it was cut
+ *	SENDING -> CLOSING	DATA until the end, then DONE
+ *	CLOSING -> CURRENT	SYNCED: it is on the disk over there
+ *	CURRENT -> SENDING	there is more (sender_look)
+ *	any -> REFUSED		REFUSE, from either side
+ *
+ * Batches are the same if offsets, leader epoch and CRC are.  A batch that
+ * compaction rewrote, or took, on our side alone is taken for the same if its
+ * leader epoch is not below that of what stands here.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "replicate/frame.h"
+#include "replicate/report.h"
+#include "replicate/source.h"
+
+struct sender;
+
+struct sender_options {
+	bool follow;		/* do not end */
+	bool groups;		/* positions of groups, too */
+	bool dry_run;		/* no data */
+	uint32_t window;	/* of the receiver's HELLO */
+	struct reporter reporter;
+};
+
+struct sender_totals {
+	int64_t partitions;
+	int64_t batches;
+	int64_t bytes;
+	int64_t cut;		/* partitions that had diverged */
+	int status;		/* worst exit status of a partition */
+};
+
+/* src is the caller's. */
+int sender_new(struct source *src, const struct sender_options *o,
+    struct sender **out);
+void sender_free(struct sender *s);
+
+/*
+ * A frame has come.  STATUS_CORRUPT: not now, or not one of a receiver; *what
+ * says why.  Else an error that concerns all.
+ */
+int sender_frame(struct sender *s, const struct frame *f, struct buf *out,
+    const char **what);
+/*
+ * Do a piece of what is to be done: some frames into out.  EAGAIN: nothing is
+ * to be done before a frame comes, or sender_look() finds something.
+ * STATUS_END: the receiver's END has come.  Else an error that concerns all.
+ */
+int sender_step(struct sender *s, struct buf *out, struct fault *f);
+/*
+ * Follow: is there more, and are there more topics?  Errors of partitions are
+ * theirs.
+ */
+int sender_look(struct sender *s, bool topics, struct buf *out,
+    struct fault *f);
+/* Is everything that was there over there? */
+bool sender_is_current(const struct sender *s);
+const struct sender_totals *sender_totals(const struct sender *s);
+
+#endif

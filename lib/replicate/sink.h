@@ -1,0 +1,79 @@
+#ifndef REPLICATE_SINK_H
+#define REPLICATE_SINK_H
+
+/*
+ * Where batches go: what a receiver (receiver.h) asks of a directory
+ * (disk_sink.h), and of whatever else may hold the same log.
+ *
+ * Topics have the numbers that the sender gave them, from 0 on.  All calls may
+ * block on a disk, none on anything else; errors are those of lib/store, and f
+ * says where.  STATUS_ROLE: it is no replica.
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "replicate/frame.h"
+
+struct fault;
+struct properties;
+
+struct sink_topic {
+	const char *name;	/* "": what the sink is itself */
+	int32_t partitions;	/* that many at least are to be */
+	const struct properties *settings; /* if it is made */
+	const uint8_t *identity; /* of the source, which it must not be */
+};
+
+/* What a partition has. */
+struct sink_state {
+	int64_t start;
+	int64_t end;		/* on the disk or not */
+	struct frame_batch batch; /* the one asked for */
+};
+
+struct sink_position {
+	const char *group;
+	int32_t partition;
+	int64_t offset;
+	int32_t leader_epoch;
+	int64_t commit_ms;
+	struct view metadata;
+};
+
+struct sink {
+	const struct sink_ops *ops;
+};
+
+struct sink_ops {
+	/* The next number, or one known, which may have grown. */
+	int (*topic)(struct sink *s, size_t topic, const struct sink_topic *t,
+	    struct fault *f);
+	/*
+	 * Its bounds, and the last batch that begins at or below offset (-1: of
+	 * all).  In a dry run what is not there is empty.
+	 */
+	int (*state)(struct sink *s, size_t topic, int32_t partition,
+	    int64_t offset, struct sink_state *out, struct fault *f);
+	/* Cut all behind offset, which is kept elsewhere. */
+	int (*cut)(struct sink *s, size_t topic, int32_t partition,
+	    int64_t offset, struct fault *f);
+	/* Append whole batches of one segment; not durable yet. */
+	int (*append)(struct sink *s, size_t topic, int32_t partition,
+	    int64_t segment, uint8_t *data, size_t len, struct fault *f);
+	/* Make durable and visible all that was appended to a partition. */
+	int (*sync)(struct sink *s, size_t topic, int32_t partition,
+	    struct fault *f);
+	/*
+	 * Delete what is before start; -1: what this side's own settings say.
+	 */
+	int (*clean)(struct sink *s, size_t topic, int32_t partition,
+	    int64_t start, struct fault *f);
+	/* Positions of one group, together. */
+	int (*commit)(struct sink *s, size_t topic,
+	    const struct sink_position *positions, size_t count,
+	    struct fault *f);
+	void (*close)(struct sink *s);
+};
+
+#endif

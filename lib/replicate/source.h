@@ -1,0 +1,85 @@
+#ifndef REPLICATE_SOURCE_H
+#define REPLICATE_SOURCE_H
+
+/*
+ * Where batches come from: what a sender (sender.h) asks of a directory
+ * (disk_source.h), and of whatever else may hold the same log.
+ *
+ * Topics have numbers from 0 on, as long as the source lives, and partitions
+ * theirs.  All calls may block on a disk, none on anything else; errors are
+ * those of lib/store, and f says where.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "replicate/frame.h"
+#include "store/raw.h"
+
+struct fault;
+struct properties;
+
+struct source_topic {
+	/* In a root; "" if the one topic is what the source is. */
+	const char *name;
+	int32_t partitions;	/* 0 to this - 1 exist */
+	const struct properties *settings;
+	uint8_t identity[FRAME_IDENTITY_LEN];
+};
+
+/* How far a group has come. */
+struct source_position {
+	const char *group;
+	int32_t partition;
+	int64_t offset;
+	int32_t leader_epoch;
+	int64_t commit_ms;
+	struct view metadata;
+};
+
+struct source {
+	const struct source_ops *ops;
+};
+
+struct source_ops {
+	/*
+	 * Look again at which topics and partitions there are.  *count: topics,
+	 * of which those known before keep their numbers.
+	 */
+	int (*refresh)(struct source *s, size_t *count, struct fault *f);
+	/* A topic; what it points to is valid until the next refresh. */
+	int (*topic)(struct source *s, size_t topic, struct source_topic *out,
+	    struct fault *f);
+	/* Is a partition among those asked for? */
+	bool (*has)(struct source *s, size_t topic, int32_t partition);
+	/* Its start, and the end of what may be sent, as of now. */
+	int (*bounds)(struct source *s, size_t topic, int32_t partition,
+	    int64_t *start, int64_t *end, struct fault *f);
+	/*
+	 * The next run at or behind offset (-1: the first there is), up to the
+	 * end as bounds() told it; see raw_next().  Called with the offset that
+	 * the last run ended at it goes on.
+	 */
+	int (*next)(struct source *s, size_t topic, int32_t partition,
+	    int64_t offset, size_t max, struct raw_run *out, struct fault *f);
+	/* See raw_batch_at(). */
+	int (*batch_at)(struct source *s, size_t topic, int32_t partition,
+	    int64_t offset, struct frame_batch *out, bool *cleaned,
+	    struct fault *f);
+	/*
+	 * Positions of groups, one after the other; from i = 0 on they are
+	 * looked at anew.  STATUS_END behind the last.
+	 */
+	int (*position)(struct source *s, size_t topic, size_t i,
+	    struct source_position *out, struct fault *f);
+	/*
+	 * To follow: a descriptor to be polled (POLLIN: something may have
+	 * changed, so call woken), or -1: look now and then.
+	 */
+	int (*wait_fd)(struct source *s);
+	void (*woken)(struct source *s);
+	void (*close)(struct source *s);
+};
+
+#endif

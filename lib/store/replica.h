@@ -1,0 +1,57 @@
+#ifndef STORE_REPLICA_H
+#define STORE_REPLICA_H
+
+/*
+ * A replica: a partition that holds what another one holds, byte for byte, at
+ * the same offsets, in segments that begin at the same ones.  It is filled here
+ * and nowhere else: to local writers its role says no (STATUS_ROLE).
+ *
+ *  1. Batches are written as they come; offset and leader epoch stay.  Gaps
+ *     are legal: compaction leaves them where the batches come from.
+ *  2. A segment ends where the source says so, and not by this topic's
+ *     settings.  Only what a segment cannot hold (2^31-1 bytes, offsets within
+ *     2^31 of its base) ends it earlier.
+ *  3. What was appended is visible once it is synced (partition_sync()), as
+ *     with a durable writer, and recovery is the same.
+ *
+ * A partition becomes a replica while it is empty (replica_adopt) or because
+ * somebody says so (replica_demote), and an open one again by
+ * partition_set_role(), with a new epoch: the failover.
+ *
+ * All on a partition opened with PARTITION_WRITE.
+ */
+
+#include <stdint.h>
+
+#include "store/partition.h"
+
+struct fault;
+
+/*
+ * Be a replica: nothing happens to one that is; an empty open partition becomes
+ * one.  STATUS_ROLE: it is another's, or open with records in it.
+ */
+int replica_adopt(struct partition *p, struct fault *f);
+/* An open partition becomes a replica, whatever is in it (fail-back). */
+int replica_demote(struct partition *p, struct fault *f);
+
+/*
+ * Append whole batches, all of the source's segment with that base.  If that is
+ * above our active one's, the active segment ends first, at that offset.  A len
+ * of 0 does this alone.
+ * STATUS_CORRUPT	malformed, or a CRC does not match, or an offset or
+ *			leader epoch is below the last one: nothing is written
+ * STATUS_ROLE		not a replica (any more)
+ * Else as partition_append().  data is not changed.
+ */
+int replica_append(struct partition *p, int64_t segment, uint8_t *data,
+    size_t len, struct fault *f);
+
+/*
+ * Cut the log: all batches that end above offset go to lost+found/, the last
+ * segment first.  A crash between leaves a log that is cut in part, and the
+ * next call goes on.
+ */
+int replica_truncate(struct partition *p, int64_t offset, struct fault *f);
+
+#endif

@@ -1,0 +1,392 @@
+#include "session.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/cli.h"
+#include "base/now.h"
+#include "base/status.h"
+
+enum {
+	TICK_MS = 1000,		/* the longest wait */
+	LOOK_MS = 1000,		/* following: look, whatever was told */
+};
+
+int
+session_open(struct session *s, int in, int out)
+{
+	*s = (struct session){.status = 0};
+	return link_init(&s->link, in, out);
+}
+
+void
+session_close(struct session *s)
+{
+	link_release(&s->link);
+}
+
+static int fail(struct session *s, int status, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static int
+fail(struct session *s, int status, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(s->text, sizeof(s->text), fmt, ap);
+	va_end(ap);
+	s->status = status;
+	return status;
+}
+
+/* An error of ours, or of the link. */
+static int
+fail_with(struct session *s, int rc, const struct fault *f)
+{
+	char text[SESSION_TEXT_LEN];
+
+	if (rc == STATUS_END || rc == EPIPE || rc == ECONNRESET)
+		return fail(s, CLI_FAIL, "the connection was closed");
+	if (rc == STATUS_TIMEOUT)
+		return fail(s, CLI_FAIL, "nothing was heard for %d s",
+		    LINK_DEAD_MS / 1000);
+	report_reason(rc, f, text, sizeof(text));
+	return fail(s, report_status(rc), "%s", text);
+}
+
+static void
+copy_text(struct view data, char *out, size_t size)
+{
+	size_t len = data.len < size - 1 ? data.len : size - 1;
+
+	memcpy(out, data.data, len);
+	out[len] = '\0';
+}
+
+/* ERROR, which ends everything. */
+static int
+fail_as_told(struct session *s, const struct frame *f)
+{
+	char text[SESSION_TEXT_LEN];
+
+	copy_text(f->data, text, sizeof(text));
+	return fail(s, f->status > 0 ? f->status : CLI_FAIL, "%s", text);
+}
+
+/* What cannot be understood. */
+static int
+fail_garbled(struct session *s, const char *what)
+{
+	char garbage[80];
+
+	link_garbage(&s->link, garbage, sizeof(garbage));
+	if (!s->greeted && garbage[0] != '\0')
+		return fail(s, CLI_FAIL,
+		    "something else answers than logreplicate: \"%s\"",
+		    garbage);
+	return fail(s, CLI_FAIL, "not understood: %s", what);
+}
+
+/* Wait for one frame of a type. */
+static int
+await(struct session *s, enum frame_type type, struct frame *f)
+{
+	bool ready;
+	int rc;
+
+	for (;;) {
+		rc = link_next(&s->link, f);
+		if (rc == EAGAIN)
+			rc = link_poll(&s->link, true, -1, TICK_MS, &ready);
+		else if (rc == STATUS_CORRUPT)
+			return fail_garbled(s, s->link.what);
+		else if (rc == 0 && f->type == FRAME_ERROR)
+			return fail_as_told(s, f);
+		else if (rc == 0 && f->type == type)
+			return CLI_DONE;
+		else if (rc == 0 && f->type != FRAME_ALIVE)
+			return fail_garbled(s, frame_name(f->type));
+		if (rc != 0)
+			return fail_with(s, rc, NULL);
+	}
+}
+
+/* Encode a frame, which then goes when it can. */
+static int
+put(struct session *s, const struct frame *f)
+{
+	int rc = frame_encode(f, &s->link.output);
+
+	return rc == 0 ? CLI_DONE : fail_with(s, rc, NULL);
+}
+
+int
+session_greet(struct session *s)
+{
+	static const char version[] = CLI_VERSION;
+	struct frame f = {.type = FRAME_HELLO,
+	    .magic = FRAME_MAGIC,
+	    .version_min = FRAME_VERSION,
+	    .version_max = FRAME_VERSION,
+	    .window = FRAME_WINDOW,
+	    .data = {(const uint8_t *)version, sizeof(version) - 1}};
+	int status = put(s, &f);
+
+	if (status == CLI_DONE)
+		status = await(s, FRAME_HELLO, &f);
+	if (status != CLI_DONE)
+		return status;
+	s->hello = f;
+	s->hello.data = (struct view){NULL, 0};
+	copy_text(f.data, s->version, sizeof(s->version));
+	s->greeted = true;
+	if (f.magic != FRAME_MAGIC || f.window < FRAME_WINDOW_MIN ||
+	    f.window > INT32_MAX)
+		return fail_garbled(s, "HELLO");
+	if (f.version_min > FRAME_VERSION || f.version_max < FRAME_VERSION)
+		return fail(s, CLI_FAIL,
+		    "its logreplicate %s speaks versions %d to %d of the "
+		    "protocol, this one (%s) version %d",
+		    s->version, f.version_min, f.version_max, CLI_VERSION,
+		    FRAME_VERSION);
+	return CLI_DONE;
+}
+
+int
+session_ask(struct session *s, const struct request *r)
+{
+	struct frame f = {.type = FRAME_REQUEST};
+	struct buf data;
+	int rc, status;
+
+	buf_init(&data, FRAME_TEXT_MAX);
+	rc = request_encode(r, &data);
+	f.data = (struct view){data.data, data.len};
+	status = rc == 0 ? put(s, &f) : fail_with(s, rc, NULL);
+	buf_release(&data);
+	return status;
+}
+
+int
+session_hear(struct session *s, struct request *r)
+{
+	char bad[128];
+	struct frame f;
+	int rc, status = await(s, FRAME_REQUEST, &f);
+
+	if (status != CLI_DONE)
+		return status;
+	rc = request_decode(f.data, r, bad, sizeof(bad));
+	if (rc == STATUS_SYNTAX)
+		return fail(s, CLI_FAIL,
+		    "logreplicate %s does not know what it is asked: %s",
+		    CLI_VERSION, bad);
+	return rc == 0 ? CLI_DONE : fail_with(s, rc, NULL);
+}
+
+/* One frame for who is at work here; STATUS_END: it was the last. */
+typedef int take_frame(void *arg, const struct frame *f, struct buf *out,
+    const char **what);
+
+/*
+ * Give all frames that have come to take().  0; STATUS_END; else it is over
+ * and s->status says how.
+ */
+static int
+take_all(struct session *s, take_frame *take, void *arg)
+{
+	const char *what = "";
+	struct frame f;
+	int rc;
+
+	while ((rc = link_next(&s->link, &f)) == 0) {
+		if (f.type == FRAME_ALIVE)
+			continue;
+		if (f.type == FRAME_ERROR) {
+			(void)fail_as_told(s, &f);
+			return STATUS_FAILED;
+		}
+		rc = take(arg, &f, &s->link.output, &what);
+		if (rc == STATUS_END)
+			return rc;
+		if (rc == STATUS_CORRUPT)
+			(void)fail(s, CLI_FAIL, "%s: %s", frame_name(f.type),
+			    what);
+		else if (rc != 0)
+			(void)fail_with(s, rc, NULL);
+		if (rc != 0)
+			return STATUS_FAILED;
+	}
+	if (rc == EAGAIN)
+		return 0;
+	if (rc == STATUS_CORRUPT)
+		(void)fail_garbled(s, s->link.what);
+	else
+		(void)fail_with(s, rc, NULL);
+	return STATUS_FAILED;
+}
+
+/* Write what is left. */
+static void
+drain(struct session *s)
+{
+	bool ready;
+
+	while (link_pending(&s->link) > 0 &&
+	    link_poll(&s->link, true, -1, TICK_MS, &ready) == 0)
+		continue;
+}
+
+void
+session_tell(struct session *s, int status, const char *text)
+{
+	struct frame f = {.type = FRAME_ERROR,
+	    .status = status,
+	    .data = {(const uint8_t *)text, strlen(text)}};
+
+	if (put(s, &f) == CLI_DONE)
+		drain(s);
+}
+
+static int
+sender_take(void *arg, const struct frame *f, struct buf *out,
+    const char **what)
+{
+	return sender_frame(arg, f, out, what);
+}
+
+/* Following: is there more at the source? */
+struct follower {
+	struct source *src;
+	int64_t looked_ms;
+	int64_t topics_ms;
+};
+
+static int
+look(struct session *s, struct sender *snd, struct follower *w, bool woken,
+    struct fault *f)
+{
+	int64_t now = now_mono_ms();
+	bool topics = now - w->topics_ms >= LOOK_MS;
+
+	if (woken)
+		w->src->ops->woken(w->src);
+	else if (now - w->looked_ms < LOOK_MS)
+		return 0;
+	w->looked_ms = now;
+	if (topics)
+		w->topics_ms = now;
+	return sender_look(snd, topics, &s->link.output, f);
+}
+
+/* Do what can be done; *idle: nothing, until something comes. */
+static int
+work(struct session *s, struct sender *snd, bool *idle, struct fault *f)
+{
+	int rc = 0;
+
+	*idle = false;
+	while (rc == 0 && link_pending(&s->link) < LINK_OUT_BYTES)
+		rc = sender_step(snd, &s->link.output, f);
+	*idle = rc == EAGAIN;
+	return rc == EAGAIN ? 0 : rc;
+}
+
+static void
+note_progress(struct session *s, int64_t bytes, int64_t cut)
+{
+	s->bytes = bytes;
+	s->cut = cut;
+	if (s->progress != NULL)
+		s->progress(bytes);
+}
+
+static int
+send_loop(struct session *s, struct sender *snd, const struct sender_options *o,
+    struct source *src)
+{
+	struct follower w = {src, now_mono_ms(), now_mono_ms()};
+	struct fault f = {.file = ""};
+	bool idle, woken = false;
+	int fd = o->follow ? src->ops->wait_fd(src) : -1;
+	int rc = 0;
+
+	while (rc == 0) {
+		rc = take_all(s, sender_take, snd);
+		if (rc == 0 && o->follow && sender_is_current(snd))
+			rc = look(s, snd, &w, woken, &f);
+		if (rc == 0)
+			rc = work(s, snd, &idle, &f);
+		note_progress(s, sender_totals(snd)->bytes,
+		    sender_totals(snd)->cut);
+		if (rc == 0)
+			rc = link_poll(&s->link,
+			    idle || link_pending(&s->link) >= LINK_OUT_BYTES,
+			    sender_is_current(snd) ? fd : -1,
+			    fd < 0 && o->follow ? 100 : TICK_MS, &woken);
+	}
+	if (rc == STATUS_END)
+		return sender_totals(snd)->status;
+	return rc == STATUS_FAILED ? s->status : fail_with(s, rc, &f);
+}
+
+int
+session_send(struct session *s, struct source *src,
+    const struct sender_options *o)
+{
+	struct sender_options own = *o;
+	struct sender *snd;
+	int rc, status;
+
+	own.window = s->hello.window;
+	rc = sender_new(src, &own, &snd);
+	if (rc != 0)
+		return fail_with(s, rc, NULL);
+	status = send_loop(s, snd, &own, src);
+	sender_free(snd);
+	return status;
+}
+
+static int
+receiver_take(void *arg, const struct frame *f, struct buf *out,
+    const char **what)
+{
+	return receiver_frame(arg, f, out, what);
+}
+
+static int
+receive_loop(struct session *s, struct receiver *r)
+{
+	bool ready;
+	int rc = 0;
+
+	while (rc == 0) {
+		rc = take_all(s, receiver_take, r);
+		note_progress(s, receiver_totals(r)->bytes,
+		    receiver_totals(r)->cut);
+		if (rc == 0)
+			rc = link_poll(&s->link, true, -1, TICK_MS, &ready);
+	}
+	if (rc == STATUS_END) {
+		drain(s);
+		return receiver_totals(r)->status;
+	}
+	return rc == STATUS_FAILED ? s->status : fail_with(s, rc, NULL);
+}
+
+int
+session_receive(struct session *s, struct sink *sink,
+    const struct receiver_options *o)
+{
+	struct receiver *r;
+	int rc = receiver_new(sink, o, &r), status;
+
+	if (rc != 0)
+		return fail_with(s, rc, NULL);
+	status = receive_loop(s, r);
+	receiver_free(r);
+	return status;
+}

@@ -1,0 +1,52 @@
+#ifndef LOGREPLICATE_SESSION_H
+#define LOGREPLICATE_SESSION_H
+
+/*
+ * One connection between two logreplicate, from HELLO to END: the loop that
+ * carries frames between a link and a sender or a receiver.
+ */
+
+#include "link.h"
+#include "replicate/receiver.h"
+#include "replicate/request.h"
+#include "replicate/sender.h"
+
+enum { SESSION_TEXT_LEN = 800 };
+
+struct session {
+	struct link link;
+	struct frame hello;	/* the other side's; its data is gone */
+	char version[32];	/* of the other side's program */
+	bool greeted;
+	/* What ended it: of the other side (ERROR), or of ours. */
+	char text[SESSION_TEXT_LEN];
+	int status;
+	int64_t bytes;
+	int64_t cut;
+	void (*progress)(int64_t bytes); /* called now and then; may be NULL */
+};
+
+/* Over these descriptors, which become its own. */
+int session_open(struct session *s, int in, int out);
+void session_close(struct session *s);
+
+/*
+ * All return an exit status; text says what ended it if that was before END,
+ * and is empty otherwise.
+ */
+
+/* Say and hear HELLO. */
+int session_greet(struct session *s);
+/* Ask the other side. */
+int session_ask(struct session *s, const struct request *r);
+/* Be asked; *r is the caller's to release. */
+int session_hear(struct session *s, struct request *r);
+/* Send or receive until END. */
+int session_send(struct session *s, struct source *src,
+    const struct sender_options *o);
+int session_receive(struct session *s, struct sink *sink,
+    const struct receiver_options *o);
+/* Tell the other side why it ends, if it can be told. */
+void session_tell(struct session *s, int status, const char *text);
+
+#endif

@@ -1,0 +1,47 @@
+# Requests that a client sends without waiting for answers.
+# What is in single quotes is Perl.
+# shellcheck disable=SC2016
+
+load server
+
+# pipeline PERL: send what the code puts into @sent, a list of requests without
+# their size, at once, and wait for as many answers.  request(KEY, VERSION,
+# BODY) is one, text(STRING) a field of it.
+pipeline() {
+	run_tool 0 perl -e 'use Socket;
+	    my ($address, $code) = @ARGV;
+	    my ($host, $port) = split ":", $address;
+	    my @sent;
+	    sub text { pack "n/a*", $_[0] }
+	    sub request { push @sent, pack("nnNn", $_[0], $_[1], 7, 0) . $_[2] }
+	    eval $code; die $@ if $@;
+	    socket(my $s, PF_INET, SOCK_STREAM, 0) or die $!;
+	    connect($s, sockaddr_in($port, inet_aton($host))) or die $!;
+	    my $all = join "", map { pack "N/a*", $_ } @sent;
+	    syswrite($s, $all) == length $all or die $!;
+	    sub take {
+		my ($n, $got) = ($_[0], "");
+		while (length $got < $n) {
+		    sysread($s, $got, $n - length $got, length $got)
+			or die "closed";
+		}
+		return $got;
+	    }
+	    take(unpack "N", take(4)) for @sent;' "$address" "$1"
+}
+
+@test 'the last position that a client commits is the last' {
+	logcreate root/t
+	pipeline 'for my $g (1 .. 20) {
+	    for my $offset (1 .. 40) {
+		request(8, 2, text("g$g") . pack("N", -1) . text("") .
+		    pack("q>N", -1, 1) . text("t") .
+		    pack("NNq>", 1, 0, $offset) . text(""));
+	    }
+	}'
+	for ((g = 1; g <= 20; g++)); do
+		call OffsetFetch 1 "group_id=g$g" topics.0.name=t \
+			topics.0.partition_indexes.0=0
+		is topics.0.partitions.0.committed_offset 40
+	done
+}

@@ -1,0 +1,125 @@
+# logreplicate over a real ssh: an sshd of the test's own on loopback, with keys
+# and settings of its own, in the foreground, ended by its process.
+#	SSH_BYTES=50000000	to be copied
+#	SEED=N			repeats a run
+
+load ../helpers
+
+setup_file() {
+	# shellcheck source=tests/sshd.sh
+	. "${BATS_TEST_FILENAME%/*}/../sshd.sh"
+	command -v "$sshd_program" >/dev/null || return 0
+	mkdir "$BATS_FILE_TMPDIR/in"
+	sshd_key "$BATS_FILE_TMPDIR" pusher "command=\"logreplicate --server \
+--only receive --under $BATS_FILE_TMPDIR/in\",restrict"
+	sshd_key "$BATS_FILE_TMPDIR" stranger -
+	sshd_start "$BATS_FILE_TMPDIR"
+	echo "$sshd_pid" >"$BATS_FILE_TMPDIR/sshd.pid"
+}
+
+teardown_file() {
+	[ ! -e "$BATS_FILE_TMPDIR/sshd.pid" ] ||
+		kill "$(cat "$BATS_FILE_TMPDIR/sshd.pid")"
+}
+
+setup() {
+	helpers_setup
+	need /usr/sbin/sshd ssh
+	rsh="ssh -F $BATS_FILE_TMPDIR/ssh_config"
+}
+
+same_log() {
+	local file dir
+	for dir in "$1"/[0-9]*; do
+		dir=${dir##*/}
+		same "$(cd "$1/$dir" && echo *.log)" \
+		    "$(cd "$2/$dir" && echo *.log)" || return 1
+		for file in "$1/$dir"/*.log; do
+			cmp "$file" "$2/$dir/${file##*/}" || return 1
+		done
+	done
+	run_tool 0 logfsck "$2"
+}
+
+@test 'push, nothing, growth, pull' {
+	TOOL_TIMEOUT=600
+	logcreate --segment-bytes 4M a
+	for codec in none gzip snappy lz4 zstd; do
+		seq -f 'event %.0f of some' 1 $((${SSH_BYTES:-50000000} / 100)) |
+			logappend -z "$codec" a
+	done
+	run_tool 0 logreplicate --stats --rsh "$rsh" a "there:$PWD/b"
+	echo "# $out" >&3
+	same_log a b
+	run_tool 0 logreplicate --stats --rsh "$rsh" a "there:$PWD/b"
+	has "$out" '0 bytes in'
+	echo more | logappend a
+	run_tool 0 logreplicate -v --rsh "$rsh" a "there:$PWD/b"
+	same "$(wc -l <<<"$out")" 1
+	same_log a b
+	run_tool 0 logreplicate --rsh "$rsh" "there:$PWD/b" c
+	same_log a c
+	run_tool 0 logreplicate --rsh "$rsh" a "there:relative-$$" -n
+	run_tool 1 logreplicate --rsh "$rsh" there:/none/such d
+	same "$err" 'logreplicate: there: /none/such: no such topic'
+}
+
+@test '-f over ssh, each end killed' {
+	TOOL_TIMEOUT=120
+	logcreate a
+	seq 1 1000 | logappend a
+	start rep logreplicate -f --rsh "$rsh" a "there:$PWD/b"
+	wait_for has_records b 1000
+	seq 1001 1010 | logappend a
+	wait_for has_records b 1010
+	# The connection goes; another one is made.
+	kill -9 "$(ssh_of "$rep_pid")"
+	seq 1011 1020 | logappend a
+	wait_for has_records b 1020
+	has "$(cat rep.err)" 'once more in'
+	kill "$rep_pid"
+	same_log a b
+}
+
+has_records() {
+	[ "$(logcat "$1" | wc -l)" -eq "$2" ]
+}
+
+ssh_of() {
+	local children
+	read -r children <"/proc/$1/task/$1/children"
+	echo "${children%% *}"
+}
+
+@test 'one line for what is wrong' {
+	local dir=$BATS_FILE_TMPDIR
+	logcreate a
+	sed "s,IdentityFile.*,IdentityFile $dir/stranger," "$dir/ssh_config" \
+	    >config
+	run_tool 1 logreplicate --rsh 'ssh -F config' a "there:$PWD/b"
+	same "$(wc -l <<<"$err")" 1
+	has "$err" 'Permission denied (publickey)'
+	run_tool 1 logreplicate --rsh "$rsh -o UserKnownHostsFile=none" a "there:$PWD/b"
+	same "$err" 'logreplicate: there: Host key verification failed'
+	run_tool 1 logreplicate --rsh "$rsh" --remote-path no/such a "there:$PWD/b"
+	same "$err" 'logreplicate: there: no no/such there (--remote-path says where it is)'
+	run_tool 1 logreplicate --rsh "$rsh -p 1" a "there:$PWD/b"
+	same "$(wc -l <<<"$err")" 1
+	has "$err" 'Connection refused'
+	run ! test -e b
+}
+
+@test 'a key that may push, below one directory' {
+	local dir=$BATS_FILE_TMPDIR
+	logcreate a
+	echo 1 | logappend a
+	sed "s,IdentityFile.*,IdentityFile $dir/pusher," "$dir/ssh_config" >config
+	run_tool 0 logreplicate --rsh 'ssh -F config' a there:b
+	same "$(logcat "$dir/in/b")" 1
+	run_tool 1 logreplicate --rsh 'ssh -F config' there:b c
+	has "$err" 'this key may not pull'
+	run_tool 1 logreplicate --rsh 'ssh -F config' a "there:$PWD/b"
+	has "$err" 'outside of what this key may reach'
+	run_tool 1 ssh -F config there cat /etc/passwd
+	run ! grep -q root "$tool_out"
+}

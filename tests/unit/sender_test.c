@@ -1,0 +1,268 @@
+/*
+ * A sender and a receiver with nothing but buffers in between, over
+ * directories: what is said, how much of it, and what is refused.
+ */
+
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/status.h"
+#include "replicate/disk_sink.h"
+#include "replicate/disk_source.h"
+#include "replicate/receiver.h"
+#include "replicate/sender.h"
+#include "store/partition.h"
+#include "store/properties.h"
+#include "store/topic.h"
+#include "tap.h"
+
+static const char *root;
+static char source_path[256], copy_path[256];
+
+/* What went over, by type of frame. */
+static int sent[FRAME_TYPES], answered[FRAME_TYPES];
+static int64_t in_flight_max;
+
+static void
+run_command(const char *command, const char *a, const char *b)
+{
+	char text[700];
+
+	snprintf(text, sizeof(text), "%s %s %s", command, a, b);
+	if (system(text) != 0)
+		abort();
+}
+
+static void
+fresh(void)
+{
+	static int count;
+	struct properties p;
+
+	snprintf(source_path, sizeof(source_path), "%s/a%d", root, count);
+	snprintf(copy_path, sizeof(copy_path), "%s/b%d", root, count++);
+	properties_init(&p);
+	if (properties_set_pair(&p, "segment.bytes=100000", NULL) != 0 ||
+	    topic_create(source_path, &p, 2, 0777) != 0)
+		abort();
+}
+
+/* Batches of one record each. */
+static void
+append(const char *path, int number, int count, char letter)
+{
+	struct partition_append a;
+	struct batch_builder bb;
+	struct partition *p;
+	char name[300], value[100];
+	const uint8_t *data;
+	size_t size;
+
+	snprintf(name, sizeof(name), "%s/%d", path, number);
+	if (partition_open(name, PARTITION_WRITE, &partition_defaults, &p,
+		NULL) != 0)
+		abort();
+	memset(value, letter, sizeof(value));
+	batch_builder_init(&bb, CODEC_NONE, 0, 1 << 20);
+	for (int i = 0; i < count; i++) {
+		struct record r = {.timestamp = 1,
+		    .key = BYTES_NULL,
+		    .value = {(const uint8_t *)value, sizeof(value)}};
+
+		if (batch_builder_add(&bb, &r) != 0 ||
+		    batch_builder_finish(&bb, &data, &size) != 0)
+			abort();
+		a = (struct partition_append){.data = bb.raw.data,
+		    .len = size,
+		    .expect = -1};
+		if (partition_append(p, &a, NULL) != 0)
+			abort();
+	}
+	if (partition_sync(p, NULL) != 0)
+		abort();
+	batch_builder_release(&bb);
+	partition_close(p);
+}
+
+/* Carry what stands in buf to the other side. */
+static int
+carry_to_receiver(struct buf *buf, struct receiver *r, struct buf *out)
+{
+	struct view v = {buf->data, buf->len};
+	const char *what;
+	struct frame f;
+	int64_t flight = 0;
+	int rc = 0;
+
+	while (rc == 0 && v.len > 0) {
+		if (frame_decode(&v, &f, NULL, NULL) != 0)
+			abort();
+		sent[f.type]++;
+		if (f.type == FRAME_DATA)
+			flight += (int64_t)f.data.len;
+		rc = receiver_frame(r, &f, out, &what);
+	}
+	if (flight > in_flight_max)
+		in_flight_max = flight;
+	buf->len = 0;
+	return rc == STATUS_END ? 0 : rc;
+}
+
+static int
+carry_to_sender(struct buf *buf, struct sender *s, struct buf *out)
+{
+	struct view v = {buf->data, buf->len};
+	const char *what;
+	struct frame f;
+	int rc = 0;
+
+	while (rc == 0 && v.len > 0) {
+		if (frame_decode(&v, &f, NULL, NULL) != 0)
+			abort();
+		answered[f.type]++;
+		rc = sender_frame(s, &f, out, &what);
+	}
+	buf->len = 0;
+	return rc;
+}
+
+/* A whole run; the worst status of a partition, or an error below 0. */
+static int
+run(bool cut, uint32_t window)
+{
+	struct disk_source_options so = {.partitions = NULL};
+	struct disk_sink_options ko = {.dry_run = false};
+	struct sender_options o = {.window = window};
+	struct receiver_options ro = {.cut = cut};
+	struct source *src;
+	struct sink *snk;
+	struct sender *s;
+	struct receiver *r;
+	struct buf to, from;
+	struct fault f = {.file = ""};
+	int rc = 0, status;
+
+	memset(sent, 0, sizeof(sent));
+	memset(answered, 0, sizeof(answered));
+	in_flight_max = 0;
+	if (disk_source_open(source_path, &so, &src, &f) != 0 ||
+	    disk_sink_open(copy_path, &ko, &snk) != 0 ||
+	    sender_new(src, &o, &s) != 0 || receiver_new(snk, &ro, &r) != 0)
+		abort();
+	buf_init(&to, 1 << 28);
+	buf_init(&from, 1 << 28);
+	while (rc == 0) {
+		/* All that it says without an answer. */
+		while (rc == 0)
+			rc = sender_step(s, &to, &f);
+		if (rc == EAGAIN)
+			rc = carry_to_receiver(&to, r, &from);
+		if (rc == 0)
+			rc = carry_to_sender(&from, s, &to);
+	}
+	status = rc == STATUS_END ? sender_totals(s)->status : -1;
+	sender_free(s);
+	receiver_free(r);
+	src->ops->close(src);
+	snk->ops->close(snk);
+	buf_release(&to);
+	buf_release(&from);
+	return status;
+}
+
+static void
+test_run(void)
+{
+	char a[300], b[300];
+
+	fresh();
+	append(source_path, 0, 12000, 'x');
+	append(source_path, 1, 10, 'y');
+	tap_int(run(false, FRAME_WINDOW_MIN), 0, "a first run");
+	tap(in_flight_max < FRAME_WINDOW_MIN + (600 << 10),
+	    "the window holds: %lld bytes", (long long)in_flight_max);
+	tap_int(sent[FRAME_OFFER], 2, "two partitions");
+	tap_int(answered[FRAME_SYNCED], 2, "both on the disk");
+	snprintf(a, sizeof(a), "%s/0/%020d.log", source_path, 0);
+	snprintf(b, sizeof(b), "%s/0/%020d.log", copy_path, 0);
+	run_command("cmp", a, b);
+	tap_int(run(false, FRAME_WINDOW_MIN), 0, "nothing new");
+	tap_int(in_flight_max, 0, "no bytes of batches");
+	append(source_path, 1, 1, 'z');
+	tap_int(run(false, FRAME_WINDOW_MIN), 0, "one record more");
+	tap(in_flight_max > 0 && in_flight_max < 300, "is one batch: %lld",
+	    (long long)in_flight_max);
+}
+
+/* Halving: of 3000 batches that differ somewhere a dozen are looked at. */
+static void
+test_diverged(void)
+{
+	char other[300];
+	uint32_t at = (uint32_t)(tap_random() % 2000) + 100;
+
+	fresh();
+	append(source_path, 0, (int)at, 'x');
+	tap_int(run(false, FRAME_WINDOW), 0, "the same on both sides");
+	snprintf(other, sizeof(other), "%s.other", source_path);
+	run_command("cp -r", source_path, other);
+	append(source_path, 0, 1000, 'y');
+	append(other, 0, 1000, 'z');
+	tap_int(run(false, FRAME_WINDOW), 0, "one of them is copied");
+	strlcpy(source_path, other, sizeof(source_path));
+	tap_int(run(false, FRAME_WINDOW), 4, "the other one is refused");
+	tap(sent[FRAME_ASK] > 0 && sent[FRAME_ASK] < 14, "after %d questions",
+	    sent[FRAME_ASK]);
+	tap_int(sent[FRAME_DIVERGED], 1, "it has diverged");
+	tap_int(run(true, FRAME_WINDOW), 0, "unless it may be cut");
+	tap_int(run(false, FRAME_WINDOW), 0, "then all is well");
+	tap_int(in_flight_max, 0, "and the same");
+}
+
+/* A receiver takes nothing that it was not told of. */
+static void
+test_refused(void)
+{
+	struct disk_sink_options ko = {.dry_run = true};
+	struct receiver_options ro = {.named = true};
+	static const char *const names[] = {"../x", ".x", "a/b", "", "..",
+	    "topic name"};
+	struct receiver *r;
+	struct sink *snk;
+	struct buf out;
+	const char *what;
+	struct frame f;
+
+	if (disk_sink_open(root, &ko, &snk) != 0)
+		abort();
+	buf_init(&out, 1 << 20);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (receiver_new(snk, &ro, &r) != 0)
+			abort();
+		f = (struct frame){.type = FRAME_TOPIC,
+		    .count = 1,
+		    .data = {(const uint8_t *)names[i], strlen(names[i]) + 1}};
+		tap_int(receiver_frame(r, &f, &out, &what), STATUS_CORRUPT,
+		    "no topic \"%s\"", names[i]);
+		f = (struct frame){.type = FRAME_DATA};
+		tap_int(receiver_frame(r, &f, &out, &what), STATUS_CORRUPT,
+		    "no data of it");
+		receiver_free(r);
+	}
+	snk->ops->close(snk);
+	buf_release(&out);
+}
+
+int
+main(void)
+{
+	root = tap_dir();
+	test_run();
+	test_diverged();
+	test_refused();
+	return tap_done();
+}
