@@ -7,9 +7,11 @@
 
 load ../helpers
 
-# check UPTO: what logcat prints of t is right.
+# check UPTO [LATER]: what logcat prints of t is right; records up to LATER may
+# come while it reads, after it has chosen its end.
 check() {
-	logcat -F '%o %k %s\n' t 2>>errors | ./keys check "$1" "$keys"
+	logcat -F '%o %k %s\n' t 2>>errors | ./keys check "$1" "$keys" \
+	    "${@:2}"
 }
 
 # The follower has had all.
@@ -50,7 +52,7 @@ followed() {
 		# shellcheck disable=SC2086 # several options, or none
 		logcompact $options t 2>compact.err &
 		pid=$!
-		check "$upto" >during &
+		check "$upto" $((upto + 1000)) >during &
 		reader=$!
 		./keys gen "$upto" $((upto + 1000)) "$keys" |
 			logappend -K : --batch-bytes 2000 t

@@ -4,10 +4,13 @@
  *	keys gen FROM TO KEYS [WORDS]
  *				lines "KEY:NUMBER" of FROM up to TO, and that
  *				many words behind that
- *	keys check UPTO KEYS	lines "OFFSET KEY NUMBER" on standard input are
+ *	keys check UPTO KEYS [LATER]
+ *				lines "OFFSET KEY NUMBER" on standard input are
  *				records of gen, offset as number, in order, and
  *				of each key the last below UPTO or a later one
- *				is there; says how many lines there were
+ *				is there; says how many lines there were.  Those
+ *				of UPTO up to LATER came while they were read:
+ *				of their keys the ones before may be gone
  */
 
 #include <err.h>
@@ -44,7 +47,7 @@ generate(uint64_t from, uint64_t to, uint64_t keys, uint64_t words)
 }
 
 static void
-check(uint64_t upto, uint64_t keys)
+check(uint64_t upto, uint64_t keys, uint64_t later)
 {
 	int64_t *seen = malloc(keys * sizeof(*seen));
 	int64_t *want = malloc(keys * sizeof(*want));
@@ -58,6 +61,8 @@ check(uint64_t upto, uint64_t keys)
 	memset(want, 0xff, keys * sizeof(*want));
 	for (uint64_t i = 0; i < upto; i++)
 		want[key_of(i, keys)] = (int64_t)i;
+	for (uint64_t i = upto; i < later; i++)
+		want[key_of(i, keys)] = -1;
 	while (fgets(line, sizeof(line), stdin) != NULL) {
 		char *rest;
 		int64_t offset = strtoll(line, &rest, 10), number;
@@ -93,10 +98,12 @@ main(int argc, char **argv)
 		generate(strtoull(argv[2], NULL, 10),
 		    strtoull(argv[3], NULL, 10), strtoull(argv[4], NULL, 10),
 		    argc == 6 ? strtoull(argv[5], NULL, 10) : 0);
-	else if (argc == 4 && strcmp(argv[1], "check") == 0)
-		check(strtoull(argv[2], NULL, 10), strtoull(argv[3], NULL, 10));
+	else if ((argc == 4 || argc == 5) && strcmp(argv[1], "check") == 0)
+		check(strtoull(argv[2], NULL, 10), strtoull(argv[3], NULL, 10),
+		    argc == 5 ? strtoull(argv[4], NULL, 10) : 0);
 	else
 		errx(2,
-		    "usage: keys gen FROM TO KEYS [WORDS] | check UPTO KEYS");
+		    "usage: keys gen FROM TO KEYS [WORDS] | "
+		    "check UPTO KEYS [LATER]");
 	return 0;
 }
