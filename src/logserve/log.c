@@ -38,6 +38,7 @@ log_new(const char *topic_path, int32_t number,
 	l->handles = handles;
 	l->waiting = waiting;
 	l->watch = -1;
+	l->epoch = -1;
 	l->settings = *settings;
 	atomic_init(&l->changes, 0);
 	atomic_init(&l->used, false);
@@ -98,6 +99,7 @@ log_get(struct log *l, int *rc)
 	if (l->reader == NULL) {
 		*rc = partition_open(l->path, PARTITION_READ,
 		    &partition_defaults, &l->reader, &f);
+		l->epoch = -1;
 		if (*rc == 0)
 			handles_add(l->handles, l);
 	}
@@ -120,6 +122,37 @@ log_forget(struct log *l)
 	l->walker = NULL;
 	partition_close(l->reader);
 	l->reader = NULL;
+}
+
+static int32_t
+known_epoch(struct log *l)
+{
+	int32_t epoch;
+
+	pthread_mutex_lock(&l->read_lock);
+	epoch = l->reader == NULL ? l->epoch : -1;
+	pthread_mutex_unlock(&l->read_lock);
+	return epoch;
+}
+
+int32_t
+log_epoch(struct log *l)
+{
+	int32_t epoch = known_epoch(l);
+	struct partition_offsets o;
+	struct partition *p;
+	int rc;
+
+	if (epoch >= 0)
+		return epoch;
+	p = log_get(l, &rc);
+	if (p == NULL)
+		return 0;
+	if (partition_offsets(p, &o, NULL) == 0)
+		l->epoch = o.leader_epoch > 0 ? o.leader_epoch : 0;
+	epoch = l->epoch > 0 ? l->epoch : 0;
+	log_put(l);
+	return epoch;
 }
 
 /* Once until another place is found damaged: many may ask for it. */

@@ -80,6 +80,7 @@ struct log {
 	pthread_mutex_t read_lock;
 	struct partition *reader;	/* NULL: not opened */
 	struct reader *walker;		/* for times; NULL: not opened */
+	int32_t epoch;			/* see log_epoch(); -1: not known */
 
 	pthread_mutex_t write_lock;	/* the next five */
 	struct log_queue queue;
@@ -111,6 +112,12 @@ void log_append(struct log *l, struct log_append *a);
  */
 struct partition *log_get(struct log *l, int *rc);
 void log_put(struct log *l);
+/*
+ * The leader epoch of the last append; 0 if it cannot be read.  A log whose
+ * files were closed since it was asked for is not opened again for it: who
+ * fetches from it, and would be told of another epoch, opens it.
+ */
+int32_t log_epoch(struct log *l);
 /*
  * Check the bytes of a stretch of it that are to be sent, as proven_check();
  * whoever runs the server is told of damage.  Not between get and put.

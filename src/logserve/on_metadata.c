@@ -26,17 +26,10 @@ static const int32_t self[] = {CONFIG_NODE_ID};
 static int32_t
 epoch_of(struct server *s, struct served *t, int32_t partition)
 {
-	struct partition_offsets o;
-	struct partition *p;
 	struct log *log;
-	int rc = catalog_log(s->catalog, t, partition, &log);
 
-	p = rc == 0 ? log_get(log, &rc) : NULL;
-	if (p == NULL)
-		return 0;
-	rc = partition_offsets(p, &o, NULL);
-	log_put(log);
-	return rc == 0 && o.leader_epoch > 0 ? o.leader_epoch : 0;
+	return catalog_log(s->catalog, t, partition, &log) == 0 ? log_epoch(log)
+								: 0;
 }
 
 static int
