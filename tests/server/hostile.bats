@@ -162,6 +162,22 @@ refused() {
 	# Half are for connections.
 	[ "$(find "/proc/$server_pid/fd" | wc -l)" -lt 100 ]
 	good
+	# The epoch of a log that was closed since may be an old one, until
+	# who fetches is told so.
+	echo old | logappend -p 7 root/t
+	call Metadata 9 topics.0.name=t
+	run_tool 0 logadmin topic demote root/t
+	run_tool 0 logadmin topic promote root/t
+	echo new | logappend -p 7 root/t
+	call Fetch 9 max_bytes=1000 topics.0.topic=t \
+		topics.0.partitions.0.partition=7 \
+		topics.0.partitions.0.current_leader_epoch=0 \
+		topics.0.partitions.0.partition_max_bytes=1000
+	is responses.0.partitions.0.error_code 74
+	# This closes it again.
+	call ListOffsets 5 topics.0.name=t "${times[@]}"
+	call Metadata 9 topics.0.name=t
+	is topics.0.partitions.7.leader_epoch 1
 }
 
 # Times are found by the largest of each batch: Kafka computes it anew, too.
