@@ -261,9 +261,8 @@ remove_stale(const struct addr *a, const char *path)
 	close(fd);
 }
 
-/* A new socket that listens on a. */
-static int
-open_socket(const struct addr *a, int *out)
+int
+listener_socket(const struct addr *a, int *out)
 {
 	const int on = 1;
 	int fd = socket(a->sa.ss_family,
@@ -294,10 +293,10 @@ add_path(struct listener *l, const struct addr *a, const char *path)
 	struct stat st;
 	int fd, rc;
 
-	rc = open_socket(a, &fd);
+	rc = listener_socket(a, &fd);
 	if (rc == EADDRINUSE) {
 		remove_stale(a, path);
-		rc = open_socket(a, &fd);
+		rc = listener_socket(a, &fd);
 	}
 	if (rc == 0)
 		rc = keep(l, fd, &s);
@@ -343,7 +342,7 @@ add_all(struct listener *l, struct addr *list, size_t count)
 
 	for (size_t i = 0; i < count; i++) {
 		addr_set_port(&list[i], (uint16_t)port);
-		rc = open_socket(&list[i], &fd);
+		rc = listener_socket(&list[i], &fd);
 		if (rc == 0)
 			rc = keep(l, fd, &s);
 		if (rc == 0 && port == 0)

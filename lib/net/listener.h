@@ -70,6 +70,12 @@ int listener_inherit(struct listener *l, size_t *count);
 /* Begin to accept. */
 int listener_start(struct listener *l);
 
+/*
+ * A socket that listens at an address, for who accepts by other means; the
+ * caller closes it.
+ */
+int listener_socket(const struct addr *a, int *fd);
+
 /* The address of socket number i; false past the last one. */
 bool listener_address(const struct listener *l, size_t i, struct addr *out);
 

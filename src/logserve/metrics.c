@@ -17,7 +17,6 @@
 #include "server.h"
 
 enum {
-	BACKLOG = 16,
 	TIMEOUT_S = 10,
 	HEADERS_MAX = 8192,
 	BODY_MAX = 1024,
@@ -132,27 +131,6 @@ on_other(struct evhttp_request *request, void *arg)
 
 /* --- its life ------------------------------------------------------------- */
 
-static int
-listen_at(const struct addr *a, int *out)
-{
-	const int on = 1;
-	int fd = socket(a->sa.ss_family,
-	    SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	int rc;
-
-	if (fd < 0)
-		return errno;
-	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-	if (bind(fd, (const struct sockaddr *)&a->sa, a->len) != 0 ||
-	    listen(fd, BACKLOG) != 0) {
-		rc = errno;
-		close(fd);
-		return rc;
-	}
-	*out = fd;
-	return 0;
-}
-
 /* The first of the name's addresses that can be had. */
 static int
 open_socket(struct metrics *m, const char *address, const char **what)
@@ -165,7 +143,7 @@ open_socket(struct metrics *m, const char *address, const char **what)
 	if (rc == 0)
 		rc = addr_resolve(&name, list, &count, what);
 	for (size_t i = 0; i < count; i++) {
-		rc = listen_at(&list[i], &m->fd);
+		rc = listener_socket(&list[i], &m->fd);
 		if (rc == 0)
 			return addr_of_socket(m->fd, &m->address);
 	}
