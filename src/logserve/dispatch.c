@@ -1,10 +1,12 @@
 #include "dispatch.h"
 
 #include <assert.h>
+#include <stdbool.h>
 
 #include "base/status.h"
 #include "client.h"
 #include "kafka/api.h"
+#include "net/slot.h"
 #include "request.h"
 
 enum place {
@@ -20,20 +22,21 @@ enum place {
 static const struct row {
 	void (*act)(struct request *r);
 	enum place place;
+	bool reads;	/* it changes nothing: not done for who has gone */
 } rows[API_KEY_MAX + 1] = {
     [API_PRODUCE] = {on_produce, IN_ORDER},
-    [API_FETCH] = {on_fetch, ASIDE},
-    [API_LIST_OFFSETS] = {on_list_offsets, ASIDE},
-    [API_METADATA] = {on_metadata, IN_ORDER},
+    [API_FETCH] = {on_fetch, ASIDE, true},
+    [API_LIST_OFFSETS] = {on_list_offsets, ASIDE, true},
+    [API_METADATA] = {on_metadata, IN_ORDER, true},
     [API_OFFSET_COMMIT] = {on_offset_commit, IN_ORDER},
-    [API_OFFSET_FETCH] = {on_offset_fetch, IN_ORDER},
+    [API_OFFSET_FETCH] = {on_offset_fetch, IN_ORDER, true},
     [API_FIND_COORDINATOR] = {on_find_coordinator, HERE},
     [API_JOIN_GROUP] = {on_join_group, IN_ORDER},
     [API_HEARTBEAT] = {on_heartbeat, IN_ORDER},
     [API_LEAVE_GROUP] = {on_leave_group, IN_ORDER},
     [API_SYNC_GROUP] = {on_sync_group, IN_ORDER},
-    [API_DESCRIBE_GROUPS] = {on_describe_groups, IN_ORDER},
-    [API_LIST_GROUPS] = {on_list_groups, IN_ORDER},
+    [API_DESCRIBE_GROUPS] = {on_describe_groups, IN_ORDER, true},
+    [API_LIST_GROUPS] = {on_list_groups, IN_ORDER, true},
     [API_VERSIONS] = {on_versions, HERE},
     [API_CREATE_TOPICS] = {on_create_topics, IN_ORDER},
     [API_DELETE_TOPICS] = {on_delete_topics, IN_ORDER},
@@ -41,21 +44,34 @@ static const struct row {
     [API_INIT_PRODUCER_ID] = {on_init_producer, HERE},
     [API_DELETE_GROUPS] = {on_delete_groups, IN_ORDER},
     [API_OFFSET_DELETE] = {on_offset_delete, IN_ORDER},
-    [API_OFFSET_FOR_LEADER_EPOCH] = {on_offset_for_leader_epoch, ASIDE},
-    [API_DESCRIBE_CONFIGS] = {on_describe_configs, IN_ORDER},
+    [API_OFFSET_FOR_LEADER_EPOCH] = {on_offset_for_leader_epoch, ASIDE, true},
+    [API_DESCRIBE_CONFIGS] = {on_describe_configs, IN_ORDER, true},
     [API_ALTER_CONFIGS] = {on_alter_configs, IN_ORDER},
-    [API_DESCRIBE_LOG_DIRS] = {on_describe_log_dirs, ASIDE},
+    [API_DESCRIBE_LOG_DIRS] = {on_describe_log_dirs, ASIDE, true},
     [API_CREATE_PARTITIONS] = {on_create_partitions, IN_ORDER},
     [API_INCREMENTAL_ALTER_CONFIGS] = {on_incremental_alter_configs, IN_ORDER},
     [API_DESCRIBE_CLUSTER] = {on_describe_cluster, HERE},
 };
 
+/*
+ * What is asked for and not waited for must not keep the pool busy, least of
+ * all when the server is to end.
+ */
 static void
-act(void *arg)
+act(struct request *r)
 {
-	struct request *r = arg;
+	const struct row *row = &rows[r->api->key];
 
-	r->act(r);
+	if (row->reads && slot_is_dead(r->slot))
+		request_fail(r, STATUS_SHORT, "the client has gone");
+	else
+		row->act(r);
+}
+
+static void
+act_in_order(void *arg)
+{
+	act(arg);
 }
 
 void
@@ -71,10 +87,9 @@ dispatch_run(struct request *r)
 	if (row->place == HERE) {
 		row->act(r);
 	} else if (row->place == ASIDE) {
-		request_defer(r, row->act);
+		request_defer(r, act);
 	} else {
-		r->act = row->act;
-		task_init(&r->task, act, r);
+		task_init(&r->task, act_in_order, r);
 		client_run(r->client, &r->task);
 	}
 }

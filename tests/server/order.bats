@@ -45,3 +45,25 @@ pipeline() {
 		is topics.0.partitions.0.committed_offset 40
 	done
 }
+
+@test 'what only reads is not done for who has gone' {
+	logcreate root/t
+	# To grow takes longer than to go, and metadata would make a topic.
+	run_tool 0 perl -e 'use Socket;
+	    my ($host, $port) = split ":", shift;
+	    sub text { pack "n/a*", $_[0] }
+	    sub request { pack "N/a*", pack("nnNn", $_[0], $_[1], 7, 0) . $_[2] }
+	    socket(my $s, PF_INET, SOCK_STREAM, 0) or die $!;
+	    setsockopt($s, SOL_SOCKET, SO_LINGER, pack("ii", 1, 0)) or die $!;
+	    connect($s, sockaddr_in($port, inet_aton($host))) or die $!;
+	    syswrite $s, request(37, 0, pack("N", 1) . text("t") .
+		pack("NNNC", 3000, 0xffffffff, 60000, 0)) .
+		request(3, 4, pack("N", 1) . text("new") . pack("C", 1))
+		or die $!;
+	    select undef, undef, undef, 0.001 until -e "root/t/1";
+	    close $s' "$address"
+	wait_for test -e root/t/2999
+	# What was in work is done then.
+	stop_serving
+	[ ! -e root/new ]
+}
