@@ -1,7 +1,6 @@
 #include "dispatch.h"
 
 #include <assert.h>
-#include <stdbool.h>
 
 #include "base/status.h"
 #include "client.h"
@@ -16,27 +15,28 @@ enum place {
 	 * the next one, or by leaving the group.
 	 */
 	IN_ORDER,
-	ASIDE,		/* on the pool; it reads what may take long */
+	/* The same; it changes nothing, and is not done for who has gone. */
+	READ_IN_ORDER,
+	READ_ASIDE,	/* on the pool; as that, but it may take long */
 };
 
 static const struct row {
 	void (*act)(struct request *r);
 	enum place place;
-	bool reads;	/* it changes nothing: not done for who has gone */
 } rows[API_KEY_MAX + 1] = {
     [API_PRODUCE] = {on_produce, IN_ORDER},
-    [API_FETCH] = {on_fetch, ASIDE, true},
-    [API_LIST_OFFSETS] = {on_list_offsets, ASIDE, true},
-    [API_METADATA] = {on_metadata, IN_ORDER, true},
+    [API_FETCH] = {on_fetch, READ_ASIDE},
+    [API_LIST_OFFSETS] = {on_list_offsets, READ_ASIDE},
+    [API_METADATA] = {on_metadata, READ_IN_ORDER},
     [API_OFFSET_COMMIT] = {on_offset_commit, IN_ORDER},
-    [API_OFFSET_FETCH] = {on_offset_fetch, IN_ORDER, true},
+    [API_OFFSET_FETCH] = {on_offset_fetch, READ_IN_ORDER},
     [API_FIND_COORDINATOR] = {on_find_coordinator, HERE},
     [API_JOIN_GROUP] = {on_join_group, IN_ORDER},
     [API_HEARTBEAT] = {on_heartbeat, IN_ORDER},
     [API_LEAVE_GROUP] = {on_leave_group, IN_ORDER},
     [API_SYNC_GROUP] = {on_sync_group, IN_ORDER},
-    [API_DESCRIBE_GROUPS] = {on_describe_groups, IN_ORDER, true},
-    [API_LIST_GROUPS] = {on_list_groups, IN_ORDER, true},
+    [API_DESCRIBE_GROUPS] = {on_describe_groups, READ_IN_ORDER},
+    [API_LIST_GROUPS] = {on_list_groups, READ_IN_ORDER},
     [API_VERSIONS] = {on_versions, HERE},
     [API_CREATE_TOPICS] = {on_create_topics, IN_ORDER},
     [API_DELETE_TOPICS] = {on_delete_topics, IN_ORDER},
@@ -44,10 +44,10 @@ static const struct row {
     [API_INIT_PRODUCER_ID] = {on_init_producer, HERE},
     [API_DELETE_GROUPS] = {on_delete_groups, IN_ORDER},
     [API_OFFSET_DELETE] = {on_offset_delete, IN_ORDER},
-    [API_OFFSET_FOR_LEADER_EPOCH] = {on_offset_for_leader_epoch, ASIDE, true},
-    [API_DESCRIBE_CONFIGS] = {on_describe_configs, IN_ORDER, true},
+    [API_OFFSET_FOR_LEADER_EPOCH] = {on_offset_for_leader_epoch, READ_ASIDE},
+    [API_DESCRIBE_CONFIGS] = {on_describe_configs, READ_IN_ORDER},
     [API_ALTER_CONFIGS] = {on_alter_configs, IN_ORDER},
-    [API_DESCRIBE_LOG_DIRS] = {on_describe_log_dirs, ASIDE, true},
+    [API_DESCRIBE_LOG_DIRS] = {on_describe_log_dirs, READ_ASIDE},
     [API_CREATE_PARTITIONS] = {on_create_partitions, IN_ORDER},
     [API_INCREMENTAL_ALTER_CONFIGS] = {on_incremental_alter_configs, IN_ORDER},
     [API_DESCRIBE_CLUSTER] = {on_describe_cluster, HERE},
@@ -62,7 +62,7 @@ act(struct request *r)
 {
 	const struct row *row = &rows[r->api->key];
 
-	if (row->reads && slot_is_dead(r->slot))
+	if (row->place != IN_ORDER && slot_is_dead(r->slot))
 		request_fail(r, STATUS_SHORT, "the client has gone");
 	else
 		row->act(r);
@@ -86,7 +86,7 @@ dispatch_run(struct request *r)
 	}
 	if (row->place == HERE) {
 		row->act(r);
-	} else if (row->place == ASIDE) {
+	} else if (row->place == READ_ASIDE) {
 		request_defer(r, act);
 	} else {
 		task_init(&r->task, act_in_order, r);
