@@ -108,7 +108,7 @@ struct frame {
 	uint8_t identity[FRAME_IDENTITY_LEN]; /* of the topic's directory */
 	int64_t start;		/* the log start */
 	int64_t end;		/* of the next record */
-	int64_t offset;		/* of DATA: its segment's base */
+	int64_t offset;		/* of DATA: its segment's base; -1 unknown */
 	struct frame_batch batch;
 	int32_t epoch;
 	int64_t time;		/* ms */

@@ -26,6 +26,7 @@ enum part_state {
 	SEARCHING,
 	CUTTING,
 	SENDING,
+	WAITING,
 	CLOSING,
 	CURRENT,
 	REFUSED,
@@ -60,6 +61,7 @@ struct sender {
 	size_t count;
 	struct part_list fresh;	/* NEW */
 	struct part_list ready;	/* SENDING */
+	struct part_list waiting; /* WAITING */
 	size_t unsettled;	/* neither CURRENT nor REFUSED */
 	size_t offered;		/* OFFERED */
 	int64_t credit;
@@ -81,7 +83,16 @@ is_settled(enum part_state state)
 static struct part_list *
 list_of(struct sender *s, enum part_state state)
 {
-	return state == NEW ? &s->fresh : state == SENDING ? &s->ready : NULL;
+	switch (state) {
+	case NEW:
+		return &s->fresh;
+	case SENDING:
+		return &s->ready;
+	case WAITING:
+		return &s->waiting;
+	default:
+		return NULL;
+	}
 }
 
 /* The only place where a partition's state changes. */
@@ -133,7 +144,7 @@ give_up(struct sender *s, size_t topic, struct part *p, int status,
 		enter(s, p, REFUSED);
 }
 
-/* An error of our own, which concerns this partition alone. */
+/* An error of our own, which mostly concerns this partition alone. */
 static int
 refuse(struct sender *s, struct part *p, int rc, const struct fault *f,
     struct buf *out)
@@ -144,10 +155,21 @@ refuse(struct sender *s, struct part *p, int rc, const struct fault *f,
 	    .partition = p->number,
 	    .status = report_status(rc)};
 
+	/* Not the partition, but where all of them are. */
+	if (rc == STATUS_CLUSTER)
+		return rc;
 	report_reason(rc, f, text, sizeof(text));
 	frame.data = (struct view){(const uint8_t *)text, strlen(text)};
 	give_up(s, p->topic, p, frame.status, text);
 	return frame_encode(&frame, out);
+}
+
+/* What stood there was another partition's. */
+static void
+forget_fault(struct fault *f)
+{
+	if (f != NULL)
+		f->file[0] = '\0';
 }
 
 /* --- topics --------------------------------------------------------------- */
@@ -244,6 +266,7 @@ sender_new(struct source *src, const struct sender_options *o,
 	s->credit = o->window;
 	TAILQ_INIT(&s->fresh);
 	TAILQ_INIT(&s->ready);
+	TAILQ_INIT(&s->waiting);
 	*out = s;
 	return 0;
 }
@@ -451,18 +474,17 @@ part_of(struct sender *s, const struct frame *f)
 
 static int
 take_part_frame(struct sender *s, struct part *p, const struct frame *f,
-    struct buf *out)
+    struct buf *out, struct fault *fault)
 {
-	struct fault fault = {.file = ""};
-
+	forget_fault(fault);
 	if (p->state == REFUSED)
 		return 0; /* they did not know yet */
 	if (f->type == FRAME_REFUSE)
 		return take_refusal(s, f);
 	if (f->type == FRAME_HAVE && p->state == OFFERED)
-		return take_offer(s, p, f, out, &fault);
+		return take_offer(s, p, f, out, fault);
 	if (f->type == FRAME_HAVE && p->state == SEARCHING)
-		return take_found(s, p, f, out, &fault);
+		return take_found(s, p, f, out, fault);
 	if (f->type == FRAME_HAVE && p->state == CUTTING)
 		return take_cut(s, p, f, out);
 	if (f->type == FRAME_SYNCED && p->state == CLOSING)
@@ -472,7 +494,7 @@ take_part_frame(struct sender *s, struct part *p, const struct frame *f,
 
 int
 sender_frame(struct sender *s, const struct frame *f, struct buf *out,
-    const char **what)
+    const char **what, struct fault *fault)
 {
 	struct part *p;
 
@@ -496,7 +518,7 @@ sender_frame(struct sender *s, const struct frame *f, struct buf *out,
 	case FRAME_SYNCED:
 		p = part_of(s, f);
 		return p == NULL ? STATUS_CORRUPT
-				 : take_part_frame(s, p, f, out);
+				 : take_part_frame(s, p, f, out, fault);
 	default:
 		return STATUS_CORRUPT;
 	}
@@ -505,17 +527,16 @@ sender_frame(struct sender *s, const struct frame *f, struct buf *out,
 /* --- what is to be done --------------------------------------------------- */
 
 static int
-offer(struct sender *s, struct part *p, struct buf *out)
+offer(struct sender *s, struct part *p, struct buf *out, struct fault *fault)
 {
-	struct fault fault = {.file = ""};
 	struct frame f = {.type = FRAME_OFFER,
 	    .topic = (uint32_t)p->topic,
 	    .partition = p->number};
 	int rc = s->src->ops->bounds(s->src, p->topic, p->number, &p->start,
-	    &p->end, &fault);
+	    &p->end, fault);
 
 	if (rc != 0)
-		return refuse(s, p, rc, &fault, out);
+		return refuse(s, p, rc, fault, out);
 	f.start = p->start;
 	f.end = p->end;
 	enter(s, p, OFFERED);
@@ -540,9 +561,9 @@ close_part(struct sender *s, struct part *p, struct buf *out)
 }
 
 static int
-send_data(struct sender *s, struct part *p, struct buf *out)
+send_data(struct sender *s, struct part *p, struct buf *out,
+    struct fault *fault)
 {
-	struct fault fault = {.file = ""};
 	struct frame f = {.type = FRAME_DATA,
 	    .topic = (uint32_t)p->topic,
 	    .partition = p->number};
@@ -554,16 +575,20 @@ send_data(struct sender *s, struct part *p, struct buf *out)
 		return close_part(s, p, out);
 	}
 	rc = s->src->ops->next(s->src, p->topic, p->number, p->next, RUN_BYTES,
-	    &run, &fault);
+	    &run, fault);
 	if (rc == STATUS_END)
 		return close_part(s, p, out);
+	if (rc == EAGAIN) {
+		enter(s, p, WAITING);
+		return 0;
+	}
 	if (rc == STATUS_OFFSET && p->next >= 0) {
 		/* Retention was faster: what is there now. */
 		p->next = -1;
 		return 0;
 	}
 	if (rc != 0)
-		return refuse(s, p, rc, &fault, out);
+		return refuse(s, p, rc, fault, out);
 	f.offset = run.segment;
 	f.data = (struct view){run.data, run.len};
 	if (p->from < 0 && run.len > 0)
@@ -649,6 +674,7 @@ finish(struct sender *s, struct buf *out, struct fault *f)
 int
 sender_step(struct sender *s, struct buf *out, struct fault *f)
 {
+	forget_fault(f);
 	if (!s->begun) {
 		s->begun = true;
 		return look_at_topics(s, out, f);
@@ -656,23 +682,25 @@ sender_step(struct sender *s, struct buf *out, struct fault *f)
 	if (s->end_come)
 		return STATUS_END;
 	if (!TAILQ_EMPTY(&s->fresh) && s->offered < OFFERED_MAX)
-		return offer(s, TAILQ_FIRST(&s->fresh), out);
+		return offer(s, TAILQ_FIRST(&s->fresh), out, f);
 	if (!TAILQ_EMPTY(&s->ready) && s->credit > 0)
-		return send_data(s, TAILQ_FIRST(&s->ready), out);
+		return send_data(s, TAILQ_FIRST(&s->ready), out, f);
 	return s->unsettled > 0 ? EAGAIN : finish(s, out, f);
 }
 
 /* Has a partition grown? */
 static int
-look_at_part(struct sender *s, struct part *p, struct buf *out)
+look_at_part(struct sender *s, struct part *p, struct buf *out,
+    struct fault *fault)
 {
-	struct fault fault = {.file = ""};
 	int64_t start = p->start;
-	int rc = s->src->ops->bounds(s->src, p->topic, p->number, &p->start,
-	    &p->end, &fault);
+	int rc;
 
+	forget_fault(fault);
+	rc = s->src->ops->bounds(s->src, p->topic, p->number, &p->start,
+	    &p->end, fault);
 	if (rc != 0)
-		return refuse(s, p, rc, &fault, out);
+		return refuse(s, p, rc, fault, out);
 	if (p->end > p->next || p->start > start)
 		go_on_from(s, p, p->next);
 	return 0;
@@ -689,9 +717,18 @@ sender_look(struct sender *s, bool topics, struct buf *out, struct fault *f)
 		for (int32_t n = 0; rc == 0 && n < t->count; n++)
 			if (t->parts[n] != NULL &&
 			    t->parts[n]->state == CURRENT)
-				rc = look_at_part(s, t->parts[n], out);
+				rc = look_at_part(s, t->parts[n], out, f);
 	}
 	return rc;
+}
+
+void
+sender_resume(struct sender *s)
+{
+	struct part *p;
+
+	while ((p = TAILQ_FIRST(&s->waiting)) != NULL)
+		enter(s, p, SENDING);
 }
 
 bool

@@ -124,7 +124,7 @@ carry_to_sender(struct buf *buf, struct sender *s, struct buf *out)
 		if (frame_decode(&v, &f, NULL, NULL) != 0)
 			abort();
 		answered[f.type]++;
-		rc = sender_frame(s, &f, out, &what);
+		rc = sender_frame(s, &f, out, &what, NULL);
 	}
 	buf->len = 0;
 	return rc;
