@@ -315,11 +315,9 @@ rest(struct session *s, struct sender *snd, struct follower *w, bool idle,
 {
 	struct source *src = w->src;
 	bool full = link_pending(&s->link) >= LINK_OUT_BYTES, ready;
-	int fd = src->ops->wait_fd(src), rc = 0;
+	int fd = src->ops->wait_fd(src), rc;
 
-	*changed = false;
-	if (idle)
-		rc = src->ops->turn(src, changed, f);
+	rc = src->ops->turn(src, changed, f);
 	if (rc != 0)
 		return rc;
 	if (*changed)
