@@ -38,6 +38,7 @@ struct receiver {
 	struct receiver_options o;
 	struct incoming *topics;
 	size_t count;
+	int64_t parts;		/* topics and partitions */
 
 	/* What was appended and not synced: of one partition at a time. */
 	bool dirty;
@@ -149,12 +150,18 @@ parse_settings(struct view text, struct properties *out)
 }
 
 static int
-grow_topic(struct incoming *t, int32_t count)
+grow_topic(struct receiver *r, struct incoming *t, int32_t count,
+    const char **what)
 {
 	struct part *more;
 
 	if (count <= t->count)
 		return 0;
+	*what = "more topics and partitions than are taken";
+	if (r->o.parts_max > 0 &&
+	    r->parts + count - t->count > r->o.parts_max)
+		return STATUS_CORRUPT;
+	r->parts += count - t->count;
 	more = recallocarray(t->parts, (size_t)t->count, (size_t)count,
 	    sizeof(*more));
 	if (more == NULL)
@@ -172,12 +179,14 @@ slot_of(struct receiver *r, const struct frame *f)
 
 	if (f->topic < r->count)
 		return &r->topics[f->topic];
-	if (f->topic != r->count || r->count == RECEIVER_TOPICS_MAX)
+	if (f->topic != r->count || r->count == RECEIVER_TOPICS_MAX ||
+	    (r->o.parts_max > 0 && r->parts >= r->o.parts_max))
 		return NULL;
 	more = recallocarray(r->topics, r->count, r->count + 1, sizeof(*more));
 	if (more == NULL)
 		return NULL;
 	r->topics = more;
+	r->parts++;
 	return &r->topics[r->count++];
 }
 
@@ -210,7 +219,7 @@ take_topic(struct receiver *r, const struct frame *f, struct buf *out,
 	strlcpy(t->name, name, sizeof(t->name));
 	rc = parse_settings(data, &settings);
 	if (rc == 0)
-		rc = grow_topic(t, f->count);
+		rc = grow_topic(r, t, f->count, what);
 	if (rc != 0)
 		return rc;
 	st.name = name;
@@ -570,4 +579,13 @@ const struct receiver_totals *
 receiver_totals(const struct receiver *r)
 {
 	return &r->totals;
+}
+
+size_t
+receiver_memory(const struct receiver *r)
+{
+	size_t size = sizeof(*r) + r->count * sizeof(struct incoming) +
+	    r->position_cap * sizeof(struct sink_position);
+
+	return size + (size_t)r->parts * sizeof(struct part);
 }

@@ -11,6 +11,7 @@
  */
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/buf.h"
@@ -25,6 +26,7 @@ struct receiver_options {
 	bool mirror;		/* delete what the source has deleted */
 	bool dry_run;
 	bool named;		/* topics must have names: the sink is a root */
+	int64_t parts_max;	/* topics and partitions; 0: no bound */
 	struct reporter reporter;
 };
 
@@ -55,5 +57,7 @@ void receiver_free(struct receiver *r);
 int receiver_frame(struct receiver *r, const struct frame *f, struct buf *out,
     const char **what);
 const struct receiver_totals *receiver_totals(const struct receiver *r);
+/* Memory for what it was told of, in bytes. */
+size_t receiver_memory(const struct receiver *r);
 
 #endif
