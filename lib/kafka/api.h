@@ -41,6 +41,7 @@ enum api_key {
 	API_INCREMENTAL_ALTER_CONFIGS = 44,
 	API_OFFSET_DELETE = 47,
 	API_DESCRIBE_CLUSTER = 60,
+	API_KEY_MAX = 60,	/* of Kafka */
 	API_REPLICATE = 10000,	/* not of Kafka, which is far below */
 };
 

@@ -89,7 +89,10 @@ fail(struct inlet *in, struct buf *out, int status, const char *fmt, ...)
 static int
 fail_with(struct inlet *in, struct buf *out, int rc)
 {
-	return fail(in, out, report_status(rc), "%s", status_text(rc));
+	char why[200];
+
+	report_reason(rc, NULL, why, sizeof(why));
+	return fail(in, out, report_status(rc), "%s", why);
 }
 
 static int

@@ -8,6 +8,7 @@
 #include "base/bounds.h"
 #include "base/now.h"
 #include "base/status.h"
+#include "store/batch.h"
 #include "store/groups.h"
 #include "store/properties.h"
 #include "store/topic.h"
@@ -23,6 +24,7 @@ struct part {
 	bool refused;
 	bool fresh;		/* there was nothing when it was offered */
 	int64_t from;		/* as of the last SYNCED */
+	int64_t end;		/* where the copy ends, by what we know */
 	int64_t bytes;
 };
 
@@ -264,7 +266,7 @@ answer_have(struct receiver *r, const struct frame *f, int64_t offset,
 	have.end = state.end;
 	have.batch = state.batch;
 	if (offset < 0) {
-		p->from = state.end;
+		p->from = p->end = state.end;
 		p->fresh = state.start == state.end;
 	}
 	return frame_encode(&have, out);
@@ -309,6 +311,31 @@ take_diverged(struct receiver *r, const struct frame *f, struct part *p,
 	return answer_have(r, f, -1, p, out);
 }
 
+/* The offset behind the last of the batches, which were appended. */
+static int64_t
+end_of(struct view data, int64_t end)
+{
+	struct batch b;
+
+	for (size_t at = 0; at < data.len; at += b.size) {
+		if (batch_decode(data.data + at, data.len - at, &b, NULL) != 0)
+			break;
+		end = b.last_offset + 1;
+	}
+	return end;
+}
+
+/* Does the copy end elsewhere than we have left it? */
+static bool
+has_moved(struct receiver *r, const struct frame *f, const struct part *p)
+{
+	struct sink_state state;
+
+	return r->sink->ops->state(r->sink, f->topic, f->partition, -1, &state,
+		   NULL) == 0 &&
+	    state.end != p->end;
+}
+
 static int
 append(struct receiver *r, const struct frame *f, struct part *p,
     struct buf *out)
@@ -317,8 +344,11 @@ append(struct receiver *r, const struct frame *f, struct part *p,
 	int rc = r->sink->ops->append(r->sink, f->topic, f->partition,
 	    f->offset, (uint8_t *)(uintptr_t)f->data.data, f->data.len, &fault);
 
+	if (rc == STATUS_CORRUPT && has_moved(r, f, p))
+		return STATUS_MISMATCH;
 	if (rc != 0)
 		return refuse(r, f->topic, f->partition, rc, &fault, out);
+	p->end = end_of(f->data, p->end);
 	p->bytes += (int64_t)f->data.len;
 	r->totals.bytes += (int64_t)f->data.len;
 	if (!r->dirty) {

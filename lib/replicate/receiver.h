@@ -52,7 +52,10 @@ void receiver_free(struct receiver *r);
 /*
  * A frame has come; its data may be changed.  Answers go to out.  STATUS_END:
  * it was END, and is answered.  STATUS_CORRUPT: not now, or not one of a
- * sender; *what says why.  Else an error that concerns all.
+ * sender; *what says why.  STATUS_MISMATCH: somebody else has written to a
+ * partition meanwhile, such as an earlier connection that was given up here and
+ * not there: what it has is to be asked again.  Else an error that concerns
+ * all.
  */
 int receiver_frame(struct receiver *r, const struct frame *f, struct buf *out,
     const char **what);
