@@ -33,8 +33,8 @@ struct talk {
 	const struct talk_options *o;
 	struct dial *dial;
 	char name[NAME_LEN];
-	int16_t min[API_KEY_MAX + 1];	/* of the broker */
-	int16_t max[API_KEY_MAX + 1];	/* -1: it has it not */
+	int16_t min[API_COUNT_MAX];	/* of the broker, by api_number() */
+	int16_t max[API_COUNT_MAX];	/* -1: it has it not */
 	int32_t correlation;		/* of the last request */
 	struct pending pending[TALK_PENDING_MAX]; /* a ring */
 	size_t first;
@@ -69,14 +69,14 @@ int
 talk_version(const struct talk *t, enum api_key key, int max)
 {
 	const struct api *a = api_find((int16_t)key);
+	size_t n = api_number(a);
 	int version = a->request->max;
 
 	if (version > max)
 		version = max;
-	if (version > t->max[key])
-		version = t->max[key];
-	return version < a->request->min || version < t->min[key] ? -1
-								  : version;
+	if (version > t->max[n])
+		version = t->max[n];
+	return version < a->request->min || version < t->min[n] ? -1 : version;
 }
 
 void
@@ -355,12 +355,12 @@ static void
 note_versions(struct talk *t, const struct api_versions_response *r)
 {
 	for (int32_t i = 0; i < r->api_keys_count; i++) {
-		int16_t key = r->api_keys[i].api_key;
+		const struct api *a = api_find(r->api_keys[i].api_key);
 
-		if (key < 0 || key > API_KEY_MAX)
+		if (a == NULL)
 			continue;
-		t->min[key] = r->api_keys[i].min_version;
-		t->max[key] = r->api_keys[i].max_version;
+		t->min[api_number(a)] = r->api_keys[i].min_version;
+		t->max[api_number(a)] = r->api_keys[i].max_version;
 	}
 }
 
@@ -374,7 +374,7 @@ agree(struct talk *t, struct talk_answer *a, struct fault *f)
 		/* KIP-511: it says what it has. */
 		note_versions(t, &r);
 		rc = ask_versions(t,
-		    t->max[API_VERSIONS] < 0
+		    t->max[api_number(api_find(API_VERSIONS))] < 0
 			? 0
 			: talk_version(t, API_VERSIONS, VERSIONS_FIRST),
 		    a, &r, f);

@@ -167,7 +167,7 @@ find_part(struct sink *s, size_t topic, int32_t partition,
 	struct disk_part *oldest = &d->parts[0];
 	int rc;
 
-	for (size_t i = 0; i < OPEN_MAX_COUNT; i++) {
+	for (size_t i = 0; i < d->o.open_max; i++) {
 		struct disk_part *part = &d->parts[i];
 
 		if (part->p != NULL && part->topic == topic &&
@@ -401,6 +401,8 @@ disk_sink_open(const char *path, const struct disk_sink_options *o,
 		return ENOMEM;
 	d->sink.ops = &ops;
 	d->o = *o;
+	if (d->o.open_max == 0 || d->o.open_max > OPEN_MAX_COUNT)
+		d->o.open_max = OPEN_MAX_COUNT;
 	d->path = strdup(path);
 	if (d->path == NULL) {
 		free(d);

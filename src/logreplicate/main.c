@@ -18,6 +18,7 @@
 #include "base/now.h"
 #include "base/parse.h"
 #include "base/status.h"
+#include "client/place.h"
 #include "peer.h"
 #include "replicate/disk_sink.h"
 #include "replicate/disk_source.h"
@@ -25,6 +26,9 @@
 #include "session.h"
 #include "store/root.h"
 #include "store/topic.h"
+#include "tool/message.h"
+#include "tool/places.h"
+#include "tunnel.h"
 
 enum {
 	OPT_RSH = 256,
@@ -36,6 +40,8 @@ enum {
 	OPT_STATS,
 	OPT_INCLUDE,
 	OPT_EXCLUDE,
+	OPT_REPLICA_SECRET,
+	OPT_REPRODUCE,
 	OPT_SERVER,
 	OPT_ONLY,
 	OPT_UNDER,
@@ -56,19 +62,22 @@ static const struct cli_option options[] = {
     {OPT_BWLIMIT, "bwlimit", "SIZE", "bytes a second at most"},
     {OPT_RSH, "rsh", "CMD", "remote shell and its options (ssh)"},
     {OPT_REMOTE_PATH, "remote-path", "PATH", "logreplicate on the other host"},
+    {OPT_REPLICA_SECRET, "replica-secret", "FILE",
+	"DST is a logserve that knows what is in FILE, too"},
     {OPT_SERVER, "server", NULL, "serve another on stdin and stdout"},
     {OPT_ONLY, "only", "MODE", "with --server: only send or only receive"},
     {OPT_UNDER, "under", "DIR", "with --server: only what is below DIR"},
     {0, NULL, NULL, NULL},
 };
 
-static const struct cli_option *const tables[] = {options, NULL};
+static const struct cli_option *const tables[] = {options, places_options,
+    places_options_client, NULL};
 
 static const struct cli_program program = {
     "[OPTION]... SRC DST",
     "Make DST hold the same record batches as SRC, at the same offsets.\n"
     "A place is PATH, HOST:PATH or ssh://[USER@]HOST[:PORT]/PATH: a topic, or\n"
-    "a directory of topics.",
+    "a directory of topics.  DST may be kafka://HOST[:PORT]/[TOPIC], too.",
     tables,
 };
 
@@ -80,6 +89,11 @@ static struct {
 	bool server;
 	struct serve_limits limits;
 	struct peer_place src, dst;
+	struct place to;	/* DST, if it is a cluster */
+	bool is_to_cluster;
+	const char *secret_file;
+	struct trust_secret secret;
+	struct places places;
 	const char *name;	/* of the topic, where it has no other */
 } opt = {.rsh = "ssh", .remote_path = "logreplicate"};
 
@@ -173,10 +187,42 @@ set_option(int id)
 	case OPT_REMOTE_PATH:
 		opt.remote_path = cli_arg;
 		break;
+	case OPT_REPLICA_SECRET:
+		opt.secret_file = cli_arg;
+		break;
 	default:
-		set_server_option(id);
+		if (!places_set(&opt.places, id))
+			set_server_option(id);
 		break;
 	}
+}
+
+/* DST is kafka://. */
+static void
+parse_cluster(const char *s)
+{
+	struct fault f = {.file = ""};
+	const char *why;
+	int rc;
+
+	places_parse(s, &opt.to);
+	opt.is_to_cluster = true;
+	if (opt.to.partition >= 0)
+		cli_usage("%s: a topic or a cluster; -p says which partitions",
+		    s);
+	if (opt.secret_file == NULL)
+		cli_usage("%s: --replica-secret FILE, if it is a logserve", s);
+	rc = trust_read(opt.secret_file, &opt.secret, &why);
+	if (rc != 0)
+		errx(CLI_FAIL, "%s: %s", opt.secret_file,
+		    why != NULL ? why : status_text(rc));
+	rc = settings_load(&opt.places.settings, opt.places.config, &f);
+	if (rc != 0)
+		exit(message_warn("--config", rc, &f));
+	snprintf(opt.dst.host, sizeof(opt.dst.host), "%.300s",
+	    opt.to.brokers);
+	strlcpy(opt.dst.path, opt.to.topic[0] != '\0' ? opt.to.topic : "/",
+	    sizeof(opt.dst.path));
 }
 
 static void
@@ -211,8 +257,11 @@ take_operands(int count, char **operand)
 	if (count != 2)
 		cli_usage("wanted: SRC and DST");
 	parse_place(operand[0], &opt.src);
-	parse_place(operand[1], &opt.dst);
-	if (opt.src.remote && opt.dst.remote)
+	if (place_is_remote(operand[1]))
+		parse_cluster(operand[1]);
+	else
+		parse_place(operand[1], &opt.dst);
+	if (opt.src.remote && (opt.dst.remote || opt.is_to_cluster))
 		cli_usage("only one of SRC and DST may be on another host");
 	opt.name = last_part(opt.src.path);
 }
@@ -275,11 +324,25 @@ serve_child(int in, int out)
 	return serve(in, out, &any);
 }
 
+/* The child by way of which a logserve is reached. */
+static int
+carry_to_cluster(int in, int out)
+{
+	const struct tunnel t = {.place = &opt.to,
+	    .settings = &opt.places.settings,
+	    .secret = &opt.secret,
+	    .timeout_ms = opt.places.timeout_ms};
+
+	return tunnel_run(&t, in, out);
+}
+
 static int
 begin_peer(struct peer *p)
 {
 	const struct peer_place *place = opt.src.remote ? &opt.src : &opt.dst;
 
+	if (opt.is_to_cluster)
+		return peer_fork_host(p, place->host, carry_to_cluster);
 	if (place->remote)
 		return peer_ssh(p, place, opt.rsh, opt.remote_path);
 	return peer_fork(p, serve_child);
@@ -395,7 +458,7 @@ explain(struct session *s, const struct peer *p, int peer_status)
 {
 	if (p->host == NULL)
 		return;
-	if (peer_status == 127)
+	if (peer_status == 127 && !opt.is_to_cluster)
 		snprintf(s->text, sizeof(s->text),
 		    "no %s there (--remote-path says where it is)",
 		    opt.remote_path);
@@ -422,7 +485,7 @@ run_once(bool *lost)
 	s.progress = progress;
 	listening = &p;
 	status = session_greet(&s);
-	p.relay = s.greeted;
+	p.relay = s.greeted && !opt.is_to_cluster;
 	if (status == CLI_DONE)
 		status = opt.src.remote ? pull_to_disk(&s) : push_from_disk(&s);
 	silent = !s.greeted && s.link.input.len == 0;
@@ -430,9 +493,11 @@ run_once(bool *lost)
 	cli_progress_end();
 	listening = NULL;
 	peer_status = peer_end(&p);
-	if (silent)
+	/* What carries to a logserve knows best why it has ended. */
+	if (silent || (opt.is_to_cluster && s.text[0] != '\0'))
 		explain(&s, &p, peer_status);
-	*lost = s.text[0] != '\0' && status == CLI_FAIL;
+	*lost = s.text[0] != '\0' && status == CLI_FAIL &&
+	    !(opt.is_to_cluster && peer_status == TUNNEL_REFUSED);
 	if (s.text[0] != '\0')
 		warnx("%s: %s", p.host != NULL ? p.host : opt.dst.path, s.text);
 	if (opt.stats)
@@ -481,6 +546,7 @@ main(int argc, char **argv)
 
 	cli_start(argv);
 	request_init(&opt.request);
+	places_init(&opt.places);
 	while ((id = cli_next(&program, argc, argv)) != -1)
 		set_option(id);
 	if (opt.server)
@@ -490,6 +556,7 @@ main(int argc, char **argv)
 	request_other_end();
 	status = run();
 	request_release(&opt.request);
+	places_release(&opt.places);
 	cli_close_stdout();
 	return status;
 }
