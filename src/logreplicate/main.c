@@ -19,6 +19,8 @@
 #include "base/parse.h"
 #include "base/status.h"
 #include "client/place.h"
+#include "direct/cluster_source.h"
+#include "direct/login.h"
 #include "peer.h"
 #include "replicate/disk_sink.h"
 #include "replicate/disk_source.h"
@@ -77,7 +79,7 @@ static const struct cli_program program = {
     "[OPTION]... SRC DST",
     "Make DST hold the same record batches as SRC, at the same offsets.\n"
     "A place is PATH, HOST:PATH or ssh://[USER@]HOST[:PORT]/PATH: a topic, or\n"
-    "a directory of topics.  DST may be kafka://HOST[:PORT]/[TOPIC], too.",
+    "a directory of topics, or kafka://HOST[:PORT][,HOST...]/[TOPIC].",
     tables,
 };
 
@@ -91,6 +93,9 @@ static struct {
 	struct peer_place src, dst;
 	struct place to;	/* DST, if it is a cluster */
 	bool is_to_cluster;
+	struct place from;	/* SRC, if it is one */
+	bool is_from_cluster;
+	struct login *login;	/* to SRC */
 	const char *secret_file;
 	struct trust_secret secret;
 	struct places places;
@@ -197,11 +202,43 @@ set_option(int id)
 	}
 }
 
+/* The user's properties for kafka://, once. */
+static void
+load_settings(void)
+{
+	static bool loaded;
+	struct fault f = {.file = ""};
+	int rc = loaded
+	    ? 0
+	    : settings_load(&opt.places.settings, opt.places.config, &f);
+
+	if (rc != 0)
+		exit(message_warn("--config", rc, &f));
+	loaded = true;
+}
+
+/* SRC is kafka://. */
+static void
+parse_source_cluster(const char *s)
+{
+	struct fault f = {.file = ""};
+	int rc;
+
+	places_parse(s, &opt.from);
+	opt.is_from_cluster = true;
+	load_settings();
+	rc = login_new(&opt.places.settings, &opt.from, &opt.login, &f);
+	if (rc != 0)
+		exit(message_warn(s, rc, &f));
+	strlcpy(opt.src.path,
+	    opt.from.topic[0] != '\0' ? opt.from.topic : opt.from.brokers,
+	    sizeof(opt.src.path));
+}
+
 /* DST is kafka://. */
 static void
 parse_cluster(const char *s)
 {
-	struct fault f = {.file = ""};
 	const char *why;
 	int rc;
 
@@ -216,11 +253,8 @@ parse_cluster(const char *s)
 	if (rc != 0)
 		errx(CLI_FAIL, "%s: %s", opt.secret_file,
 		    why != NULL ? why : status_text(rc));
-	rc = settings_load(&opt.places.settings, opt.places.config, &f);
-	if (rc != 0)
-		exit(message_warn("--config", rc, &f));
-	snprintf(opt.dst.host, sizeof(opt.dst.host), "%.300s",
-	    opt.to.brokers);
+	load_settings();
+	snprintf(opt.dst.host, sizeof(opt.dst.host), "%.300s", opt.to.brokers);
 	strlcpy(opt.dst.path, opt.to.topic[0] != '\0' ? opt.to.topic : "/",
 	    sizeof(opt.dst.path));
 }
@@ -256,7 +290,10 @@ take_operands(int count, char **operand)
 {
 	if (count != 2)
 		cli_usage("wanted: SRC and DST");
-	parse_place(operand[0], &opt.src);
+	if (place_is_remote(operand[0]))
+		parse_source_cluster(operand[0]);
+	else
+		parse_place(operand[0], &opt.src);
 	if (place_is_remote(operand[1]))
 		parse_cluster(operand[1]);
 	else
@@ -401,6 +438,40 @@ push_from_disk(struct session *s)
 	return status;
 }
 
+static void
+warn_of_settings(const char *topic, const char *text)
+{
+	cli_warn("%s: its settings are not told: %s", topic, text);
+}
+
+/* Another try may find a cluster that this one has not. */
+static bool cluster_lost;
+
+static int
+push_from_cluster(struct session *s)
+{
+	struct cluster_source_options o = {.place = &opt.from,
+	    .login = opt.login,
+	    .timeout_ms = opt.places.timeout_ms,
+	    .partitions = opt.request.partitions.count > 0
+		? &opt.request.partitions
+		: NULL,
+	    .patterns = opt.request.patterns,
+	    .follow = opt.request.follow,
+	    .warn = warn_of_settings};
+	struct fault f = {.file = ""};
+	struct source *src;
+	int status, rc = cluster_source_open(&o, &src, &f);
+
+	cluster_lost = rc == STATUS_CLUSTER;
+	if (rc != 0)
+		return fail_local(s, opt.src.path, rc, &f);
+	asked.named = opt.from.topic[0] == '\0';
+	status = push(s, src);
+	src->ops->close(src);
+	return status;
+}
+
 /* Is it a directory that is no topic, and so one of topics? */
 static bool
 is_root(const char *path)
@@ -466,6 +537,14 @@ explain(struct session *s, const struct peer *p, int peer_status)
 		snprintf(s->text, sizeof(s->text), "%s", p->line);
 }
 
+static int
+replicate(struct session *s)
+{
+	if (opt.src.remote)
+		return pull_to_disk(s);
+	return opt.is_from_cluster ? push_from_cluster(s) : push_from_disk(s);
+}
+
 /* *lost: the connection was, which another one may make good. */
 static int
 run_once(bool *lost)
@@ -487,7 +566,7 @@ run_once(bool *lost)
 	status = session_greet(&s);
 	p.relay = s.greeted && !opt.is_to_cluster;
 	if (status == CLI_DONE)
-		status = opt.src.remote ? pull_to_disk(&s) : push_from_disk(&s);
+		status = replicate(&s);
 	silent = !s.greeted && s.link.input.len == 0;
 	session_close(&s);
 	cli_progress_end();
@@ -498,7 +577,10 @@ run_once(bool *lost)
 		explain(&s, &p, peer_status);
 	*lost = s.text[0] != '\0' && status == CLI_FAIL &&
 	    !(opt.is_to_cluster && peer_status == TUNNEL_REFUSED);
-	if (s.text[0] != '\0')
+	*lost = *lost || cluster_lost;
+	if (s.text[0] != '\0' && s.told)
+		warnx("%s", s.text);
+	else if (s.text[0] != '\0')
 		warnx("%s: %s", p.host != NULL ? p.host : opt.dst.path, s.text);
 	if (opt.stats)
 		print_stats(&s, began_ms);
@@ -556,6 +638,7 @@ main(int argc, char **argv)
 	request_other_end();
 	status = run();
 	request_release(&opt.request);
+	login_free(opt.login);
 	places_release(&opt.places);
 	cli_close_stdout();
 	return status;

@@ -55,6 +55,7 @@ fail_with(struct session *s, int rc, const struct fault *f)
 		return fail(s, CLI_FAIL, "nothing was heard for %d s",
 		    LINK_DEAD_MS / 1000);
 	report_reason(rc, f, text, sizeof(text));
+	s->told = f != NULL && f->file[0] != '\0';
 	return fail(s, report_status(rc), "%s", text);
 }
 
