@@ -177,6 +177,11 @@ fetcher_next(struct fetcher *x, size_t topic, int32_t partition, int64_t offset,
 	p->wanted = true;
 	if (offset >= 0 && p->count == 0 && p->start > at)
 		return STATUS_OFFSET;
+	/* A log that begins late, with nothing in it yet. */
+	if (offset < 0 && at > 0 && at >= p->until) {
+		*out = (struct raw_run){.segment = at, .next_offset = at};
+		return 0;
+	}
 	rc = shelf_next(&x->shelf, p, max, out);
 	if (rc == STATUS_END && !x->follow)
 		p->wanted = false;
