@@ -129,6 +129,16 @@ frame_encode(const struct frame *f, struct buf *out)
 	return 0;
 }
 
+int
+frame_encode_with(struct frame *f, int rc, struct buf *data, struct buf *out)
+{
+	f->data = (struct view){data->data, data->len};
+	if (rc == 0)
+		rc = frame_encode(f, out);
+	buf_release(data);
+	return rc;
+}
+
 static int
 get_batch(struct view *in, struct frame_batch *b)
 {

@@ -122,6 +122,12 @@ struct frame {
  * as buf_reserve().
  */
 int frame_encode(const struct frame *f, struct buf *out);
+/*
+ * The same with what stands in data, which is released.  rc is how that went:
+ * an error is returned, and nothing appended.
+ */
+int frame_encode_with(struct frame *f, int rc, struct buf *data,
+    struct buf *out);
 
 /*
  * Take the first frame of in, which then stands behind it.
