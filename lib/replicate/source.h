@@ -22,11 +22,14 @@ struct position;
 struct properties;
 
 /* What may have changed, of what is followed. */
-enum source_change {
-	SOURCE_NOTHING,
-	SOURCE_TOPICS,		/* topics, or partitions or settings of one */
-	SOURCE_GROUPS,		/* positions of groups of a topic */
-	SOURCE_PARTITION,	/* bounds of a partition */
+struct source_changed {
+	enum {
+		SOURCE_TOPICS,	/* which there are, their settings: refresh() */
+		SOURCE_GROUPS,	/* positions of groups of a topic */
+		SOURCE_PARTITION, /* bounds of a partition */
+	} what;
+	size_t topic;
+	int32_t partition;
 };
 
 struct source_topic {
@@ -89,13 +92,13 @@ struct source_ops {
 	int (*wait_fd)(struct source *s);
 	void (*woken)(struct source *s);
 	/*
-	 * To follow: the next of what may have changed since it was told here,
-	 * until there is nothing.  Asked after woken(), and each second, so
+	 * To follow: the next of what may have changed since it was told here.
+	 * Asked after woken(), and each second, so
 	 * that a source may tell each partition now and then, in turn, for what
-	 * it may have missed.  NULL: all of them are looked at each second.
+	 * it may have missed.  False: there is nothing.  NULL: all of them are
+	 * looked at each second.
 	 */
-	enum source_change (*changed)(struct source *s, size_t *topic,
-	    int32_t *partition);
+	bool (*changed)(struct source *s, struct source_changed *out);
 	/*
 	 * Where a copy that is new shall begin: the offset that pos stands for,
 	 * between the bounds as bounds() told them.  Never POSITION_STORED.
