@@ -11,6 +11,7 @@
 #include "base/now.h"
 #include "base/status.h"
 #include "replicate/disk_source.h"
+#include "replicate/opened.h"
 #include "store/groups.h"
 #include "store/partition.h"
 #include "store/properties.h"
@@ -19,21 +20,11 @@
 #include "store/retain.h"
 #include "store/topic.h"
 
-/* Partitions that are open at a time. */
-enum { OPEN_MAX_COUNT = 64 };
-
 struct disk_topic {
 	char *path;		/* owned */
 	bool missing;		/* in a dry run */
 	int32_t count;
 	struct properties settings;
-};
-
-struct disk_part {
-	size_t topic;
-	int32_t number;
-	struct partition *p;	/* NULL: not in use */
-	uint64_t used;
 };
 
 struct disk_sink {
@@ -42,8 +33,7 @@ struct disk_sink {
 	char *path;
 	struct disk_topic *topics;
 	size_t count;
-	struct disk_part parts[OPEN_MAX_COUNT];
-	uint64_t uses;
+	struct opened opened;
 };
 
 static const struct sink_ops ops;
@@ -128,16 +118,10 @@ sink_topic(struct sink *s, size_t topic, const struct sink_topic *from,
 
 /* --- partitions ----------------------------------------------------------- */
 
-static void
-close_part(struct disk_part *part)
-{
-	partition_close(part->p);
-	*part = (struct disk_part){.p = NULL};
-}
-
 static int
-open_part(struct disk_sink *d, struct disk_part *part, struct fault *f)
+open_part(void *arg, struct opened_part *part, struct fault *f)
 {
+	struct disk_sink *d = arg;
 	const struct disk_topic *t = &d->topics[part->topic];
 	struct partition_settings settings;
 	char path[PATH_MAX + 16];
@@ -150,49 +134,23 @@ open_part(struct disk_sink *d, struct disk_part *part, struct fault *f)
 	    &part->p, f);
 	if (rc == 0 && !d->o.dry_run)
 		rc = replica_adopt(part->p, f);
-	if (rc != 0)
-		close_part(part);
 	return rc;
 }
 
-/*
- * The partition, opened; in the place of the one not used for longest, of which
- * what was appended is synced first.
- */
 static int
 find_part(struct sink *s, size_t topic, int32_t partition,
     struct partition **out, struct fault *f)
 {
 	struct disk_sink *d = self(s);
-	struct disk_part *oldest = &d->parts[0];
+	struct opened_part *part;
 	int rc;
 
-	for (size_t i = 0; i < OPEN_MAX_COUNT; i++) {
-		struct disk_part *part = &d->parts[i];
-
-		if (part->p != NULL && part->topic == topic &&
-		    part->number == partition) {
-			part->used = ++d->uses;
-			*out = part->p;
-			return 0;
-		}
-		if (part->used < oldest->used)
-			oldest = part;
-	}
 	if (partition < 0 || partition >= d->topics[topic].count)
 		return STATUS_NO_TOPIC;
-	rc = oldest->p != NULL ? partition_sync(oldest->p, f) : 0;
-	close_part(oldest);
-	if (rc != 0)
-		return rc;
-	oldest->topic = topic;
-	oldest->number = partition;
-	rc = open_part(d, oldest, f);
-	if (rc != 0)
-		return rc;
-	oldest->used = ++d->uses;
-	*out = oldest->p;
-	return 0;
+	rc = opened_find(&d->opened, topic, partition, &part, f);
+	if (rc == 0)
+		*out = part->p;
+	return rc;
 }
 
 static int
@@ -382,8 +340,7 @@ sink_close(struct sink *s)
 {
 	struct disk_sink *d = self(s);
 
-	for (size_t i = 0; i < OPEN_MAX_COUNT; i++)
-		close_part(&d->parts[i]);
+	opened_close(&d->opened);
 	for (size_t i = 0; i < d->count; i++)
 		free(d->topics[i].path);
 	free(d->topics);
@@ -400,6 +357,10 @@ disk_sink_open(const char *path, const struct disk_sink_options *o,
 	if (d == NULL)
 		return ENOMEM;
 	d->sink.ops = &ops;
+	/* What was appended to one that is left is synced first. */
+	d->opened.open = open_part;
+	d->opened.leave = partition_sync;
+	d->opened.arg = d;
 	d->o = *o;
 	d->path = strdup(path);
 	if (d->path == NULL) {
