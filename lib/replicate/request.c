@@ -78,6 +78,8 @@ request_encode(const struct request *r, struct buf *out)
 		rc = put_flag(out, "mirror=", r->mirror);
 	if (rc == 0)
 		rc = put_flag(out, "dry-run=", r->dry_run);
+	if (rc == 0)
+		rc = put_flag(out, "checksum=", r->checksum);
 	if (rc == 0 && r->rate > 0) {
 		char number[24];
 
@@ -111,7 +113,7 @@ set_flag(struct request *r, const char *name, const char *value)
 		bool *flag;
 	} flags[] = {{"named", &r->named}, {"follow", &r->follow},
 	    {"groups", &r->groups}, {"cut", &r->cut}, {"mirror", &r->mirror},
-	    {"dry-run", &r->dry_run}};
+	    {"dry-run", &r->dry_run}, {"checksum", &r->checksum}};
 
 	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
 		if (strcmp(flags[i].name, name) != 0)

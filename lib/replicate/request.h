@@ -11,6 +11,7 @@
  *	partitions=LIST		send: these partitions only
  *	pattern=+GLOB, -GLOB	send: which topics of a root, in order
  *	follow=1 groups=1	send
+ *	checksum=1		both
  *	rate=N			send: bytes a second
  *	cut=1 mirror=1		receive: --on-diverge truncate, --cleanup mirror
  *	dry-run=1		both
@@ -41,6 +42,7 @@ struct request {
 	bool cut;
 	bool mirror;
 	bool dry_run;
+	bool checksum;
 	int64_t rate;		/* 0: as fast as it goes */
 };
 

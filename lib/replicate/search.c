@@ -47,6 +47,16 @@ search_go_on(struct sender *s, struct sender_part *p, int64_t next)
 	sender_enter(s, p, SENDER_SENDING);
 }
 
+int
+search_cut(struct sender *s, struct sender_part *p, int64_t offset,
+    struct buf *out)
+{
+	p->common = offset > 0;
+	p->low = offset;
+	sender_enter(s, p, SENDER_CUTTING);
+	return send_offset(p, FRAME_DIVERGED, offset, out);
+}
+
 /* Ask for the batch in the middle of what is not known, or it is found. */
 static int
 search(struct sender *s, struct sender_part *p, struct buf *out)
@@ -55,8 +65,14 @@ search(struct sender *s, struct sender_part *p, struct buf *out)
 	if (p->low < p->high)
 		return send_offset(p, FRAME_ASK,
 		    p->low + (p->high - p->low) / 2, out);
-	sender_enter(s, p, SENDER_CUTTING);
-	return send_offset(p, FRAME_DIVERGED, p->common ? p->low : 0, out);
+	return search_cut(s, p, p->common ? p->low : 0, out);
+}
+
+int
+search_begin(struct sender *s, struct sender_part *p, struct buf *out)
+{
+	p->common = false;
+	return search(s, p, out);
 }
 
 int
@@ -73,14 +89,14 @@ search_take_offer(struct sender *s, struct sender_part *p,
 		return sender_refuse(s, p, rc, &fault, out);
 	if (f->batch.base_offset < 0 && f->end > p->end)
 		same = false;
-	if (!same) {
-		p->low = p->start > f->start ? p->start : f->start;
-		p->high = f->batch.base_offset >= 0 ? f->batch.base_offset : 0;
-		if (p->high > p->end)
-			p->high = p->end;
-		p->common = false;
-		return search(s, p, out);
-	}
+	p->low = p->start > f->start ? p->start : f->start;
+	p->high = f->batch.base_offset >= 0 ? f->batch.base_offset : 0;
+	if (p->high > p->end)
+		p->high = p->end;
+	if (s->o.checksum && f->batch.base_offset >= 0)
+		return checking_begin(s, p, f, same, out);
+	if (!same)
+		return search_begin(s, p, out);
 	search_go_on(s, p, f->end == 0 ? -1 : f->end);
 	return 0;
 }

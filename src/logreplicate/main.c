@@ -29,6 +29,7 @@
 enum {
 	OPT_RSH = 256,
 	OPT_REMOTE_PATH,
+	OPT_CHECKSUM,
 	OPT_ON_DIVERGE,
 	OPT_CLEANUP,
 	OPT_GROUPS,
@@ -47,6 +48,8 @@ static const struct cli_option options[] = {
     {'n', "dry-run", NULL, "change nothing, print what would be done"},
     {OPT_STATS, "stats", NULL, "print what was done"},
     {OPT_GROUPS, "groups", NULL, "copy the positions of groups, too"},
+    {OPT_CHECKSUM, "checksum", NULL,
+	"compare every batch that DST has, not only the last"},
     {OPT_ON_DIVERGE, "on-diverge", "HOW",
 	"fail or truncate: what DST has and SRC has not (fail)"},
     {OPT_CLEANUP, "cleanup", "HOW",
@@ -151,6 +154,9 @@ set_option(int id)
 	case OPT_GROUPS:
 		r->groups = true;
 		break;
+	case OPT_CHECKSUM:
+		r->checksum = true;
+		break;
 	case OPT_ON_DIVERGE:
 		r->cut = choose("on-diverge", "fail", "truncate");
 		break;
@@ -235,6 +241,12 @@ told(void *arg, const struct report *r)
 	} else if (r->kind == REPORT_CUT) {
 		cli_warn("%s: cut from offset %lld on, kept in lost+found/",
 		    what, (long long)r->from);
+	} else if (r->kind == REPORT_COMPARED) {
+		if (cli_verbose > 0 && r->from < r->to)
+			printf("%s: offsets %lld to %lld compared, %lld "
+			       "bytes\n",
+			    what, (long long)r->from, (long long)r->to - 1,
+			    (long long)r->bytes);
 	} else if (r->from < r->to &&
 	    (opt.request.dry_run || cli_verbose > 0)) {
 		printf("%s: offsets %lld to %lld", what, (long long)r->from,
@@ -307,6 +319,7 @@ push(struct session *s, struct source *src)
 	struct sender_options o = {.follow = opt.request.follow,
 	    .groups = opt.request.groups,
 	    .dry_run = opt.request.dry_run,
+	    .checksum = opt.request.checksum,
 	    .reporter = {told, NULL}};
 	int status = session_ask(s, &asked);
 
@@ -384,6 +397,10 @@ print_stats(const struct session *s, int64_t began_ms)
 	printf("%lld bytes in %.3f s", (long long)s->bytes, seconds);
 	if (seconds > 0)
 		printf(", %.1f MB/s", (double)s->bytes / seconds / 1e6);
+	if (s->compared > 0)
+		printf("; %lld bytes compared", (long long)s->compared);
+	if (s->skipped > 0)
+		printf(", but %lld of them compacted", (long long)s->skipped);
 	if (s->cut > 0)
 		printf("; %lld partitions cut", (long long)s->cut);
 	printf("\n");

@@ -97,7 +97,8 @@ send_disk(struct session *s, const struct request *r)
 	    .follow = r->follow};
 	struct sender_options so = {.follow = r->follow,
 	    .groups = r->groups,
-	    .dry_run = r->dry_run};
+	    .dry_run = r->dry_run,
+	    .checksum = r->checksum};
 	struct fault f = {.file = ""};
 	struct source *src;
 	int status, rc = disk_source_open(r->path, &o, &src, &f);
