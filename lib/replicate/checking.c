@@ -20,7 +20,7 @@ enum {
 	ASKED_MAX = 4,
 };
 
-struct range {
+struct stretch {
 	struct digest digest;	/* ours */
 	int64_t bytes;
 };
@@ -30,8 +30,8 @@ struct checking {
 	int64_t resume;		/* where sending goes on */
 	bool same;		/* the last batches are */
 	int64_t at;		/* read up to here */
-	struct range now;	/* what is being read */
-	struct range asked[ASKED_MAX];
+	struct stretch now;	/* what is being read */
+	struct stretch asked[ASKED_MAX];
 	size_t first, count;
 	bool differs;		/* between low and high */
 	int64_t low, high;
@@ -100,13 +100,13 @@ static int
 end_range(struct sender *s, struct sender_part *p, struct buf *out)
 {
 	struct checking *c = p->checking;
-	struct range *r = &c->asked[(c->first + c->count++) % ASKED_MAX];
+	struct stretch *r = &c->asked[(c->first + c->count++) % ASKED_MAX];
 
 	if (c->at > c->end)
 		c->at = c->end;
 	c->now.digest.end = c->at;
 	*r = c->now;
-	c->now = (struct range){.bytes = 0};
+	c->now = (struct stretch){.bytes = 0};
 	digest_begin(&c->now.digest, c->at, c->end);
 	if (c->count == ASKED_MAX || is_read(c))
 		sender_enter(s, p, SENDER_AWAITING);
@@ -125,7 +125,7 @@ skip_deleted(struct sender *s, struct sender_part *p, struct fault *f)
 	if (rc != 0)
 		return rc;
 	c->at = p->start > c->at ? p->start : c->at + 1;
-	c->now = (struct range){.bytes = 0};
+	c->now = (struct stretch){.bytes = 0};
 	digest_begin(&c->now.digest, c->at, c->end);
 	return 0;
 }
@@ -135,7 +135,7 @@ skip_deleted(struct sender *s, struct sender_part *p, struct fault *f)
  * keep the next segment from being compared.
  */
 static bool
-is_range(const struct range *r)
+is_range(const struct stretch *r)
 {
 	return r->bytes > 0 &&
 	    (r->digest.cleaned || r->bytes >= RANGE_BYTES / 8);
@@ -241,7 +241,7 @@ take_half(struct sender *s, struct sender_part *p, const struct frame *f,
 
 /* What a range's answer means. */
 static void
-judge(struct checking *c, const struct range *r, const struct frame *f)
+judge(struct checking *c, const struct stretch *r, const struct frame *f)
 {
 	const struct digest *d = &r->digest;
 
@@ -265,7 +265,7 @@ checking_take(struct sender *s, struct sender_part *p, const struct frame *f,
     struct buf *out)
 {
 	struct checking *c = p->checking;
-	const struct range *r;
+	const struct stretch *r;
 
 	if (p->state == SENDER_NARROWING)
 		return take_half(s, p, f, out);

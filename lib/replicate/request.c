@@ -55,6 +55,28 @@ put_flag(struct buf *out, const char *name, bool is)
 	return is ? put(out, name, "1") : 0;
 }
 
+/* As parse_position() reads it, wherever and whenever that is. */
+static int
+put_from(struct buf *out, const struct position *from)
+{
+	char text[PARSE_TIME_TEXT + 1] = "@";
+
+	switch (from->kind) {
+	case POSITION_END:
+		return put(out, "from=", "end");
+	case POSITION_TIME:
+		(void)parse_time_text(from->n, text + 1);
+		return put(out, "from=", text);
+	case POSITION_OFFSET:
+	case POSITION_BACK:
+		snprintf(text, sizeof(text), "%s%lld",
+		    from->kind == POSITION_BACK ? "-" : "", (long long)from->n);
+		return put(out, "from=", text);
+	default:
+		return 0;
+	}
+}
+
 int
 request_encode(const struct request *r, struct buf *out)
 {
@@ -80,6 +102,8 @@ request_encode(const struct request *r, struct buf *out)
 		rc = put_flag(out, "dry-run=", r->dry_run);
 	if (rc == 0)
 		rc = put_flag(out, "checksum=", r->checksum);
+	if (rc == 0)
+		rc = put_from(out, &r->from);
 	if (rc == 0 && r->rate > 0) {
 		char number[24];
 
@@ -103,6 +127,15 @@ set_path(struct request *r, const char *value)
 		return STATUS_SYNTAX;
 	strlcpy(r->path, value, sizeof(r->path));
 	return 0;
+}
+
+static int
+set_from(struct request *r, const char *value)
+{
+	return parse_position(value, 0, true, &r->from) == 0 &&
+		r->from.kind != POSITION_STORED
+	    ? 0
+	    : STATUS_SYNTAX;
 }
 
 static int
@@ -139,6 +172,8 @@ set(struct request *r, const char *name, const char *value)
 		return parse_int(value, 1, INT64_MAX, &r->rate) == 0
 		    ? 0
 		    : STATUS_SYNTAX;
+	if (strcmp(name, "from") == 0)
+		return set_from(r, value);
 	if (strcmp(name, "pattern") == 0 &&
 	    (value[0] == '+' || value[0] == '-'))
 		return request_add_pattern(r, value);

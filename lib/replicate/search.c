@@ -75,6 +75,52 @@ search_begin(struct sender *s, struct sender_part *p, struct buf *out)
 	return search(s, p, out);
 }
 
+/*
+ * Of the source from begin on: the batch that holds it comes first, in a
+ * segment that begins with it.
+ */
+static int
+find_floor(struct sender *s, struct sender_part *p, struct fault *f)
+{
+	struct frame_batch b;
+	bool cleaned;
+	int rc = s->src->ops->batch_at(s->src, p->topic, p->number, p->begin,
+	    &b, &cleaned, f);
+
+	p->floor = p->begin;
+	if (rc == 0 && b.base_offset < p->begin && b.last_offset >= p->begin)
+		p->floor = b.base_offset;
+	return rc == STATUS_END ? 0 : rc;
+}
+
+/* There is nothing over there yet. */
+static int
+begin_copy(struct sender *s, struct sender_part *p, struct buf *out)
+{
+	struct fault fault = {.file = ""};
+	struct frame f = {.type = FRAME_DATA,
+	    .topic = (uint32_t)p->topic,
+	    .partition = p->number};
+	int rc = STATUS_UNSUPPORTED;
+
+	p->begin = p->start;
+	if (s->o.from.kind == POSITION_START || p->late) {
+		search_go_on(s, p, -1);
+		return 0;
+	}
+	if (s->src->ops->find != NULL)
+		rc = s->src->ops->find(s->src, p->topic, p->number, &s->o.from,
+		    &p->begin, &fault);
+	if (rc == 0 && p->begin > p->start)
+		rc = find_floor(s, p, &fault);
+	if (rc != 0)
+		return sender_refuse(s, p, rc, &fault, out);
+	search_go_on(s, p, p->begin > p->start ? p->floor : -1);
+	/* The log begins there, even if nothing comes. */
+	f.offset = p->floor;
+	return p->next < 0 || s->o.dry_run ? 0 : frame_encode(&f, out);
+}
+
 int
 search_take_offer(struct sender *s, struct sender_part *p,
     const struct frame *f, struct buf *out)
@@ -97,7 +143,12 @@ search_take_offer(struct sender *s, struct sender_part *p,
 		return checking_begin(s, p, f, same, out);
 	if (!same)
 		return search_begin(s, p, out);
-	search_go_on(s, p, f->end == 0 ? -1 : f->end);
+	if (f->end == 0)
+		return begin_copy(s, p, out);
+	/* One that is empty goes on where it begins, whatever the segment. */
+	if (f->batch.base_offset < 0)
+		p->floor = f->end;
+	search_go_on(s, p, f->end);
 	return 0;
 }
 

@@ -135,6 +135,7 @@ add_parts(struct sender *s, size_t topic, int32_t count)
 			p->topic = topic;
 			p->number = t->count;
 			p->state = SENDER_NEW;
+			p->late = s->looked;
 			TAILQ_INSERT_TAIL(&s->fresh, p, link);
 			s->unsettled++;
 			s->totals.partitions++;
@@ -187,6 +188,7 @@ look_at_topics(struct sender *s, struct buf *out, struct fault *f)
 		if (rc == 0)
 			rc = add_parts(s, i, t.partitions);
 	}
+	s->looked = true;
 	return rc;
 }
 
@@ -372,7 +374,7 @@ close_part(struct sender *s, struct sender_part *p, struct buf *out)
 	struct frame f = {.type = FRAME_DONE,
 	    .topic = (uint32_t)p->topic,
 	    .partition = p->number,
-	    .start = p->start,
+	    .start = p->begin > p->start ? p->begin : p->start,
 	    .end = p->next < 0 ? p->start : p->next};
 
 	p->next = f.end;
@@ -403,11 +405,12 @@ send_data(struct sender *s, struct sender_part *p, struct buf *out)
 	if (rc == STATUS_OFFSET && p->next >= 0) {
 		/* Retention was faster: what is there now. */
 		p->next = -1;
+		p->floor = 0;
 		return 0;
 	}
 	if (rc != 0)
 		return sender_refuse(s, p, rc, &fault, out);
-	f.offset = run.segment;
+	f.offset = run.segment > p->floor ? run.segment : p->floor;
 	f.data = (struct view){run.data, run.len};
 	if (p->from < 0 && run.len > 0)
 		p->from = run.base_offset;

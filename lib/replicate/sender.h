@@ -34,6 +34,7 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "base/parse.h"
 #include "replicate/frame.h"
 #include "replicate/report.h"
 #include "replicate/source.h"
@@ -45,6 +46,8 @@ struct sender_options {
 	bool groups;		/* positions of groups, too */
 	bool dry_run;		/* no data */
 	bool checksum;		/* compare all that both have */
+	/* Where a copy that is new begins; kind POSITION_START: with all. */
+	struct position from;
 	uint32_t window;	/* of the receiver's HELLO */
 	struct reporter reporter;
 };

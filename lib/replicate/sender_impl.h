@@ -38,6 +38,9 @@ struct sender_part {
 	int64_t start, end; /* the source's, as last looked at */
 	int64_t next; /* what is sent next; -1 the first there is */
 	int64_t from; /* where sending began this time */
+	int64_t floor;		/* no segment begins below it */
+	int64_t begin;		/* of a copy that is new; start if less */
+	bool late;		/* come while following: all of it is wanted */
 	int64_t bytes;
 	int64_t low, high; /* searching: common below low, not at high */
 	bool common; /* something was found to be common */
@@ -65,6 +68,7 @@ struct sender {
 	size_t offered; /* OFFERED */
 	int64_t credit;
 	bool begun;
+	bool looked;		/* the first topics are known */
 	bool end_sent;
 	bool end_come;
 	int64_t groups_ms; /* when last sent; 0 never */

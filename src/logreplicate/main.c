@@ -45,6 +45,8 @@ enum {
 static const struct cli_option options[] = {
     {'f', "follow", NULL, "go on with what is appended, until stopped"},
     {'p', "partition", "LIST", "these partitions only: 0,2,5-7"},
+    {'o', "offset", "RANGE", "where a copy that is new begins: N, -N, @TIME"},
+    {'S', "since", "TIME", "the same: the first record from that time on"},
     {'n', "dry-run", NULL, "change nothing, print what would be done"},
     {OPT_STATS, "stats", NULL, "print what was done"},
     {OPT_GROUPS, "groups", NULL, "copy the positions of groups, too"},
@@ -112,6 +114,31 @@ choose(const char *option, const char *no, const char *yes)
 	return false;
 }
 
+/* Where to begin; an end a copy has not. */
+static void
+set_offset(void)
+{
+	struct range range;
+
+	if (parse_range(cli_arg, now_wall_ms(), cli_utc, &range) != 0)
+		cli_usage("-o %s: not a range", cli_arg);
+	if (range.has_to)
+		cli_usage("-o %s: a copy goes on to the end", cli_arg);
+	if (range.from.kind == POSITION_STORED)
+		cli_usage("-o stored: nothing is stored here");
+	opt.request.from = range.from;
+}
+
+static void
+set_since(void)
+{
+	struct position *from = &opt.request.from;
+
+	if (parse_time(cli_arg, now_wall_ms(), cli_utc, &from->n) != 0)
+		cli_usage("-S %s: not a time", cli_arg);
+	from->kind = POSITION_TIME;
+}
+
 static void
 set_server_option(int id)
 {
@@ -144,6 +171,12 @@ set_option(int id)
 		if (parse_partitions(cli_arg, &r->partitions) != 0)
 			cli_usage("-p %s: not a list of partitions", cli_arg);
 		r->partitions_text = cli_arg;
+		break;
+	case 'o':
+		set_offset();
+		break;
+	case 'S':
+		set_since();
 		break;
 	case 'n':
 		r->dry_run = true;
@@ -320,6 +353,7 @@ push(struct session *s, struct source *src)
 	    .groups = opt.request.groups,
 	    .dry_run = opt.request.dry_run,
 	    .checksum = opt.request.checksum,
+	    .from = opt.request.from,
 	    .reporter = {told, NULL}};
 	int status = session_ask(s, &asked);
 
