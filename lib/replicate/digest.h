@@ -11,11 +11,27 @@
  * bits count.  No batch at all: 0.
  */
 
+#include <stdbool.h>
 #include <stdint.h>
 
-#include "replicate/frame.h"
+#include "base/view.h"
 
-/* The digest with one batch more. */
-uint64_t digest_add(uint64_t digest, const struct frame_batch *b);
+struct digest {
+	int64_t start;		/* batches that begin at or behind it */
+	int64_t end;		/* and below it */
+	uint64_t value;
+	int32_t batches;
+	int64_t next;		/* behind the last of them, or start */
+	/* Compaction has been there: a gap, or a batch that it has marked. */
+	bool cleaned;
+};
+
+/* Nothing yet, of that range. */
+void digest_begin(struct digest *d, int64_t start, int64_t end);
+/*
+ * The next batches, whole; those outside of the range do not count.
+ * STATUS_CORRUPT: they are none.  Their CRC is not checked.
+ */
+int digest_add(struct digest *d, struct view batches);
 
 #endif

@@ -10,6 +10,7 @@
 #include "base/io.h"
 #include "base/now.h"
 #include "base/status.h"
+#include "replicate/digest.h"
 #include "replicate/disk_source.h"
 #include "replicate/opened.h"
 #include "store/groups.h"
@@ -19,6 +20,9 @@
 #include "store/replica.h"
 #include "store/retain.h"
 #include "store/topic.h"
+
+/* Read at a time, to be compared. */
+enum { RUN_BYTES = 512 << 10 };
 
 struct disk_topic {
 	char *path;		/* owned */
@@ -221,10 +225,61 @@ static int
 sink_cut(struct sink *s, size_t topic, int32_t partition, int64_t offset,
     struct fault *f)
 {
-	struct partition *p;
-	int rc = find_part(s, topic, partition, &p, f);
+	struct opened_part *part;
+	int rc = opened_find(&self(s)->opened, topic, partition, &part, f);
 
-	return rc == 0 ? replica_truncate(p, offset, f) : rc;
+	if (rc != 0)
+		return rc;
+	raw_close(part->raw);
+	part->raw = NULL;
+	return replica_truncate(part->p, offset, f);
+}
+
+/* To read from, as of now. */
+static int
+find_raw(struct sink *s, size_t topic, int32_t partition, struct raw **out,
+    struct fault *f)
+{
+	struct opened_part *part;
+	int rc = opened_find(&self(s)->opened, topic, partition, &part, f);
+
+	if (rc != 0)
+		return rc;
+	if (part->raw == NULL)
+		rc = raw_open(part->p, &part->raw, f);
+	else
+		rc = raw_refresh(part->raw, f);
+	*out = part->raw;
+	return rc;
+}
+
+static int
+sink_digest(struct sink *s, size_t topic, int32_t partition, int64_t start,
+    int64_t end, struct sink_digest *out, struct fault *f)
+{
+	struct digest d;
+	struct raw_run run;
+	struct raw *raw;
+	int rc = find_raw(s, topic, partition, &raw, f);
+
+	*out = (struct sink_digest){.start = start, .damaged = -1};
+	if (rc != 0)
+		return rc;
+	if (raw_start(raw) > start)
+		out->start = raw_start(raw);
+	digest_begin(&d, out->start, end);
+	if (raw_offset(raw) != out->start)
+		raw_seek(raw, out->start);
+	while (rc == 0 && raw_offset(raw) < end) {
+		rc = raw_next(raw, RUN_BYTES, &run, f);
+		if (rc == 0)
+			rc = digest_add(&d, (struct view){run.data, run.len});
+	}
+	if (rc == STATUS_CORRUPT)
+		out->damaged = f->offset > start ? f->offset : start;
+	out->value = d.value;
+	out->batches = d.batches;
+	return rc == STATUS_CORRUPT || rc == STATUS_END ? 0 : rc;
 }
 
 static int
@@ -379,5 +434,6 @@ static const struct sink_ops ops = {
     .sync = sink_sync,
     .clean = sink_clean,
     .commit = sink_commit,
+    .digest = sink_digest,
     .close = sink_close,
 };

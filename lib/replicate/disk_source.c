@@ -16,6 +16,7 @@
 #include "store/properties.h"
 #include "store/root.h"
 #include "store/state.h"
+#include "store/stream.h"
 #include "store/topic.h"
 #include "store/watch.h"
 
@@ -297,6 +298,22 @@ source_batch_at(struct source *s, size_t topic, int32_t partition,
 }
 
 static int
+source_find(struct source *s, size_t topic, int32_t partition,
+    const struct position *pos, int64_t *offset, struct fault *f)
+{
+	struct opened_part *part;
+	int rc = find_part(s, topic, partition, &part, f);
+
+	if (rc == 0)
+		rc = stream_resolve(part->p, READER_UNCOMMITTED, pos, 0, offset,
+		    NULL, f);
+	/* Not behind what may be sent. */
+	if (rc == 0 && *offset > raw_end(part->raw))
+		*offset = raw_end(part->raw);
+	return rc;
+}
+
+static int
 open_groups(struct disk_topic *t, struct fault *f)
 {
 	struct topic topic;
@@ -416,6 +433,7 @@ static const struct source_ops ops = {
     .next = source_next,
     .batch_at = source_batch_at,
     .position = source_position,
+    .find = source_find,
     .wait_fd = source_wait_fd,
     .woken = source_woken,
     .close = source_close,

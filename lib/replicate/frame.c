@@ -9,7 +9,7 @@
 /*
  * The fields of each type, a letter each: m magic, v versions, c capabilities,
  * w window, t topic, p partition, n count, i identity, s start, e end,
- * o offset, b batch, r epoch, a time, x status, y bytes, g digest, f flags,
+ * o offset, b batch, r epoch, a time, x status, y bytes, g digest,
  * d data.
  */
 static const struct layout {
@@ -34,7 +34,7 @@ static const struct layout {
     [FRAME_ERROR] = {"ERROR", "xd"},
     [FRAME_NOTE] = {"NOTE", "txd"},
     [FRAME_CHECK] = {"CHECK", "tpse"},
-    [FRAME_CHECKED] = {"CHECKED", "tpsegnof"},
+    [FRAME_CHECKED] = {"CHECKED", "tpsegno"},
     [FRAME_EXTENT] = {"EXTENT", "tpse"},
 };
 
@@ -105,8 +105,6 @@ put_field(const struct frame *f, char field, struct buf *out)
 		return buf_add_64(out, (uint64_t)f->bytes);
 	case 'g':
 		return buf_add_64(out, f->digest);
-	case 'f':
-		return buf_add_32(out, f->flags);
 	default:
 		return buf_add(out, f->data.data, f->data.len);
 	}
@@ -239,8 +237,6 @@ get_field(struct view *in, char field, struct frame *f)
 		return get_offset(in, &f->bytes);
 	case 'g':
 		return view_get_64(in, &f->digest);
-	case 'f':
-		return view_get_32(in, &f->flags);
 	default:
 		f->data = *in;
 		*in = (struct view){in->data + in->len, 0};

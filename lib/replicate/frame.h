@@ -33,7 +33,7 @@
  *	ERROR     status data: why
  *	NOTE      topic status data: what was not done, or (0) was done
  *	CHECK     topic partition start end
- *	CHECKED   topic partition start end digest count offset flags
+ *	CHECKED   topic partition start end digest count offset
  *	EXTENT    topic partition start end
  *
  * 1. HELLO is the first frame in both directions and the only one that will
@@ -92,11 +92,6 @@ enum frame_type {
 	FRAME_TYPES,
 };
 
-/* Of CHECKED. */
-enum frame_flags {
-	FRAME_CLEANED = 1,	/* compaction has been there */
-};
-
 /* A batch by what tells it from another at the same place. */
 struct frame_batch {
 	int64_t base_offset;	/* -1: there is none */
@@ -127,7 +122,6 @@ struct frame {
 	int32_t status;		/* exit status (enum cli_exit) */
 	int64_t bytes;
 	uint64_t digest;	/* see digest.h */
-	uint32_t flags;		/* enum frame_flags; unknown ones are ignored */
 	struct view data;	/* what is left; into the input */
 };
 

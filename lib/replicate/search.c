@@ -47,6 +47,16 @@ search_go_on(struct sender *s, struct sender_part *p, int64_t next)
 	sender_enter(s, p, SENDER_SENDING);
 }
 
+int
+search_cut(struct sender *s, struct sender_part *p, int64_t offset,
+    struct buf *out)
+{
+	p->common = offset > 0;
+	p->low = offset;
+	sender_enter(s, p, SENDER_CUTTING);
+	return send_offset(p, FRAME_DIVERGED, offset, out);
+}
+
 /* Ask for the batch in the middle of what is not known, or it is found. */
 static int
 search(struct sender *s, struct sender_part *p, struct buf *out)
@@ -55,8 +65,60 @@ search(struct sender *s, struct sender_part *p, struct buf *out)
 	if (p->low < p->high)
 		return send_offset(p, FRAME_ASK,
 		    p->low + (p->high - p->low) / 2, out);
-	sender_enter(s, p, SENDER_CUTTING);
-	return send_offset(p, FRAME_DIVERGED, p->common ? p->low : 0, out);
+	return search_cut(s, p, p->common ? p->low : 0, out);
+}
+
+int
+search_begin(struct sender *s, struct sender_part *p, struct buf *out)
+{
+	p->common = false;
+	return search(s, p, out);
+}
+
+/*
+ * Of the source from begin on: the batch that holds it comes first, in a
+ * segment that begins with it.
+ */
+static int
+find_floor(struct sender *s, struct sender_part *p, struct fault *f)
+{
+	struct frame_batch b;
+	bool cleaned;
+	int rc = s->src->ops->batch_at(s->src, p->topic, p->number, p->begin,
+	    &b, &cleaned, f);
+
+	p->floor = p->begin;
+	if (rc == 0 && b.base_offset < p->begin && b.last_offset >= p->begin)
+		p->floor = b.base_offset;
+	return rc == STATUS_END ? 0 : rc;
+}
+
+/* There is nothing over there yet. */
+static int
+begin_copy(struct sender *s, struct sender_part *p, struct buf *out)
+{
+	struct fault fault = {.file = ""};
+	struct frame f = {.type = FRAME_DATA,
+	    .topic = (uint32_t)p->topic,
+	    .partition = p->number};
+	int rc = STATUS_UNSUPPORTED;
+
+	p->begin = p->start;
+	if (s->o.from.kind == POSITION_START || p->late) {
+		search_go_on(s, p, -1);
+		return 0;
+	}
+	if (s->src->ops->find != NULL)
+		rc = s->src->ops->find(s->src, p->topic, p->number, &s->o.from,
+		    &p->begin, &fault);
+	if (rc == 0 && p->begin > p->start)
+		rc = find_floor(s, p, &fault);
+	if (rc != 0)
+		return sender_refuse(s, p, rc, &fault, out);
+	search_go_on(s, p, p->begin > p->start ? p->floor : -1);
+	/* The log begins there, even if nothing comes. */
+	f.offset = p->floor;
+	return p->next < 0 || s->o.dry_run ? 0 : frame_encode(&f, out);
 }
 
 int
@@ -73,15 +135,20 @@ search_take_offer(struct sender *s, struct sender_part *p,
 		return sender_refuse(s, p, rc, &fault, out);
 	if (f->batch.base_offset < 0 && f->end > p->end)
 		same = false;
-	if (!same) {
-		p->low = p->start > f->start ? p->start : f->start;
-		p->high = f->batch.base_offset >= 0 ? f->batch.base_offset : 0;
-		if (p->high > p->end)
-			p->high = p->end;
-		p->common = false;
-		return search(s, p, out);
-	}
-	search_go_on(s, p, f->end == 0 ? -1 : f->end);
+	p->low = p->start > f->start ? p->start : f->start;
+	p->high = f->batch.base_offset >= 0 ? f->batch.base_offset : 0;
+	if (p->high > p->end)
+		p->high = p->end;
+	if (s->o.checksum && f->batch.base_offset >= 0)
+		return checking_begin(s, p, f, same, out);
+	if (!same)
+		return search_begin(s, p, out);
+	if (f->end == 0)
+		return begin_copy(s, p, out);
+	/* One that is empty goes on where it begins, whatever the segment. */
+	if (f->batch.base_offset < 0)
+		p->floor = f->end;
+	search_go_on(s, p, f->end);
 	return 0;
 }
 

@@ -12,7 +12,7 @@
 enum {
 	/* Bytes of one DATA frame, but for a batch that is larger. */
 	RUN_BYTES = 512 << 10,
-	/* Offers without an answer. */
+	/* Partitions of which it is not known where to go on. */
 	OFFERED_MAX = 64,
 	/* Positions of groups are looked at so often, when following. */
 	GROUPS_MS = 1000,
@@ -26,12 +26,26 @@ is_settled(enum sender_state state)
 	return state == SENDER_CURRENT || state == SENDER_REFUSED;
 }
 
+/* Is it being found out where to go on?  Each of these is open. */
+static bool
+is_in_question(enum sender_state state)
+{
+	return state >= SENDER_OFFERED && state <= SENDER_CUTTING;
+}
+
 static struct sender_parts *
 list_of(struct sender *s, enum sender_state state)
 {
-	return state == SENDER_NEW    ? &s->fresh
-	    : state == SENDER_SENDING ? &s->ready
-				      : NULL;
+	switch (state) {
+	case SENDER_NEW:
+		return &s->fresh;
+	case SENDER_CHECKING:
+		return &s->checking;
+	case SENDER_SENDING:
+		return &s->ready;
+	default:
+		return NULL;
+	}
 }
 
 void
@@ -46,8 +60,8 @@ sender_enter(struct sender *s, struct sender_part *p, enum sender_state state)
 		TAILQ_INSERT_TAIL(is, p, link);
 	s->unsettled += (size_t)(!is_settled(state));
 	s->unsettled -= (size_t)(!is_settled(p->state));
-	s->offered += (size_t)(state == SENDER_OFFERED);
-	s->offered -= (size_t)(p->state == SENDER_OFFERED);
+	s->offered += (size_t)is_in_question(state);
+	s->offered -= (size_t)is_in_question(p->state);
 	p->state = state;
 }
 
@@ -121,6 +135,7 @@ add_parts(struct sender *s, size_t topic, int32_t count)
 			p->topic = topic;
 			p->number = t->count;
 			p->state = SENDER_NEW;
+			p->late = s->looked;
 			TAILQ_INSERT_TAIL(&s->fresh, p, link);
 			s->unsettled++;
 			s->totals.partitions++;
@@ -173,6 +188,7 @@ look_at_topics(struct sender *s, struct buf *out, struct fault *f)
 		if (rc == 0)
 			rc = add_parts(s, i, t.partitions);
 	}
+	s->looked = true;
 	return rc;
 }
 
@@ -188,9 +204,18 @@ sender_new(struct source *src, const struct sender_options *o,
 	s->o = *o;
 	s->credit = o->window;
 	TAILQ_INIT(&s->fresh);
+	TAILQ_INIT(&s->checking);
 	TAILQ_INIT(&s->ready);
 	*out = s;
 	return 0;
+}
+
+static void
+free_part(struct sender_part *p)
+{
+	if (p != NULL)
+		free(p->checking);
+	free(p);
 }
 
 void
@@ -200,7 +225,7 @@ sender_free(struct sender *s)
 		return;
 	for (size_t i = 0; i < s->count; i++) {
 		for (int32_t n = 0; n < s->topics[i].count; n++)
-			free(s->topics[i].parts[n]);
+			free_part(s->topics[i].parts[n]);
 		free(s->topics[i].parts);
 	}
 	free(s->topics);
@@ -281,6 +306,9 @@ take_part_frame(struct sender *s, struct sender_part *p, const struct frame *f,
 		return search_take_found(s, p, f, out);
 	if (f->type == FRAME_HAVE && p->state == SENDER_CUTTING)
 		return search_take_cut(s, p, f, out);
+	if (f->type == FRAME_CHECKED && is_in_question(p->state) &&
+	    p->checking != NULL)
+		return checking_take(s, p, f, out);
 	if (f->type == FRAME_SYNCED && p->state == SENDER_CLOSING)
 		return take_synced(s, p);
 	return STATUS_CORRUPT;
@@ -309,6 +337,7 @@ sender_frame(struct sender *s, const struct frame *f, struct buf *out,
 			return take_refusal(s, f);
 		/* FALLTHROUGH */
 	case FRAME_HAVE:
+	case FRAME_CHECKED:
 	case FRAME_SYNCED:
 		p = part_of(s, f);
 		return p == NULL ? STATUS_CORRUPT
@@ -345,7 +374,7 @@ close_part(struct sender *s, struct sender_part *p, struct buf *out)
 	struct frame f = {.type = FRAME_DONE,
 	    .topic = (uint32_t)p->topic,
 	    .partition = p->number,
-	    .start = p->start,
+	    .start = p->begin > p->start ? p->begin : p->start,
 	    .end = p->next < 0 ? p->start : p->next};
 
 	p->next = f.end;
@@ -376,11 +405,12 @@ send_data(struct sender *s, struct sender_part *p, struct buf *out)
 	if (rc == STATUS_OFFSET && p->next >= 0) {
 		/* Retention was faster: what is there now. */
 		p->next = -1;
+		p->floor = 0;
 		return 0;
 	}
 	if (rc != 0)
 		return sender_refuse(s, p, rc, &fault, out);
-	f.offset = run.segment;
+	f.offset = run.segment > p->floor ? run.segment : p->floor;
 	f.data = (struct view){run.data, run.len};
 	if (p->from < 0 && run.len > 0)
 		p->from = run.base_offset;
@@ -424,6 +454,8 @@ sender_step(struct sender *s, struct buf *out, struct fault *f)
 		return STATUS_END;
 	if (!TAILQ_EMPTY(&s->fresh) && s->offered < OFFERED_MAX)
 		return offer(s, TAILQ_FIRST(&s->fresh), out);
+	if (!TAILQ_EMPTY(&s->checking))
+		return checking_step(s, TAILQ_FIRST(&s->checking), out);
 	if (!TAILQ_EMPTY(&s->ready) && s->credit > 0)
 		return send_data(s, TAILQ_FIRST(&s->ready), out);
 	return s->unsettled > 0 ? EAGAIN : finish(s, out, f);

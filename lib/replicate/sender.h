@@ -9,7 +9,13 @@
  *
  *	NEW -> OFFERED		OFFER, with the source's bounds
  *	OFFERED -> SENDING	HAVE: the last batch there is ours, too
- *	OFFERED -> SEARCHING	it is not: ASK for others, by halves
+ *	OFFERED -> CHECKING	all is to be compared: CHECK, range by range
+ *	CHECKING -> AWAITING	enough was asked; CHECKED is to come
+ *	AWAITING -> NARROWING	a range differs: CHECK halves of it
+ *	NARROWING -> CUTTING	DIVERGED: the first that differs begins here
+ *	AWAITING -> SENDING	all is the same, the last batch, too
+ *	OFFERED -> SEARCHING	the last batch is not: ASK for others, by halves
+ *	AWAITING -> SEARCHING	the same, behind what was compared
  *	SEARCHING -> CUTTING	DIVERGED: the last that is common ends here
  *	CUTTING -> SENDING	HAVE: it was cut
  *	SENDING -> CLOSING	DATA until the end, then DONE
@@ -19,7 +25,8 @@
  *
  * Batches are the same if offsets, leader epoch and CRC are.  A batch that
  * compaction rewrote, or took, on our side alone is taken for the same if its
- * leader epoch is not below that of what stands here.
+ * leader epoch is not below that of what stands here.  Where all is compared, a
+ * range in which compaction has been on our side is not, but for damage.
  */
 
 #include <stdbool.h>
@@ -27,6 +34,7 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "base/parse.h"
 #include "replicate/frame.h"
 #include "replicate/report.h"
 #include "replicate/source.h"
@@ -37,6 +45,9 @@ struct sender_options {
 	bool follow;		/* do not end */
 	bool groups;		/* positions of groups, too */
 	bool dry_run;		/* no data */
+	bool checksum;		/* compare all that both have */
+	/* Where a copy that is new begins; kind POSITION_START: with all. */
+	struct position from;
 	uint32_t window;	/* of the receiver's HELLO */
 	struct reporter reporter;
 };
@@ -46,6 +57,8 @@ struct sender_totals {
 	int64_t batches;
 	int64_t bytes;
 	int64_t cut;		/* partitions that had diverged */
+	int64_t compared;	/* bytes of batches */
+	int64_t skipped;	/* of these that compaction kept from being */
 	int status;		/* worst exit status of a partition */
 };
 

@@ -3,8 +3,8 @@
 
 /*
  * The inside of struct sender, shared by sender.c (topics, frames, what is to
- * be done), search.c (where to go on) and positions.c (of groups).  Nobody else
- * includes it.
+ * be done), search.c (where to go on), checking.c (is all of it the same) and
+ * positions.c (of groups).  Nobody else includes it.
  */
 
 #include <sys/queue.h>
@@ -19,6 +19,9 @@ enum { SENDER_REASON_LEN = 700 };
 enum sender_state {
 	SENDER_NEW,
 	SENDER_OFFERED,
+	SENDER_CHECKING,
+	SENDER_AWAITING,
+	SENDER_NARROWING,
 	SENDER_SEARCHING,
 	SENDER_CUTTING,
 	SENDER_SENDING,
@@ -35,9 +38,13 @@ struct sender_part {
 	int64_t start, end; /* the source's, as last looked at */
 	int64_t next; /* what is sent next; -1 the first there is */
 	int64_t from; /* where sending began this time */
+	int64_t floor;		/* no segment begins below it */
+	int64_t begin;		/* of a copy that is new; start if less */
+	bool late;		/* come while following: all of it is wanted */
 	int64_t bytes;
 	int64_t low, high; /* searching: common below low, not at high */
 	bool common; /* something was found to be common */
+	struct checking *checking; /* owned; NULL: not at it */
 };
 
 TAILQ_HEAD(sender_parts, sender_part);
@@ -55,11 +62,13 @@ struct sender {
 	struct sender_topic *topics;
 	size_t count;
 	struct sender_parts fresh; /* NEW */
+	struct sender_parts checking; /* CHECKING */
 	struct sender_parts ready; /* SENDING */
 	size_t unsettled; /* neither CURRENT nor REFUSED */
 	size_t offered; /* OFFERED */
 	int64_t credit;
 	bool begun;
+	bool looked;		/* the first topics are known */
 	bool end_sent;
 	bool end_come;
 	int64_t groups_ms; /* when last sent; 0 never */
@@ -82,8 +91,24 @@ int search_take_found(struct sender *s, struct sender_part *p,
     const struct frame *f, struct buf *out);
 int search_take_cut(struct sender *s, struct sender_part *p,
     const struct frame *f, struct buf *out);
+/* What is found where is asked for by halves, until it is known. */
+int search_begin(struct sender *s, struct sender_part *p, struct buf *out);
+/* All that ends above offset is to be cut over there. */
+int search_cut(struct sender *s, struct sender_part *p, int64_t offset,
+    struct buf *out);
 /* Send from next on. */
 void search_go_on(struct sender *s, struct sender_part *p, int64_t next);
+
+/*
+ * checking.c: compare all that both have, up to end, by digests of ranges;
+ * same: the last batches are.  Errors as sender_frame().
+ */
+int checking_begin(struct sender *s, struct sender_part *p,
+    const struct frame *have, bool same, struct buf *out);
+/* Read some more of it. */
+int checking_step(struct sender *s, struct sender_part *p, struct buf *out);
+int checking_take(struct sender *s, struct sender_part *p,
+    const struct frame *f, struct buf *out);
 
 /* positions.c: those of all groups, as far as the records are over there. */
 int positions_send(struct sender *s, struct buf *out, struct fault *f);

@@ -50,9 +50,9 @@ struct sink_state {
  * hold the same say alike (digest.h).
  */
 struct sink_digest {
+	int64_t start;		/* the log's, if that is above the one asked */
 	uint64_t value;
 	int32_t batches;
-	bool cleaned;		/* compaction has been among them */
 	int64_t damaged;	/* a batch is, with this offset; -1: none */
 };
 

@@ -328,6 +328,8 @@ send_loop(struct session *s, struct sender *snd, const struct sender_options *o,
 			    sender_is_current(snd) ? fd : -1,
 			    fd < 0 && o->follow ? 100 : TICK_MS, &woken);
 	}
+	s->compared = sender_totals(snd)->compared;
+	s->skipped = sender_totals(snd)->skipped;
 	if (rc == STATUS_END)
 		return sender_totals(snd)->status;
 	return rc == STATUS_FAILED ? s->status : fail_with(s, rc, &f);

@@ -23,6 +23,7 @@ struct session {
 	int status;
 	int64_t bytes;
 	int64_t cut;
+	int64_t compared, skipped; /* of what this side has sent */
 	void (*progress)(int64_t bytes); /* called now and then; may be NULL */
 };
 

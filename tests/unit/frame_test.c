@@ -25,7 +25,6 @@ static const struct frame full = {
     .status = 4,
     .bytes = 10000000000,
     .digest = 0xfedcba9876543210,
-    .flags = 0x80000001,
     .data = {(const uint8_t *)"name\0rest", 9},
 };
 
