@@ -114,9 +114,9 @@ assemble(struct evbuffer *out, const struct buf *b,
 	for (size_t i = 0; i < cuts->count; i++) {
 		const struct wire_records *r = cuts->cuts[i].records;
 
-		if (rc == 0 &&
-		    evbuffer_add(out, b->data + at, cuts->cuts[i].at - at) != 0)
-			rc = ENOMEM;
+		if (rc == 0)
+			rc = conn_buffer_add(out, b->data + at,
+			    cuts->cuts[i].at - at);
 		at = cuts->cuts[i].at;
 		if (rc == 0)
 			rc = conn_buffer_add_file(out, r->fd, r->pos,
@@ -124,9 +124,7 @@ assemble(struct evbuffer *out, const struct buf *b,
 		else
 			close(r->fd);
 	}
-	if (rc == 0 && evbuffer_add(out, b->data + at, b->len - at) != 0)
-		rc = ENOMEM;
-	return rc;
+	return rc == 0 ? conn_buffer_add(out, b->data + at, b->len - at) : rc;
 }
 
 /* Without files the bytes are not copied again. */
