@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/now.h"
 #include "base/status.h"
 #include "client.h"
 #include "config.h"
@@ -269,6 +270,7 @@ request_begin(struct server *s, struct client *c, struct slot *slot,
 	r->client = client_retain(c);
 	r->slot = slot;
 	r->frame = frame;
+	r->came_ms = now_mono_ms();
 	arena_init(&r->arena, CONFIG_ARENA_BYTES);
 	rc = wire_request_peek(v, &r->header);
 	if (rc == 0)
