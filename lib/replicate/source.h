@@ -21,7 +21,19 @@
 #include "store/raw.h"
 
 struct fault;
+struct position;
 struct properties;
+
+/* What may have changed, of what is followed. */
+struct source_changed {
+	enum {
+		SOURCE_TOPICS,	/* which there are, their settings: refresh() */
+		SOURCE_GROUPS,	/* positions of groups of a topic */
+		SOURCE_PARTITION, /* bounds of a partition */
+	} what;
+	size_t topic;
+	int32_t partition;
+};
 
 struct source_topic {
 	/* In a root; "" if the one topic is what the source is. */
@@ -84,10 +96,25 @@ struct source_ops {
 	int (*wait_fd)(struct source *s);
 	/*
 	 * To be called before each wait: take in what has come, and ask for
-	 * what is wanted, without waiting.  *changed: other calls may have more
+	 * what is wanted, without waiting.  *woken: other calls may have more
 	 * to say than they had.  Its errors concern all.
 	 */
-	int (*turn)(struct source *s, bool *changed, struct fault *f);
+	int (*turn)(struct source *s, bool *woken, struct fault *f);
+	/*
+	 * To follow: the next of what may have changed since it was told here.
+	 * Asked after turn() has said that it woke, and each second, so that a
+	 * source may tell each partition now and then, in turn, for what
+	 * it may have missed.  False: there is nothing.  NULL: all of them are
+	 * looked at each second.
+	 */
+	bool (*changed)(struct source *s, struct source_changed *out);
+	/*
+	 * Where a copy that is new shall begin: the offset that pos stands for,
+	 * between the bounds as bounds() told them.  Never POSITION_STORED.
+	 * NULL: it cannot be said.
+	 */
+	int (*find)(struct source *s, size_t topic, int32_t partition,
+	    const struct position *pos, int64_t *offset, struct fault *f);
 	void (*close)(struct source *s);
 };
 

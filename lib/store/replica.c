@@ -43,17 +43,8 @@ remove_segment(struct partition *p, int64_t base)
 static int
 trim_epochs(struct partition *p)
 {
-	struct epoch_list list;
-	int rc;
-
-	epoch_list_init(&list);
-	rc = epoch_read(p->dirfd, &list, NULL);
-	if (rc == 0 && epoch_truncate_from(&list, p->st.end_offset))
-		rc = epoch_write(p->dirfd, &list, p->file_mode, p->gid);
-	if (rc == 0 || rc == ENOENT)
-		p->st.leader_epoch = epoch_latest(&list);
-	epoch_list_release(&list);
-	return rc == ENOENT || rc == STATUS_CORRUPT ? 0 : rc;
+	return partition_trim_epochs(p, epoch_truncate_from, p->st.end_offset,
+	    &p->st.leader_epoch);
 }
 
 /* With the locks: be a replica from now on. */

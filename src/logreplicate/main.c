@@ -35,6 +35,7 @@
 enum {
 	OPT_RSH = 256,
 	OPT_REMOTE_PATH,
+	OPT_CHECKSUM,
 	OPT_ON_DIVERGE,
 	OPT_CLEANUP,
 	OPT_GROUPS,
@@ -52,9 +53,13 @@ enum {
 static const struct cli_option options[] = {
     {'f', "follow", NULL, "go on with what is appended, until stopped"},
     {'p', "partition", "LIST", "these partitions only: 0,2,5-7"},
+    {'o', "offset", "RANGE", "where a copy that is new begins: N, -N, @TIME"},
+    {'S', "since", "TIME", "the same: the first record from that time on"},
     {'n', "dry-run", NULL, "change nothing, print what would be done"},
     {OPT_STATS, "stats", NULL, "print what was done"},
     {OPT_GROUPS, "groups", NULL, "copy the positions of groups, too"},
+    {OPT_CHECKSUM, "checksum", NULL,
+	"compare every batch that DST has, not only the last"},
     {OPT_ON_DIVERGE, "on-diverge", "HOW",
 	"fail or truncate: what DST has and SRC has not (fail)"},
     {OPT_CLEANUP, "cleanup", "HOW",
@@ -128,6 +133,31 @@ choose(const char *option, const char *no, const char *yes)
 	return false;
 }
 
+/* Where to begin; an end a copy has not. */
+static void
+set_offset(void)
+{
+	struct range range;
+
+	if (parse_range(cli_arg, now_wall_ms(), cli_utc, &range) != 0)
+		cli_usage("-o %s: not a range", cli_arg);
+	if (range.has_to)
+		cli_usage("-o %s: a copy goes on to the end", cli_arg);
+	if (range.from.kind == POSITION_STORED)
+		cli_usage("-o stored: nothing is stored here");
+	opt.request.from = range.from;
+}
+
+static void
+set_since(void)
+{
+	struct position *from = &opt.request.from;
+
+	if (parse_time(cli_arg, now_wall_ms(), cli_utc, &from->n) != 0)
+		cli_usage("-S %s: not a time", cli_arg);
+	from->kind = POSITION_TIME;
+}
+
 static void
 set_server_option(int id)
 {
@@ -161,6 +191,12 @@ set_option(int id)
 			cli_usage("-p %s: not a list of partitions", cli_arg);
 		r->partitions_text = cli_arg;
 		break;
+	case 'o':
+		set_offset();
+		break;
+	case 'S':
+		set_since();
+		break;
 	case 'n':
 		r->dry_run = true;
 		break;
@@ -169,6 +205,9 @@ set_option(int id)
 		break;
 	case OPT_GROUPS:
 		r->groups = true;
+		break;
+	case OPT_CHECKSUM:
+		r->checksum = true;
 		break;
 	case OPT_ON_DIVERGE:
 		r->cut = choose("on-diverge", "fail", "truncate");
@@ -321,6 +360,12 @@ told(void *arg, const struct report *r)
 	} else if (r->kind == REPORT_CUT) {
 		cli_warn("%s: cut from offset %lld on, kept in lost+found/",
 		    what, (long long)r->from);
+	} else if (r->kind == REPORT_COMPARED) {
+		if (cli_verbose > 0 && r->from < r->to)
+			printf("%s: offsets %lld to %lld compared, %lld "
+			       "bytes\n",
+			    what, (long long)r->from, (long long)r->to - 1,
+			    (long long)r->bytes);
 	} else if (r->from < r->to &&
 	    (opt.request.dry_run || cli_verbose > 0)) {
 		printf("%s: offsets %lld to %lld", what, (long long)r->from,
@@ -407,6 +452,8 @@ push(struct session *s, struct source *src)
 	struct sender_options o = {.follow = opt.request.follow,
 	    .groups = opt.request.groups,
 	    .dry_run = opt.request.dry_run,
+	    .checksum = opt.request.checksum,
+	    .from = opt.request.from,
 	    .reporter = {told, NULL}};
 	int status = session_ask(s, &asked);
 
@@ -518,6 +565,10 @@ print_stats(const struct session *s, int64_t began_ms)
 	printf("%lld bytes in %.3f s", (long long)s->bytes, seconds);
 	if (seconds > 0)
 		printf(", %.1f MB/s", (double)s->bytes / seconds / 1e6);
+	if (s->compared > 0)
+		printf("; %lld bytes compared", (long long)s->compared);
+	if (s->skipped > 0)
+		printf(", but %lld of them compacted", (long long)s->skipped);
 	if (s->cut > 0)
 		printf("; %lld partitions cut", (long long)s->cut);
 	printf("\n");

@@ -226,6 +226,20 @@ snk_commit(struct sink *s, size_t topic, const struct sink_position *positions,
 	return outcome();
 }
 
+static int
+snk_digest(struct sink *s, size_t topic, int32_t partition, int64_t start,
+    int64_t end, struct sink_digest *out, struct fault *f)
+{
+	(void)s;
+	(void)f;
+	fuzz_must(start >= 0 && end >= start);
+	*out = (struct sink_digest){.start = start,
+	    .value = fuzz_byte(&in) % 2,
+	    .batches = fuzz_byte(&in) % 4,
+	    .damaged = (int8_t)fuzz_byte(&in) < 0 ? -1 : start};
+	return known(topic, partition);
+}
+
 static const struct sink_ops snk_ops = {
     .topic = snk_topic,
     .state = snk_state,
@@ -234,6 +248,7 @@ static const struct sink_ops snk_ops = {
     .sync = snk_sync,
     .clean = snk_clean,
     .commit = snk_commit,
+    .digest = snk_digest,
 };
 
 /* --- frames --------------------------------------------------------------- */
@@ -251,6 +266,7 @@ take_frame(struct frame *f, uint8_t data[64])
 	    .start = fuzz_byte(&in),
 	    .end = fuzz_byte(&in),
 	    .offset = (int8_t)fuzz_byte(&in),
+	    .digest = fuzz_byte(&in) % 2,
 	    .status = fuzz_byte(&in) % 5};
 	take_batch(&f->batch);
 	for (size_t i = 0; i < len; i++)
@@ -298,9 +314,11 @@ fuzz_receiver(void)
 static void
 fuzz_sender(void)
 {
+	uint8_t bits = fuzz_byte(&in);
 	struct sender_options o = {.window = FRAME_WINDOW_MIN,
-	    .follow = fuzz_byte(&in) % 2,
-	    .groups = fuzz_byte(&in) % 2};
+	    .follow = bits & 1,
+	    .groups = bits & 2,
+	    .checksum = bits & 4};
 	struct source src = {&src_ops};
 	struct fault fault = {.file = ""};
 	struct sender *s;
@@ -321,7 +339,7 @@ fuzz_sender(void)
 		check_output(&out);
 		take_frame(&f, data);
 		if (rc == 0)
-			rc = sender_frame(s, &f, &out, &what, &fault);
+			rc = sender_frame(s, &f, &out, &what);
 		if (rc == 0 && o.follow && sender_is_current(s))
 			rc = sender_look(s, true, &out, &fault);
 		check_output(&out);
