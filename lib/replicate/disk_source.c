@@ -366,12 +366,16 @@ source_wait_fd(struct source *s)
 	    : watch_fd(d->watch);
 }
 
-static void
-source_woken(struct source *s)
+static int
+source_turn(struct source *s, bool *changed, struct fault *f)
 {
-	bool changed;
+	struct disk_source *d = self(s);
 
-	(void)watch_wait(self(s)->watch, 0, -1, &changed);
+	(void)f;
+	*changed = false;
+	if (d->watch != NULL)
+		(void)watch_wait(d->watch, 0, -1, changed);
+	return 0;
 }
 
 static void
@@ -435,6 +439,6 @@ static const struct source_ops ops = {
     .position = source_position,
     .find = source_find,
     .wait_fd = source_wait_fd,
-    .woken = source_woken,
+    .turn = source_turn,
     .close = source_close,
 };

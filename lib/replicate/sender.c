@@ -43,6 +43,8 @@ list_of(struct sender *s, enum sender_state state)
 		return &s->checking;
 	case SENDER_SENDING:
 		return &s->ready;
+	case SENDER_WAITING:
+		return &s->waiting;
 	default:
 		return NULL;
 	}
@@ -107,10 +109,21 @@ sender_refuse(struct sender *s, struct sender_part *p, int rc,
 	    .partition = p->number,
 	    .status = report_status(rc)};
 
+	/* Not the partition, but where all of them are. */
+	if (rc == STATUS_CLUSTER)
+		return rc;
 	report_reason(rc, f, text, sizeof(text));
 	frame.data = (struct view){(const uint8_t *)text, strlen(text)};
 	give_up(s, p->topic, p, frame.status, text);
 	return frame_encode(&frame, out);
+}
+
+/* What stood there was another partition's. */
+static void
+forget_fault(struct fault *f)
+{
+	if (f != NULL)
+		f->file[0] = '\0';
 }
 
 /* --- topics --------------------------------------------------------------- */
@@ -206,6 +219,7 @@ sender_new(struct source *src, const struct sender_options *o,
 	TAILQ_INIT(&s->fresh);
 	TAILQ_INIT(&s->checking);
 	TAILQ_INIT(&s->ready);
+	TAILQ_INIT(&s->waiting);
 	*out = s;
 	return 0;
 }
@@ -294,21 +308,22 @@ part_of(struct sender *s, const struct frame *f)
 
 static int
 take_part_frame(struct sender *s, struct sender_part *p, const struct frame *f,
-    struct buf *out)
+    struct buf *out, struct fault *fault)
 {
+	forget_fault(fault);
 	if (p->state == SENDER_REFUSED)
 		return 0; /* they did not know yet */
 	if (f->type == FRAME_REFUSE)
 		return take_refusal(s, f);
 	if (f->type == FRAME_HAVE && p->state == SENDER_OFFERED)
-		return search_take_offer(s, p, f, out);
+		return search_take_offer(s, p, f, out, fault);
 	if (f->type == FRAME_HAVE && p->state == SENDER_SEARCHING)
-		return search_take_found(s, p, f, out);
+		return search_take_found(s, p, f, out, fault);
 	if (f->type == FRAME_HAVE && p->state == SENDER_CUTTING)
 		return search_take_cut(s, p, f, out);
 	if (f->type == FRAME_CHECKED && is_in_question(p->state) &&
 	    p->checking != NULL)
-		return checking_take(s, p, f, out);
+		return checking_take(s, p, f, out, fault);
 	if (f->type == FRAME_SYNCED && p->state == SENDER_CLOSING)
 		return take_synced(s, p);
 	return STATUS_CORRUPT;
@@ -316,7 +331,7 @@ take_part_frame(struct sender *s, struct sender_part *p, const struct frame *f,
 
 int
 sender_frame(struct sender *s, const struct frame *f, struct buf *out,
-    const char **what)
+    const char **what, struct fault *fault)
 {
 	struct sender_part *p;
 
@@ -341,7 +356,7 @@ sender_frame(struct sender *s, const struct frame *f, struct buf *out,
 	case FRAME_SYNCED:
 		p = part_of(s, f);
 		return p == NULL ? STATUS_CORRUPT
-				 : take_part_frame(s, p, f, out);
+				 : take_part_frame(s, p, f, out, fault);
 	default:
 		return STATUS_CORRUPT;
 	}
@@ -350,17 +365,17 @@ sender_frame(struct sender *s, const struct frame *f, struct buf *out,
 /* --- what is to be done --------------------------------------------------- */
 
 static int
-offer(struct sender *s, struct sender_part *p, struct buf *out)
+offer(struct sender *s, struct sender_part *p, struct buf *out,
+    struct fault *fault)
 {
-	struct fault fault = {.file = ""};
 	struct frame f = {.type = FRAME_OFFER,
 	    .topic = (uint32_t)p->topic,
 	    .partition = p->number};
 	int rc = s->src->ops->bounds(s->src, p->topic, p->number, &p->start,
-	    &p->end, &fault);
+	    &p->end, fault);
 
 	if (rc != 0)
-		return sender_refuse(s, p, rc, &fault, out);
+		return sender_refuse(s, p, rc, fault, out);
 	f.start = p->start;
 	f.end = p->end;
 	sender_enter(s, p, SENDER_OFFERED);
@@ -385,9 +400,9 @@ close_part(struct sender *s, struct sender_part *p, struct buf *out)
 }
 
 static int
-send_data(struct sender *s, struct sender_part *p, struct buf *out)
+send_data(struct sender *s, struct sender_part *p, struct buf *out,
+    struct fault *fault)
 {
-	struct fault fault = {.file = ""};
 	struct frame f = {.type = FRAME_DATA,
 	    .topic = (uint32_t)p->topic,
 	    .partition = p->number};
@@ -399,9 +414,13 @@ send_data(struct sender *s, struct sender_part *p, struct buf *out)
 		return close_part(s, p, out);
 	}
 	rc = s->src->ops->next(s->src, p->topic, p->number, p->next, RUN_BYTES,
-	    &run, &fault);
+	    &run, fault);
 	if (rc == STATUS_END)
 		return close_part(s, p, out);
+	if (rc == EAGAIN) {
+		sender_enter(s, p, SENDER_WAITING);
+		return 0;
+	}
 	if (rc == STATUS_OFFSET && p->next >= 0) {
 		/* Retention was faster: what is there now. */
 		p->next = -1;
@@ -409,8 +428,9 @@ send_data(struct sender *s, struct sender_part *p, struct buf *out)
 		return 0;
 	}
 	if (rc != 0)
-		return sender_refuse(s, p, rc, &fault, out);
-	f.offset = run.segment > p->floor ? run.segment : p->floor;
+		return sender_refuse(s, p, rc, fault, out);
+	f.offset =
+	    run.segment < 0 || run.segment > p->floor ? run.segment : p->floor;
 	f.data = (struct view){run.data, run.len};
 	if (p->from < 0 && run.len > 0)
 		p->from = run.base_offset;
@@ -446,6 +466,7 @@ finish(struct sender *s, struct buf *out, struct fault *f)
 int
 sender_step(struct sender *s, struct buf *out, struct fault *f)
 {
+	forget_fault(f);
 	if (!s->begun) {
 		s->begun = true;
 		return look_at_topics(s, out, f);
@@ -453,25 +474,27 @@ sender_step(struct sender *s, struct buf *out, struct fault *f)
 	if (s->end_come)
 		return STATUS_END;
 	if (!TAILQ_EMPTY(&s->fresh) && s->offered < OFFERED_MAX)
-		return offer(s, TAILQ_FIRST(&s->fresh), out);
+		return offer(s, TAILQ_FIRST(&s->fresh), out, f);
 	if (!TAILQ_EMPTY(&s->checking))
-		return checking_step(s, TAILQ_FIRST(&s->checking), out);
+		return checking_step(s, TAILQ_FIRST(&s->checking), out, f);
 	if (!TAILQ_EMPTY(&s->ready) && s->credit > 0)
-		return send_data(s, TAILQ_FIRST(&s->ready), out);
+		return send_data(s, TAILQ_FIRST(&s->ready), out, f);
 	return s->unsettled > 0 ? EAGAIN : finish(s, out, f);
 }
 
 /* Has a partition grown? */
 static int
-look_at_part(struct sender *s, struct sender_part *p, struct buf *out)
+look_at_part(struct sender *s, struct sender_part *p, struct buf *out,
+    struct fault *fault)
 {
-	struct fault fault = {.file = ""};
 	int64_t start = p->start;
-	int rc = s->src->ops->bounds(s->src, p->topic, p->number, &p->start,
-	    &p->end, &fault);
+	int rc;
 
+	forget_fault(fault);
+	rc = s->src->ops->bounds(s->src, p->topic, p->number, &p->start,
+	    &p->end, fault);
 	if (rc != 0)
-		return sender_refuse(s, p, rc, &fault, out);
+		return sender_refuse(s, p, rc, fault, out);
 	if (p->end > p->next || p->start > start)
 		search_go_on(s, p, p->next);
 	return 0;
@@ -488,9 +511,18 @@ sender_look(struct sender *s, bool topics, struct buf *out, struct fault *f)
 		for (int32_t n = 0; rc == 0 && n < t->count; n++)
 			if (t->parts[n] != NULL &&
 			    t->parts[n]->state == SENDER_CURRENT)
-				rc = look_at_part(s, t->parts[n], out);
+				rc = look_at_part(s, t->parts[n], out, f);
 	}
 	return rc;
+}
+
+void
+sender_resume(struct sender *s)
+{
+	struct sender_part *p;
+
+	while ((p = TAILQ_FIRST(&s->waiting)) != NULL)
+		sender_enter(s, p, SENDER_SENDING);
 }
 
 bool
