@@ -96,6 +96,8 @@ void sender_resume(struct sender *s);
 const struct fault *sender_fault(const struct sender *s);
 /* Is everything that was there over there? */
 bool sender_is_current(const struct sender *s);
+/* The same, but for what the source has not got yet. */
+bool sender_is_idle(const struct sender *s);
 const struct sender_totals *sender_totals(const struct sender *s);
 
 #endif
