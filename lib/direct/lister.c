@@ -240,12 +240,12 @@ static int
 ask_offset_at(struct chart *c, size_t topic, int32_t partition, int64_t time_ms,
     struct talk_answer *a, int64_t *offset, struct fault *f)
 {
-	struct list_offsets_request_topics_partitions part = {
-	    .partition_index = partition,
+	struct list_offsets_request_topics_partitions part = {.partition_index =
+								  partition,
 	    .current_leader_epoch = -1,
 	    .timestamp = time_ms};
-	struct list_offsets_request_topics t = {
-	    .name = bytes_of(chart_topic(c, topic)->name),
+	struct list_offsets_request_topics t =
+	    {.name = bytes_of(chart_topic(c, topic)->name),
 	    .partitions = &part,
 	    .partitions_count = 1};
 	struct list_offsets_request q = {.replica_id = -1,

@@ -66,7 +66,7 @@ topic_id_bytes(const char *id, uint8_t out[16])
 	/* base64url without padding, into the common alphabet with it. */
 	for (int i = 0; i < TOPIC_ID_LEN; i++)
 		padded[i] = (uint8_t)(id[i] == '-' ? '+'
-			: id[i] == '_'		   ? '/'
+			: id[i] == '_'             ? '/'
 						   : id[i]);
 	memset(padded + TOPIC_ID_LEN, '=', 2);
 	buf_init(&b, sizeof(padded));
