@@ -362,6 +362,9 @@ told(void *arg, const struct report *r)
 	} else if (r->kind == REPORT_CUT) {
 		cli_warn("%s: cut from offset %lld on, kept in lost+found/",
 		    what, (long long)r->from);
+	} else if (r->kind == REPORT_DONE) {
+		if (opt.request.dry_run || cli_verbose > 0)
+			printf("%s: %s\n", what, r->text);
 	} else if (r->kind == REPORT_COMPARED) {
 		if (cli_verbose > 0 && r->from < r->to)
 			printf("%s: offsets %lld to %lld compared, %lld "
@@ -391,6 +394,26 @@ progress(int64_t bytes)
 
 static struct request asked;	/* of the other end */
 
+/* What SRC is called where the copy is. */
+static void
+name_source(void)
+{
+	char host[256] = "", path[PATH_MAX];
+	bool away = opt.dst.remote;
+
+	if (opt.src.remote) {
+		snprintf(asked.source, sizeof(asked.source), "%.320s:%.3000s",
+		    opt.src.host, opt.src.path);
+		return;
+	}
+	if (realpath(opt.src.path, path) == NULL)
+		return;
+	if (away && gethostname(host, sizeof(host) - 1) != 0)
+		away = false;
+	snprintf(asked.source, sizeof(asked.source), "%s%s%.3000s", host,
+	    away ? ":" : "", path);
+}
+
 static void
 request_other_end(void)
 {
@@ -398,6 +421,7 @@ request_other_end(void)
 	asked.send = opt.src.remote;
 	strlcpy(asked.path, opt.src.remote ? opt.src.path : opt.dst.path,
 	    sizeof(asked.path));
+	name_source();
 }
 
 static int
@@ -545,6 +569,7 @@ pull_to_disk(struct session *s)
 	    .mirror = opt.request.mirror,
 	    .dry_run = opt.request.dry_run,
 	    .named = is_root(opt.dst.path),
+	    .source = asked.source,
 	    .reporter = {told, NULL}};
 	struct fault f = {.file = ""};
 	struct sink *sink;
