@@ -30,6 +30,13 @@ enum {
 	CONFIG_UNPACKED_BYTES = 8 << 20,
 	/* Records of one answer to a fetch. */
 	CONFIG_FETCH_BYTES = 64 << 20,
+	/*
+	 * In one answer: what is short is copied, into so many pieces of memory
+	 * at most; of other records so many files stay open until it is sent.
+	 */
+	CONFIG_FETCH_COPY_BYTES = 16 << 10,
+	CONFIG_FETCH_COPIES = 64,
+	CONFIG_FETCH_FILES = 64,
 	CONFIG_REQUESTS = 64,		/* of one connection in work */
 	CONFIG_REQUEST_BYTES = 32 << 20,	/* of those */
 	CONFIG_OUTPUT_BYTES = 64 << 20,	/* not taken by the client */

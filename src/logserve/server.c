@@ -206,6 +206,17 @@ listen_on(struct server *s)
 	return CLI_DONE;
 }
 
+/* So many descriptors are the most for one purpose. */
+static size_t
+quarter_of_files(void)
+{
+	struct rlimit r;
+
+	if (getrlimit(RLIMIT_NOFILE, &r) != 0 || r.rlim_cur > SIZE_MAX)
+		return SIZE_MAX / 4;
+	return (size_t)r.rlim_cur / 4;
+}
+
 /*
  * At most so many logs for a quarter of the descriptors: of those that have
  * files open, and besides of those that a thread is at work on.
@@ -213,13 +224,9 @@ listen_on(struct server *s)
 static size_t
 logs_of_quarter(size_t max)
 {
-	struct rlimit r;
-	size_t logs = max;
+	size_t logs = quarter_of_files() / CONFIG_LOG_FILES;
 
-	if (getrlimit(RLIMIT_NOFILE, &r) == 0 &&
-	    r.rlim_cur / 4 / CONFIG_LOG_FILES < logs)
-		logs = (size_t)r.rlim_cur / 4 / CONFIG_LOG_FILES;
-	return logs < 2 ? 2 : logs;
+	return logs > max ? max : logs < 2 ? 2 : logs;
 }
 
 static int
@@ -279,6 +286,7 @@ open_parts(struct server *s)
 		return fail("threads", rc, NULL);
 	s->limits = default_limits;
 	s->limits.budget = s->budget;
+	s->files_max = quarter_of_files();
 	if (open_home(s) != CLI_DONE)
 		return CLI_FAIL;
 	rc = catalog_open(c->root, logs_of_quarter(CONFIG_OPEN_LOGS), s->pool,

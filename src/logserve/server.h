@@ -53,6 +53,8 @@ struct server {
 	int64_t producer_base;	/* ids of producers are this plus a count */
 	atomic_int_fast64_t producers;
 	atomic_size_t clients_count;
+	atomic_size_t files;		/* open in answers */
+	size_t files_max;
 	struct metrics *metrics;	/* NULL: none */
 	int64_t start_ms;		/* wall clock */
 	atomic_uint_fast64_t requests[API_KEY_MAX + 1];
