@@ -26,6 +26,8 @@
 #include "store/member.h"
 #include "tell.h"
 
+enum { EXPIRE_EVERY_MS = 86400000 };
+
 /* A topic's group that the server holds. */
 struct claim {
 	char group[GROUPS_NAME_MAX + 1];
@@ -42,6 +44,7 @@ struct group_table {
 	struct request *answered;
 	struct ledger *ledger;		/* NULL: nothing is kept */
 	bool wrote;			/* something for the ledger */
+	int64_t expire_ms;		/* when to look through it next */
 	int told;			/* its error; 0: none */
 	struct loop_timer *timer;	/* on the first loop; NULL: stopped */
 	struct task arm;		/* on it, too */
@@ -215,13 +218,29 @@ on_kept(void *arg, struct bytes group,
 	g->wrote = true;
 }
 
+/* What is in it grows by being written; so it is looked through then. */
+static int
+expire_ledger(struct group_table *g)
+{
+	int64_t now = now_wall_ms();
+
+	if (now < g->expire_ms)
+		return 0;
+	g->expire_ms = now + EXPIRE_EVERY_MS;
+	return ledger_expire(g->ledger, now);
+}
+
 /* Before anybody is answered. */
 static void
 write_ledger(struct group_table *g)
 {
-	if (g->wrote)
-		tell_ledger(g, ledger_write(g->ledger));
+	int rc;
+
+	if (!g->wrote)
+		return;
 	g->wrote = false;
+	rc = ledger_write(g->ledger);
+	tell_ledger(g, rc != 0 ? rc : expire_ledger(g));
 }
 
 /* Local programs may have begun to read what a member subscribes to. */
@@ -324,6 +343,7 @@ open_ledger(struct group_table *g)
 
 	if (s->config->read_only || s->home.path[0] == '\0')
 		return 0;
+	g->expire_ms = now_wall_ms() + EXPIRE_EVERY_MS;
 	rc = ledger_open(&s->home, now_wall_ms(), &g->ledger);
 	if (rc == EACCES || rc == EROFS)
 		return 0;
