@@ -57,6 +57,8 @@ enum {
 	CONFIG_UPKEEP_FIRST_MS = 30000,
 	CONFIG_UPKEEP_MS = 300000,
 	CONFIG_UPKEEP_RATE = 50000000,	/* bytes read in a second */
+	CONFIG_SCRUB_MS = 86400000,	/* between beginnings of two rounds */
+	CONFIG_SCRUB_RATE = 10 << 20,	/* bytes in a second */
 	CONFIG_UPKEEP_KEYS_BYTES = 64 << 20,	/* keys of one pass */
 	CONFIG_METADATA_BYTES = 4096,	/* offset.metadata.max.bytes */
 };
@@ -71,6 +73,7 @@ struct config {
 	int32_t auto_create;		/* partitions; 0: topics are not */
 	int threads;
 	size_t memory;			/* of requests and answers */
+	int64_t scrub;			/* bytes in a second; 0: not at all */
 	int ready_fd;			/* -1: none */
 	bool check_only;
 	bool ephemeral;

@@ -94,9 +94,10 @@ size_of(const struct positions_commit *c)
 	size_t bytes = 0;
 
 	for (size_t i = 0; i < c->count; i++)
-		bytes += ENTRY_BYTES + (size_t)(c->entries[i].metadata.len > 0
-					       ? c->entries[i].metadata.len
-					       : 0);
+		bytes += ENTRY_BYTES +
+		    (size_t)(c->entries[i].metadata.len > 0
+			    ? c->entries[i].metadata.len
+			    : 0);
 	return bytes;
 }
 
@@ -124,9 +125,8 @@ write_each(struct groups *g, struct commits *all)
 	struct fault f;
 
 	STAILQ_FOREACH(c, all, entry)
-		if (c->rc == 0)
-			c->rc = groups_commit(g, c->group, c->entries, c->count,
-			    &f);
+	if (c->rc == 0)
+		c->rc = groups_commit(g, c->group, c->entries, c->count, &f);
 }
 
 /* What is wrong with one of them is not wrong with the others. */
@@ -137,7 +137,8 @@ write_all(struct groups *g, struct commits *all)
 	struct fault f;
 	int rc = 0;
 
-	STAILQ_FOREACH(c, all, entry) {
+	STAILQ_FOREACH(c, all, entry)
+	{
 		c->rc = c->may(c->arg, g, c->group);
 		if (rc == 0 && c->rc == 0)
 			rc = groups_add(g, c->group, c->entries, c->count);
@@ -157,14 +158,14 @@ commit_all(struct positions *p, const char *path, struct commits *all)
 	int rc = positions_enter(p, path, true, &g);
 
 	STAILQ_FOREACH(c, all, entry)
-		c->rc = 0;
+	c->rc = 0;
 	if (rc == 0) {
 		rc = write_all(g, all);
 		positions_leave(p);
 	}
 	STAILQ_FOREACH(c, all, entry)
-		if (c->rc == 0)
-			c->rc = rc;
+	if (c->rc == 0)
+		c->rc = rc;
 }
 
 int
@@ -187,7 +188,7 @@ positions_commit(struct positions *p, const char *path,
 		commit_all(p, path, &all);
 		pthread_mutex_lock(&p->queue_lock);
 		STAILQ_FOREACH(each, &all, entry)
-			each->done = true;
+		each->done = true;
 		p->busy = false;
 		pthread_cond_broadcast(&p->changed);
 	}

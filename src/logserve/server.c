@@ -24,6 +24,7 @@
 #include "net/pool.h"
 #include "net/session.h"
 #include "request.h"
+#include "scrubbing.h"
 #include "tell.h"
 #include "upkeep.h"
 #include "waiting.h"
@@ -303,6 +304,9 @@ open_parts(struct server *s)
 		rc = upkeep_open(s, &s->upkeep);
 	if (rc != 0)
 		return fail("upkeep", rc, NULL);
+	rc = scrubbing_open(s, &s->scrubbing);
+	if (rc != 0)
+		return fail("scrubbing", rc, NULL);
 	options.loop_count = s->loop_count;
 	rc = listener_open(&options, &s->listener);
 	return rc == 0 ? CLI_DONE : fail("sockets", rc, NULL);
@@ -393,6 +397,7 @@ server_close(struct server *s)
 	metrics_close(s->metrics);
 	listener_close(s->listener);
 	drain_clients(s);
+	scrubbing_close(s->scrubbing);
 	deadlines_stop(s->deadlines);
 	pool_close(s->pool);
 	upkeep_close(s->upkeep);

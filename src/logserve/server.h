@@ -30,6 +30,7 @@ struct listener;
 struct loop;
 struct metrics;
 struct pool;
+struct scrubbing;
 struct upkeep;
 struct waiting;
 
@@ -47,6 +48,7 @@ struct server {
 	struct catalog *catalog;
 	struct group_table *groups;
 	struct upkeep *upkeep;	/* NULL: nothing may be written */
+	struct scrubbing *scrubbing;	/* NULL: none */
 	pthread_mutex_t sessions_lock;
 	struct fetch_sessions *sessions;	/* under it */
 	struct home home;
