@@ -251,8 +251,8 @@ add_entry(struct groups *g, const char *group, const struct groups_entry *e)
 }
 
 int
-groups_commit(struct groups *g, const char *group,
-    const struct groups_entry *entries, size_t count, struct fault *f)
+groups_add(struct groups *g, const char *group,
+    const struct groups_entry *entries, size_t count)
 {
 	int rc = 0;
 
@@ -263,8 +263,29 @@ groups_commit(struct groups *g, const char *group,
 			e.commit_ms = now_wall_ms();
 		rc = add_entry(g, group, &e);
 	}
-	if (rc == 0)
-		return keyed_write(g->records, f);
+	return rc;
+}
+
+int
+groups_write(struct groups *g, struct fault *f)
+{
+	return keyed_write(g->records, f);
+}
+
+void
+groups_drop(struct groups *g)
+{
 	keyed_drop(g->records);
+}
+
+int
+groups_commit(struct groups *g, const char *group,
+    const struct groups_entry *entries, size_t count, struct fault *f)
+{
+	int rc = groups_add(g, group, entries, count);
+
+	if (rc == 0)
+		return groups_write(g, f);
+	groups_drop(g);
 	return rc;
 }

@@ -70,5 +70,13 @@ const struct groups_entry *groups_at(struct groups *g, size_t i);
  */
 int groups_commit(struct groups *g, const char *group,
     const struct groups_entry *entries, size_t count, struct fault *f);
+/*
+ * The same of several groups at once: add each one's, and write what was added,
+ * or, when one cannot be added, drop it.
+ */
+int groups_add(struct groups *g, const char *group,
+    const struct groups_entry *entries, size_t count);
+int groups_write(struct groups *g, struct fault *f);
+void groups_drop(struct groups *g);
 
 #endif
