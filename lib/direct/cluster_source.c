@@ -10,7 +10,7 @@
 #include "direct/configs.h"
 #include "direct/fetcher.h"
 #include "direct/lister.h"
-#include "direct/positions.h"
+#include "direct/committed.h"
 #include "kafka/error.h"
 
 _Static_assert((int)CHART_IDENTITY_LEN == (int)FRAME_IDENTITY_LEN,
@@ -27,7 +27,7 @@ struct cluster_source {
 	struct configs *configs; /* of each topic that was taken in */
 	size_t count;
 	int32_t *parts;		/* of each, that were taken in */
-	struct positions positions;
+	struct committed positions;
 	int64_t positions_ms;	/* when read; 0 never */
 };
 
@@ -166,18 +166,18 @@ source_position(struct source *source, size_t topic, size_t i,
     struct source_position *out, struct fault *f)
 {
 	struct cluster_source *s = self(source);
-	const struct positions_entry *e;
+	const struct committed_entry *e;
 	int64_t now = now_mono_ms();
 	int rc;
 
 	if (i == 0 &&
 	    (s->positions_ms == 0 || now - s->positions_ms >= POSITIONS_MS)) {
-		rc = positions_read(s->chart, &s->positions, f);
+		rc = committed_read(s->chart, &s->positions, f);
 		if (rc != 0)
 			return rc;
 		s->positions_ms = now_mono_ms();
 	}
-	e = positions_at(&s->positions, topic, i);
+	e = committed_at(&s->positions, topic, i);
 	if (e == NULL)
 		return STATUS_END;
 	*out = (struct source_position){.group = e->group,
@@ -208,7 +208,7 @@ source_close(struct source *source)
 
 	fetcher_free(s->fetcher);
 	chart_close(s->chart);
-	positions_release(&s->positions);
+	committed_release(&s->positions);
 	free(s->configs);
 	free(s->parts);
 	free(s);
@@ -242,7 +242,7 @@ cluster_source_open(const struct cluster_source_options *o, struct source **out,
 		return ENOMEM;
 	s->source.ops = &ops;
 	s->o = o;
-	positions_init(&s->positions);
+	committed_init(&s->positions);
 	rc = chart_open(&chart, &s->chart, f);
 	if (rc == 0)
 		rc = check_partition(s, f);

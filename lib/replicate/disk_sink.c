@@ -506,8 +506,8 @@ disk_sink_open(const char *path, const struct disk_sink_options *o,
 	/* What was appended to one that is left is synced first. */
 	d->opened.open = open_part;
 	d->opened.leave = partition_sync;
+	d->opened.max = d->o.open_max;
 	d->opened.arg = d;
-	d->opened.max = o->open_max;
 	d->o = *o;
 	d->path = strdup(path);
 	if (d->path == NULL) {

@@ -115,8 +115,8 @@ struct frame {
 	int64_t start;		/* the log start */
 	int64_t end;		/* of the next record */
 	/*
-	 * Of DATA: its segment's base, -1 unknown; of CHECKED: what is damaged,
-	 * or -1.
+	 * Of DATA: its segment's base, or -1: not known; of CHECKED: what is
+	 * damaged, or -1.
 	 */
 	int64_t offset;
 	struct frame_batch batch;

@@ -25,8 +25,8 @@ int
 opened_find(struct opened *o, size_t topic, int32_t partition,
     struct opened_part **out, struct fault *f)
 {
-	size_t max = o->max == 0 || o->max > OPENED_MAX ? OPENED_MAX : o->max;
 	struct opened_part *oldest = &o->parts[0];
+	size_t max = o->max > 0 && o->max < OPENED_MAX ? o->max : OPENED_MAX;
 	int rc;
 
 	for (size_t i = 0; i < max; i++) {

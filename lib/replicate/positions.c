@@ -27,6 +27,7 @@ int
 positions_send(struct sender *s, struct buf *out, struct fault *f)
 {
 	struct source_position pos;
+	bool any = false;
 	int rc = 0;
 
 	for (size_t t = 0; rc == 0 && t < s->count; t++) {
@@ -36,15 +37,21 @@ positions_send(struct sender *s, struct buf *out, struct fault *f)
 			rc = s->src->ops->position(s->src, t, i, &pos, f);
 			if (rc != 0)
 				break;
-			if (pos.partition < topic->count &&
-			    topic->parts[pos.partition] != NULL &&
-			    topic->parts[pos.partition]->state ==
-				SENDER_CURRENT &&
-			    topic->parts[pos.partition]->next >= pos.offset)
-				rc = send_position(t, &pos, out);
+			if (pos.partition >= topic->count ||
+			    topic->parts[pos.partition] == NULL ||
+			    topic->parts[pos.partition]->state !=
+				SENDER_CURRENT ||
+			    topic->parts[pos.partition]->next < pos.offset)
+				continue;
+			rc = send_position(t, &pos, out);
+			any = true;
 		}
 		rc = rc == STATUS_END ? 0 : rc;
 	}
+	/* That is all: they are to be kept now, whatever comes next. */
+	if (rc == 0 && any)
+		rc = send_position(0, &(struct source_position){.group = ""},
+		    out);
 	s->groups_ms = now_mono_ms();
 	return rc;
 }

@@ -653,6 +653,8 @@ take_group(struct receiver *r, const struct frame *f, struct buf *out)
 	char group[GROUPS_NAME_MAX + 1];
 	int rc = frame_string(&data, group, sizeof(group));
 
+	if (rc == 0 && group[0] == '\0')
+		return commit_positions(r, out);
 	if (rc != 0 || !groups_is_name(group) || f->topic >= r->count ||
 	    f->partition < 0 || f->offset < 0)
 		return STATUS_CORRUPT;

@@ -1,6 +1,7 @@
 #include "replicate/sender.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,6 +20,8 @@ enum {
 	MEANWHILE_MS = 1000,
 	/* Positions of groups are looked at so often, when following. */
 	GROUPS_MS = 1000,
+	/* The longest wait of sender_read(). */
+	READ_MS = 1000,
 };
 
 /* --- states --------------------------------------------------------------- */
@@ -112,21 +115,15 @@ sender_refuse(struct sender *s, struct sender_part *p, int rc,
 	    .partition = p->number,
 	    .status = report_status(rc)};
 
-	/* Not the partition, but where all of them are. */
-	if (rc == STATUS_CLUSTER)
+	if (rc == STATUS_CLUSTER) {
+		if (f != NULL)
+			s->fault = *f;
 		return rc;
+	}
 	report_reason(rc, f, text, sizeof(text));
 	frame.data = (struct view){(const uint8_t *)text, strlen(text)};
 	give_up(s, p->topic, p, frame.status, text);
 	return frame_encode(&frame, out);
-}
-
-/* What stood there was another partition's. */
-static void
-forget_fault(struct fault *f)
-{
-	if (f != NULL)
-		f->file[0] = '\0';
 }
 
 /* --- topics --------------------------------------------------------------- */
@@ -331,22 +328,21 @@ part_of(struct sender *s, const struct frame *f)
 
 static int
 take_part_frame(struct sender *s, struct sender_part *p, const struct frame *f,
-    struct buf *out, struct fault *fault)
+    struct buf *out)
 {
-	forget_fault(fault);
 	if (p->state == SENDER_REFUSED)
 		return 0; /* they did not know yet */
 	if (f->type == FRAME_REFUSE)
 		return take_refusal(s, f);
 	if (f->type == FRAME_HAVE && p->state == SENDER_OFFERED)
-		return search_take_offer(s, p, f, out, fault);
+		return search_take_offer(s, p, f, out);
 	if (f->type == FRAME_HAVE && p->state == SENDER_SEARCHING)
-		return search_take_found(s, p, f, out, fault);
+		return search_take_found(s, p, f, out);
 	if (f->type == FRAME_HAVE && p->state == SENDER_CUTTING)
 		return search_take_cut(s, p, f, out);
 	if (f->type == FRAME_CHECKED && is_in_question(p->state) &&
 	    p->checking != NULL)
-		return checking_take(s, p, f, out, fault);
+		return checking_take(s, p, f, out);
 	if (f->type == FRAME_SYNCED && p->state == SENDER_CLOSING)
 		return take_synced(s, p);
 	return STATUS_CORRUPT;
@@ -354,7 +350,7 @@ take_part_frame(struct sender *s, struct sender_part *p, const struct frame *f,
 
 int
 sender_frame(struct sender *s, const struct frame *f, struct buf *out,
-    const char **what, struct fault *fault)
+    const char **what)
 {
 	struct sender_part *p;
 
@@ -379,7 +375,7 @@ sender_frame(struct sender *s, const struct frame *f, struct buf *out,
 	case FRAME_SYNCED:
 		p = part_of(s, f);
 		return p == NULL ? STATUS_CORRUPT
-				 : take_part_frame(s, p, f, out, fault);
+				 : take_part_frame(s, p, f, out);
 	default:
 		return STATUS_CORRUPT;
 	}
@@ -388,17 +384,17 @@ sender_frame(struct sender *s, const struct frame *f, struct buf *out,
 /* --- what is to be done --------------------------------------------------- */
 
 static int
-offer(struct sender *s, struct sender_part *p, struct buf *out,
-    struct fault *fault)
+offer(struct sender *s, struct sender_part *p, struct buf *out)
 {
+	struct fault fault = {.file = ""};
 	struct frame f = {.type = FRAME_OFFER,
 	    .topic = (uint32_t)p->topic,
 	    .partition = p->number};
 	int rc = s->src->ops->bounds(s->src, p->topic, p->number, &p->start,
-	    &p->end, fault);
+	    &p->end, &fault);
 
 	if (rc != 0)
-		return sender_refuse(s, p, rc, fault, out);
+		return sender_refuse(s, p, rc, &fault, out);
 	f.start = p->start;
 	f.end = p->end;
 	p->looked_ms = now_mono_ms();
@@ -460,9 +456,9 @@ close_part(struct sender *s, struct sender_part *p, struct buf *out)
 }
 
 static int
-send_data(struct sender *s, struct sender_part *p, struct buf *out,
-    struct fault *fault)
+send_data(struct sender *s, struct sender_part *p, struct buf *out)
 {
+	struct fault fault = {.file = ""};
 	struct frame f = {.type = FRAME_DATA,
 	    .topic = (uint32_t)p->topic,
 	    .partition = p->number};
@@ -474,7 +470,7 @@ send_data(struct sender *s, struct sender_part *p, struct buf *out,
 		return close_part(s, p, out);
 	}
 	rc = s->src->ops->next(s->src, p->topic, p->number, p->next, RUN_BYTES,
-	    &run, fault);
+	    &run, &fault);
 	if (rc == STATUS_END)
 		return close_part(s, p, out);
 	if (rc == EAGAIN) {
@@ -488,7 +484,7 @@ send_data(struct sender *s, struct sender_part *p, struct buf *out,
 		return 0;
 	}
 	if (rc != 0)
-		return sender_refuse(s, p, rc, fault, out);
+		return sender_refuse(s, p, rc, &fault, out);
 	f.offset =
 	    run.segment < 0 || run.segment > p->floor ? run.segment : p->floor;
 	f.data = (struct view){run.data, run.len};
@@ -527,7 +523,6 @@ finish(struct sender *s, struct buf *out, struct fault *f)
 int
 sender_step(struct sender *s, struct buf *out, struct fault *f)
 {
-	forget_fault(f);
 	if (!s->begun) {
 		s->begun = true;
 		return look_at_topics(s, out, f);
@@ -535,27 +530,25 @@ sender_step(struct sender *s, struct buf *out, struct fault *f)
 	if (s->end_come)
 		return STATUS_END;
 	if (!TAILQ_EMPTY(&s->fresh) && s->offered < OFFERED_MAX)
-		return offer(s, TAILQ_FIRST(&s->fresh), out, f);
+		return offer(s, TAILQ_FIRST(&s->fresh), out);
 	if (!TAILQ_EMPTY(&s->checking))
-		return checking_step(s, TAILQ_FIRST(&s->checking), out, f);
+		return checking_step(s, TAILQ_FIRST(&s->checking), out);
 	if (!TAILQ_EMPTY(&s->ready) && s->credit > 0)
-		return send_data(s, TAILQ_FIRST(&s->ready), out, f);
+		return send_data(s, TAILQ_FIRST(&s->ready), out);
 	return s->unsettled > 0 ? EAGAIN : finish(s, out, f);
 }
 
 /* Has a partition grown? */
 static int
-look_at_part(struct sender *s, struct sender_part *p, struct buf *out,
-    struct fault *fault)
+look_at_part(struct sender *s, struct sender_part *p, struct buf *out)
 {
+	struct fault fault = {.file = ""};
 	int64_t start = p->start;
-	int rc;
+	int rc = s->src->ops->bounds(s->src, p->topic, p->number, &p->start,
+	    &p->end, &fault);
 
-	forget_fault(fault);
-	rc = s->src->ops->bounds(s->src, p->topic, p->number, &p->start,
-	    &p->end, fault);
 	if (rc != 0)
-		return sender_refuse(s, p, rc, fault, out);
+		return sender_refuse(s, p, rc, &fault, out);
 	if (p->end <= p->next && p->start <= start)
 		return 0;
 	p->looked_ms = now_mono_ms();
@@ -574,7 +567,7 @@ sender_look(struct sender *s, bool topics, struct buf *out, struct fault *f)
 		for (int32_t n = 0; rc == 0 && n < t->count; n++)
 			if (t->parts[n] != NULL &&
 			    t->parts[n]->state == SENDER_CURRENT)
-				rc = look_at_part(s, t->parts[n], out, f);
+				rc = look_at_part(s, t->parts[n], out);
 	}
 	return rc;
 }
@@ -586,6 +579,33 @@ sender_resume(struct sender *s)
 
 	while ((p = TAILQ_FIRST(&s->waiting)) != NULL)
 		sender_enter(s, p, SENDER_SENDING);
+}
+
+int
+sender_read(struct sender *s, const struct sender_part *p, int64_t offset,
+    size_t max, struct raw_run *out, struct fault *f)
+{
+	struct pollfd fd = {.fd = s->src->ops->wait_fd(s->src),
+	    .events = POLLIN};
+	bool woken;
+	int rc;
+
+	while ((rc = s->src->ops->next(s->src, p->topic, p->number, offset, max,
+		    out, f)) == EAGAIN) {
+		rc = s->src->ops->turn(s->src, &woken, f);
+		if (rc == 0 && !woken && poll(&fd, 1, READ_MS) < 0 &&
+		    errno != EINTR)
+			rc = errno;
+		if (rc != 0)
+			return rc;
+	}
+	return rc;
+}
+
+const struct fault *
+sender_fault(const struct sender *s)
+{
+	return &s->fault;
 }
 
 int64_t

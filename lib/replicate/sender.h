@@ -44,7 +44,6 @@
 #include "replicate/report.h"
 #include "replicate/source.h"
 
-struct fault;
 struct sender;
 
 struct sender_options {
@@ -75,10 +74,10 @@ void sender_free(struct sender *s);
 
 /*
  * A frame has come.  STATUS_CORRUPT: not now, or not one of a receiver; *what
- * says why.  Else an error that concerns all, and fault says where.
+ * says why.  Else an error that concerns all.
  */
 int sender_frame(struct sender *s, const struct frame *f, struct buf *out,
-    const char **what, struct fault *fault);
+    const char **what);
 /*
  * Do a piece of what is to be done: some frames into out.  EAGAIN: nothing is
  * to be done before a frame comes, or sender_look() finds something.
@@ -98,6 +97,8 @@ void sender_resume(struct sender *s);
  * many.
  */
 int64_t sender_behind(const struct sender *s, size_t *partitions);
+/* Where an error of STATUS_CLUSTER was met. */
+const struct fault *sender_fault(const struct sender *s);
 /* Is everything that was there over there? */
 bool sender_is_current(const struct sender *s);
 const struct sender_totals *sender_totals(const struct sender *s);

@@ -10,9 +10,8 @@
 #include <sys/queue.h>
 
 #include "base/bounds.h"
+#include "base/status.h"
 #include "replicate/sender.h"
-
-struct fault;
 
 enum { SENDER_REASON_LEN = 700 };
 
@@ -78,12 +77,23 @@ struct sender {
 	bool end_come;
 	int64_t groups_ms; /* when last sent; 0 never */
 	struct sender_totals totals;
+	struct fault fault;	/* of STATUS_CLUSTER */
 };
+
+/*
+ * The source's next run, waited for where it is not here yet: for what is not
+ * to be sent.
+ */
+int sender_read(struct sender *s, const struct sender_part *p, int64_t offset,
+    size_t max, struct raw_run *out, struct fault *f);
 
 /* The only place where a partition's state changes. */
 void sender_enter(struct sender *s, struct sender_part *p,
     enum sender_state state);
-/* An error of our own, which mostly concerns this partition alone. */
+/*
+ * An error of our own, which concerns this partition alone; but for one of the
+ * way to the source, which is returned.
+ */
 int sender_refuse(struct sender *s, struct sender_part *p, int rc,
     const struct fault *f, struct buf *out);
 void sender_report(struct sender *s, const struct sender_part *p,
@@ -91,9 +101,9 @@ void sender_report(struct sender *s, const struct sender_part *p,
 
 /* search.c: the answer to OFFER, to ASK, and to DIVERGED has come. */
 int search_take_offer(struct sender *s, struct sender_part *p,
-    const struct frame *f, struct buf *out, struct fault *fault);
+    const struct frame *f, struct buf *out);
 int search_take_found(struct sender *s, struct sender_part *p,
-    const struct frame *f, struct buf *out, struct fault *fault);
+    const struct frame *f, struct buf *out);
 int search_take_cut(struct sender *s, struct sender_part *p,
     const struct frame *f, struct buf *out);
 /* What is found where is asked for by halves, until it is known. */
@@ -111,10 +121,9 @@ void search_go_on(struct sender *s, struct sender_part *p, int64_t next);
 int checking_begin(struct sender *s, struct sender_part *p,
     const struct frame *have, bool same, struct buf *out);
 /* Read some more of it. */
-int checking_step(struct sender *s, struct sender_part *p, struct buf *out,
-    struct fault *fault);
+int checking_step(struct sender *s, struct sender_part *p, struct buf *out);
 int checking_take(struct sender *s, struct sender_part *p,
-    const struct frame *f, struct buf *out, struct fault *fault);
+    const struct frame *f, struct buf *out);
 
 /* positions.c: those of all groups, as far as the records are over there. */
 int positions_send(struct sender *s, struct buf *out, struct fault *f);

@@ -96,16 +96,16 @@ struct source_ops {
 	int (*wait_fd)(struct source *s);
 	/*
 	 * To be called before each wait: take in what has come, and ask for
-	 * what is wanted, without waiting.  *changed: other calls may have more
+	 * what is wanted, without waiting.  *woken: other calls may have more
 	 * to say than they had.  Its errors concern all.
 	 */
-	int (*turn)(struct source *s, bool *changed, struct fault *f);
+	int (*turn)(struct source *s, bool *woken, struct fault *f);
 	/*
 	 * To follow: the next of what may have changed since it was told here.
-	 * Asked after turn() has said so, and each second, so that a source may
-	 * tell each partition now and then, in turn, for what it may have
-	 * missed.  False: there is nothing.  NULL: all of them are looked at
-	 * each second.
+	 * Asked after turn() has said that it woke, and each second, so that a
+	 * source may tell each partition now and then, in turn, for what
+	 * it may have missed.  False: there is nothing.  NULL: all of them are
+	 * looked at each second.
 	 */
 	bool (*changed)(struct source *s, struct source_changed *out);
 	/*

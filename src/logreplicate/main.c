@@ -339,8 +339,6 @@ take_operands(int count, char **operand)
 		parse_place(operand[1], &opt.dst);
 	if (opt.src.remote && (opt.dst.remote || opt.is_to_cluster))
 		cli_usage("only one of SRC and DST may be on another host");
-	if (opt.is_from_cluster && opt.request.checksum)
-		cli_usage("--checksum: SRC has to be a directory");
 	opt.name = last_part(opt.src.path);
 }
 

@@ -191,7 +191,7 @@ session_hear(struct session *s, struct request *r)
 
 /* One frame for who is at work here; STATUS_END: it was the last. */
 typedef int take_frame(void *arg, const struct frame *f, struct buf *out,
-    const char **what, struct fault *fault);
+    const char **what);
 
 /*
  * Give all frames that have come to take().  0; STATUS_END; else it is over
@@ -200,7 +200,6 @@ typedef int take_frame(void *arg, const struct frame *f, struct buf *out,
 static int
 take_all(struct session *s, take_frame *take, void *arg)
 {
-	struct fault fault = {.file = ""};
 	const char *what = "";
 	struct frame f;
 	int rc;
@@ -212,14 +211,14 @@ take_all(struct session *s, take_frame *take, void *arg)
 			(void)fail_as_told(s, &f);
 			return STATUS_FAILED;
 		}
-		rc = take(arg, &f, &s->link.output, &what, &fault);
+		rc = take(arg, &f, &s->link.output, &what);
 		if (rc == STATUS_END)
 			return rc;
 		if (rc == STATUS_CORRUPT)
 			(void)fail(s, CLI_FAIL, "%s: %s", frame_name(f.type),
 			    what);
 		else if (rc != 0)
-			(void)fail_with(s, rc, &fault);
+			(void)fail_with(s, rc, s->fault);
 		if (rc != 0)
 			return STATUS_FAILED;
 	}
@@ -256,9 +255,9 @@ session_tell(struct session *s, int status, const char *text)
 
 static int
 sender_take(void *arg, const struct frame *f, struct buf *out,
-    const char **what, struct fault *fault)
+    const char **what)
 {
-	return sender_frame(arg, f, out, what, fault);
+	return sender_frame(arg, f, out, what);
 }
 
 /* Is there more at the source? */
@@ -354,6 +353,8 @@ send_loop(struct session *s, struct sender *snd, const struct sender_options *o,
 	s->skipped = sender_totals(snd)->skipped;
 	if (rc == STATUS_END)
 		return sender_totals(snd)->status;
+	if (rc == STATUS_CLUSTER && f.file[0] == '\0')
+		f = *s->fault;
 	return rc == STATUS_FAILED ? s->status : fail_with(s, rc, &f);
 }
 
@@ -369,16 +370,17 @@ session_send(struct session *s, struct source *src,
 	rc = sender_new(src, &own, &snd);
 	if (rc != 0)
 		return fail_with(s, rc, NULL);
+	s->fault = sender_fault(snd);
 	status = send_loop(s, snd, &own, src);
+	s->fault = NULL;
 	sender_free(snd);
 	return status;
 }
 
 static int
 receiver_take(void *arg, const struct frame *f, struct buf *out,
-    const char **what, struct fault *fault)
+    const char **what)
 {
-	(void)fault;
 	return receiver_frame(arg, f, out, what);
 }
 

@@ -339,7 +339,7 @@ fuzz_sender(void)
 		check_output(&out);
 		take_frame(&f, data);
 		if (rc == 0)
-			rc = sender_frame(s, &f, &out, &what, &fault);
+			rc = sender_frame(s, &f, &out, &what);
 		if (rc == 0 && o.follow && sender_is_current(s))
 			rc = sender_look(s, true, &out, &fault);
 		check_output(&out);

@@ -1,4 +1,4 @@
-#include "direct/positions.h"
+#include "direct/committed.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -17,24 +17,24 @@ enum {
 };
 
 void
-positions_init(struct positions *p)
+committed_init(struct committed *p)
 {
-	*p = (struct positions){.count = 0};
+	*p = (struct committed){.count = 0};
 	arena_init(&p->arena, STRINGS_MAX);
 }
 
 void
-positions_release(struct positions *p)
+committed_release(struct committed *p)
 {
 	free(p->entries);
 	arena_release(&p->arena);
-	positions_init(p);
+	committed_init(p);
 }
 
 static int
 compare(const void *a, const void *b)
 {
-	const struct positions_entry *x = a, *y = b;
+	const struct committed_entry *x = a, *y = b;
 	int order;
 
 	if (x->topic != y->topic)
@@ -47,7 +47,7 @@ compare(const void *a, const void *b)
 
 /* A copy with a NUL behind it. */
 static char *
-keep(struct positions *p, struct bytes b)
+keep(struct committed *p, struct bytes b)
 {
 	char *s = arena_alloc(&p->arena, (size_t)b.len + 1, 1);
 
@@ -57,12 +57,12 @@ keep(struct positions *p, struct bytes b)
 }
 
 static int
-add(struct positions *p, const struct positions_entry *e)
+add(struct committed *p, const struct committed_entry *e)
 {
 	size_t cap = p->cap == 0 ? 64 : p->cap * 2;
-	struct positions_entry *more;
+	struct committed_entry *more;
 
-	if (p->count == POSITIONS_COUNT_MAX)
+	if (p->count == COMMITTED_MAX)
 		return STATUS_TOO_BIG;
 	if (p->count == p->cap) {
 		more = reallocarray(p->entries, cap, sizeof(*more));
@@ -76,10 +76,10 @@ add(struct positions *p, const struct positions_entry *e)
 }
 
 static int
-take(struct positions *p, size_t topic, const char *group,
+take(struct committed *p, size_t topic, const char *group,
     const struct offset_fetch_response_topics_partitions *from)
 {
-	struct positions_entry e = {.topic = topic,
+	struct committed_entry e = {.topic = topic,
 	    .group = group,
 	    .partition = from->partition_index,
 	    .offset = from->committed_offset,
@@ -99,7 +99,7 @@ take(struct positions *p, size_t topic, const char *group,
 }
 
 static int
-read_group(struct chart *c, int32_t node, struct positions *p,
+read_group(struct chart *c, int32_t node, struct committed *p,
     const char *group, struct talk_answer *a, struct fault *f)
 {
 	struct offset_fetch_request q;
@@ -145,7 +145,7 @@ is_consumer(const struct list_groups_response_groups *g)
 }
 
 static int
-read_broker(struct chart *c, int32_t node, struct positions *p, struct fault *f)
+read_broker(struct chart *c, int32_t node, struct committed *p, struct fault *f)
 {
 	struct list_groups_request q;
 	struct list_groups_response r;
@@ -171,12 +171,12 @@ read_broker(struct chart *c, int32_t node, struct positions *p, struct fault *f)
 }
 
 int
-positions_read(struct chart *c, struct positions *p, struct fault *f)
+committed_read(struct chart *c, struct committed *p, struct fault *f)
 {
 	size_t brokers = chart_broker_count(c);
 	int rc = 0;
 
-	positions_release(p);
+	committed_release(p);
 	for (size_t i = 0; rc == 0 && i < brokers; i++)
 		rc = read_broker(c, chart_broker(c, i), p, f);
 	if (rc == STATUS_TOO_BIG)
@@ -187,8 +187,8 @@ positions_read(struct chart *c, struct positions *p, struct fault *f)
 	return rc;
 }
 
-const struct positions_entry *
-positions_at(const struct positions *p, size_t topic, size_t i)
+const struct committed_entry *
+committed_at(const struct committed *p, size_t topic, size_t i)
 {
 	size_t low = 0, high = p->count;
 
