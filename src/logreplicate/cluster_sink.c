@@ -85,7 +85,11 @@ self(struct sink *s)
 static int
 note(struct cluster_sink *c, int rc, const struct fault *f)
 {
-	if (rc == STATUS_CLUSTER && c->text[0] == '\0')
+	/* Where it is all about is told by who prints it. */
+	if (rc == STATUS_CLUSTER && c->text[0] == '\0' &&
+	    strcmp(f->file, c->o.place->brokers) == 0)
+		strlcpy(c->text, f->what, sizeof(c->text));
+	else if (rc == STATUS_CLUSTER && c->text[0] == '\0')
 		report_reason(rc, f, c->text, sizeof(c->text));
 	return rc;
 }

@@ -8,11 +8,15 @@
 #include "session.h"
 
 static int
-refuse_with(struct session *s, int rc, const struct fault *f)
+refuse_with(struct session *s, const struct cluster_sink_options *o, int rc,
+    const struct fault *f)
 {
 	char why[SESSION_TEXT_LEN];
 
-	report_reason(rc, f, why, sizeof(why));
+	if (rc == STATUS_CLUSTER && strcmp(f->file, o->place->brokers) == 0)
+		strlcpy(why, f->what, sizeof(why));
+	else
+		report_reason(rc, f, why, sizeof(why));
 	session_tell(s, report_status(rc), why);
 	return report_status(rc);
 }
@@ -35,7 +39,7 @@ receive(struct session *s, const struct request *r,
 	}
 	rc = cluster_sink_open(o, &sink, &f);
 	if (rc != 0)
-		return refuse_with(s, rc, &f);
+		return refuse_with(s, o, rc, &f);
 	status = session_receive(s, sink, &ro);
 	/* The cluster's own words say more. */
 	if (cluster_sink_text(sink)[0] != '\0' && s->text[0] != '\0')
