@@ -297,15 +297,19 @@ get_producer(struct cluster_sink *c, struct fault *f)
 	struct init_producer_id_request q;
 	struct init_producer_id_response r;
 	struct talk *talk = nodes_any(c->nodes);
+	int64_t until_ms = nodes_until(c->nodes);
 	int rc;
 
 	wire_defaults(&messages_init_producer_id_request, &q);
 	q.transactional_id = BYTES_NULL;
 	q.transaction_timeout_ms = INT32_MAX;
-	rc = talk_send_in(talk, API_INIT_PRODUCER_ID,
-	    talk_version(talk, API_INIT_PRODUCER_ID, INIT_PRODUCER_MAX), &q, f);
-	if (rc == 0)
-		rc = talk_receive(talk, &c->answer, &r, f);
+	do {
+		rc = talk_send_in(talk, API_INIT_PRODUCER_ID,
+		    talk_version(talk, API_INIT_PRODUCER_ID, INIT_PRODUCER_MAX),
+		    &q, f);
+		if (rc == 0)
+			rc = talk_receive(talk, &c->answer, &r, f);
+	} while (rc == 0 && nodes_again(r.error_code, until_ms));
 	if (rc == 0 && r.error_code != 0)
 		rc = nodes_refused("a producer's id", r.error_code, f);
 	if (rc == 0) {

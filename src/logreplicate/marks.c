@@ -194,30 +194,43 @@ walk_back(struct walk *w, struct stamp_mark *m, struct fault *f)
 /* --- the position --------------------------------------------------------- */
 
 static int
-ask_position(struct nodes *n, struct walk *w, struct stamp_mark *m,
+ask_group(struct nodes *n, struct walk *w, struct offset_fetch_response *r,
     struct fault *f)
 {
 	struct offset_fetch_request_topics t = {.name = bytes_of(w->topic),
 	    .partition_indexes = &w->partition,
 	    .partition_indexes_count = 1};
-	const struct offset_fetch_response_topics_partitions *p;
 	struct offset_fetch_request q;
-	struct offset_fetch_response r;
 	struct talk *talk;
+	int64_t until_ms = nodes_until(n);
 	int rc = nodes_group(n, STAMP_GROUP, &talk, f);
 
+	if (rc != 0)
+		return rc;
 	wire_defaults(&messages_offset_fetch_request, &q);
 	q.group_id = bytes_of(STAMP_GROUP);
 	q.topics = &t;
 	q.topics_count = 1;
-	if (rc == 0)
+	do {
 		rc = talk_send_in(talk, API_OFFSET_FETCH,
 		    talk_version(talk, API_OFFSET_FETCH, OFFSET_FETCH_MAX), &q,
 		    f);
-	if (rc == 0)
-		rc = talk_receive(talk, &w->answer, &r, f);
-	if (rc == 0 && r.error_code != 0)
-		rc = nodes_refused(STAMP_GROUP, r.error_code, f);
+		if (rc == 0)
+			rc = talk_receive(talk, &w->answer, r, f);
+	} while (rc == 0 && nodes_again(r->error_code, until_ms));
+	return rc == 0 && r->error_code != 0
+	    ? nodes_refused(STAMP_GROUP, r->error_code, f)
+	    : rc;
+}
+
+static int
+ask_position(struct nodes *n, struct walk *w, struct stamp_mark *m,
+    struct fault *f)
+{
+	const struct offset_fetch_response_topics_partitions *p;
+	struct offset_fetch_response r;
+	int rc = ask_group(n, w, &r, f);
+
 	if (rc != 0 || r.topics_count != 1 || r.topics[0].partitions_count != 1)
 		return rc;
 	p = &r.topics[0].partitions[0];

@@ -210,6 +210,19 @@ pause_before_look(void)
 	(void)nanosleep(&ts, NULL);
 }
 
+bool
+nodes_again(int code, int64_t until_ms)
+{
+	if (code != KAFKA_COORDINATOR_LOAD_IN_PROGRESS &&
+	    code != KAFKA_COORDINATOR_NOT_AVAILABLE &&
+	    code != KAFKA_LEADER_NOT_AVAILABLE)
+		return false;
+	if (now_mono_ms() >= until_ms)
+		return false;
+	pause_before_look();
+	return true;
+}
+
 static bool
 has_leaders(const struct metadata_response_topics *t)
 {
@@ -223,7 +236,7 @@ int
 nodes_topic(struct nodes *n, const char *topic, int32_t *count,
     int32_t **leaders, struct fault *f)
 {
-	int64_t until_ms = now_mono_ms() + n->options.timeout_ms;
+	int64_t until_ms = nodes_until(n);
 	struct metadata_response r;
 	int code;
 
@@ -241,12 +254,10 @@ nodes_topic(struct nodes *n, const char *topic, int32_t *count,
 		if (code == 0 && has_leaders(&r.topics[0]))
 			return take_leaders(&r.topics[0], topic, count, leaders,
 			    f);
-		if (code != 0 && code != KAFKA_LEADER_NOT_AVAILABLE)
+		if (code == 0)
+			code = KAFKA_LEADER_NOT_AVAILABLE;
+		if (!nodes_again(code, until_ms))
 			return nodes_refused(topic, code, f);
-		if (now_mono_ms() > until_ms)
-			return nodes_refused(topic, KAFKA_LEADER_NOT_AVAILABLE,
-			    f);
-		pause_before_look();
 	}
 }
 
@@ -268,6 +279,12 @@ connect_node(struct nodes *n, int32_t id, bool produce, struct talk **out,
 		rc = talk_open(&n->options, node->host, node->port, talk, f);
 	*out = *talk;
 	return rc;
+}
+
+int64_t
+nodes_until(const struct nodes *n)
+{
+	return now_mono_ms() + n->options.timeout_ms;
 }
 
 int
@@ -301,26 +318,22 @@ int
 nodes_group(struct nodes *n, const char *group, struct talk **out,
     struct fault *f)
 {
-	int64_t until_ms = now_mono_ms() + n->options.timeout_ms;
+	int64_t until_ms = nodes_until(n);
 	struct find_coordinator_response r;
 	char host[ADDR_HOST_MAX + 1];
-	uint16_t port;
+	uint16_t port = 0;
 	int rc = 0;
 
-	while (n->group == NULL && rc == 0) {
-		rc = ask_coordinator(n, group, &r, f);
-		if (rc == 0 && r.error_code == 0 &&
-		    copy_address(r.host, r.port, host, &port))
-			rc = talk_open(&n->options, host, port, &n->group, f);
-		else if (rc == 0 && now_mono_ms() > until_ms)
-			rc = nodes_refused(group,
-			    KAFKA_COORDINATOR_NOT_AVAILABLE, f);
-		else if (rc == 0 && r.error_code != 0 &&
-		    r.error_code != KAFKA_COORDINATOR_NOT_AVAILABLE &&
-		    r.error_code != KAFKA_COORDINATOR_LOAD_IN_PROGRESS)
+	if (n->group == NULL) {
+		do {
+			rc = ask_coordinator(n, group, &r, f);
+		} while (rc == 0 && nodes_again(r.error_code, until_ms));
+		if (rc == 0 && r.error_code != 0)
 			rc = nodes_refused(group, r.error_code, f);
-		else if (rc == 0)
-			pause_before_look();
+		else if (rc == 0 && !copy_address(r.host, r.port, host, &port))
+			rc = nodes_refused(group, -1, f);
+		if (rc == 0)
+			rc = talk_open(&n->options, host, port, &n->group, f);
 	}
 	*out = n->group;
 	return rc;
@@ -381,7 +394,7 @@ static int
 await_topic(struct nodes *n, const char *topic, int32_t partitions,
     struct fault *f)
 {
-	int64_t until_ms = now_mono_ms() + n->options.timeout_ms;
+	int64_t until_ms = nodes_until(n);
 	int32_t count = 0, *leaders = NULL;
 	int rc;
 

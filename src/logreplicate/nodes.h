@@ -9,6 +9,7 @@
  * is named; f says more.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -47,12 +48,19 @@ int nodes_ask(struct nodes *n, int32_t node, struct talk **out,
 /* To produce to it: what is pending is the caller's. */
 int nodes_produce(struct nodes *n, int32_t node, struct talk **out,
     struct fault *f);
+/* When what is asked now should have been answered (monotonic). */
+int64_t nodes_until(const struct nodes *n);
 /* Any of them. */
 struct talk *nodes_any(struct nodes *n);
 /* Where a group's positions are. */
 int nodes_group(struct nodes *n, const char *group, struct talk **out,
     struct fault *f);
 
+/*
+ * Is that an error of a cluster that has just begun, and not the last word?
+ * Waits a moment before it says yes; no after until_ms (monotonic).
+ */
+bool nodes_again(int code, int64_t until_ms);
 /* Words for an error code of the answer to what; STATUS_CLUSTER. */
 int nodes_refused(const char *what, int code, struct fault *f);
 
