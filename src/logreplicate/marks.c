@@ -27,6 +27,7 @@ struct walk {
 	struct talk *talk;
 	const char *topic;
 	int32_t partition;
+	int64_t until_ms;	/* so long a leader may have to come to be */
 	struct talk_answer answer;
 	struct buf scratch;
 	int64_t start;
@@ -50,20 +51,22 @@ ask_offset(struct walk *w, int64_t time, int64_t *out, struct fault *f)
 	    .topics = &t,
 	    .topics_count = 1};
 	struct list_offsets_response r;
-	int rc = talk_send_in(w->talk, API_LIST_OFFSETS,
-	    talk_version(w->talk, API_LIST_OFFSETS, LIST_OFFSETS_MAX), &q, f);
+	int code, rc;
 
-	if (rc == 0)
-		rc = talk_receive(w->talk, &w->answer, &r, f);
-	if (rc != 0)
-		return rc;
-	if (r.topics_count != 1 || r.topics[0].partitions_count != 1)
-		return nodes_refused(w->topic, -1, f);
-	if (r.topics[0].partitions[0].error_code != 0)
-		return nodes_refused(w->topic,
-		    r.topics[0].partitions[0].error_code, f);
+	do {
+		rc = talk_send_in(w->talk, API_LIST_OFFSETS,
+		    talk_version(w->talk, API_LIST_OFFSETS, LIST_OFFSETS_MAX),
+		    &q, f);
+		if (rc == 0)
+			rc = talk_receive(w->talk, &w->answer, &r, f);
+		if (rc != 0)
+			return rc;
+		if (r.topics_count != 1 || r.topics[0].partitions_count != 1)
+			return nodes_refused(w->topic, -1, f);
+		code = r.topics[0].partitions[0].error_code;
+	} while (nodes_again(code, w->until_ms));
 	*out = r.topics[0].partitions[0].offset;
-	return 0;
+	return code == 0 ? 0 : nodes_refused(w->topic, code, f);
 }
 
 static int
@@ -250,7 +253,9 @@ int
 marks_read(struct nodes *n, const char *topic, int32_t partition,
     int32_t leader, struct stamp_mark *out, struct fault *f)
 {
-	struct walk w = {.topic = topic, .partition = partition};
+	struct walk w = {.topic = topic,
+	    .partition = partition,
+	    .until_ms = nodes_until(n)};
 	int rc = nodes_ask(n, leader, &w.talk, f);
 
 	stamp_init(out);

@@ -215,6 +215,8 @@ nodes_again(int code, int64_t until_ms)
 {
 	if (code != KAFKA_COORDINATOR_LOAD_IN_PROGRESS &&
 	    code != KAFKA_COORDINATOR_NOT_AVAILABLE &&
+	    code != KAFKA_UNKNOWN_TOPIC_OR_PARTITION &&
+	    code != KAFKA_NOT_LEADER_OR_FOLLOWER &&
 	    code != KAFKA_LEADER_NOT_AVAILABLE)
 		return false;
 	if (now_mono_ms() >= until_ms)
@@ -363,7 +365,9 @@ choose(const struct properties *p, struct kept_values *out)
 	for (size_t i = 0; i < KEPT_COUNT; i++) {
 		char *text = out->text[out->count];
 
-		if (!p->values[kept[i]].is_set)
+		/* A cluster's own default would delete. */
+		if (!p->values[kept[i]].is_set &&
+		    kept[i] != PROPERTIES_RETENTION_MS)
 			continue;
 		buf_init(&b, VALUE_LEN - 1);
 		if (properties_text(p, kept[i], &b) == 0 && b.len > 0) {

@@ -57,7 +57,8 @@ int nodes_group(struct nodes *n, const char *group, struct talk **out,
     struct fault *f);
 
 /*
- * Is that an error of a cluster that has just begun, and not the last word?
+ * Is that an error of a cluster, or a topic, that has just begun, and not the
+ * last word?
  * Waits a moment before it says yes; no after until_ms (monotonic).
  */
 bool nodes_again(int code, int64_t until_ms);

@@ -47,7 +47,7 @@ records_of() {
 same_records() {
 	records_of "$1" >one
 	records_of "$2" >other
-	cmp one other
+	diff one other
 }
 
 @test 'keys, nulls, headers, timestamps, codecs; then what is new' {
