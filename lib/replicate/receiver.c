@@ -139,6 +139,13 @@ refuse(struct receiver *r, uint32_t topic, int32_t partition, int rc,
 	return refuse_text(r, topic, partition, report_status(rc), text, out);
 }
 
+/* Errors after which nothing can be done for any partition. */
+static bool
+concerns_all(int rc)
+{
+	return rc == STATUS_MISMATCH || rc == STATUS_CLUSTER;
+}
+
 /* --- topics --------------------------------------------------------------- */
 
 /* Lines "name=value"; what a later version knows and we do not is left out. */
@@ -243,9 +250,9 @@ open_topic(struct receiver *r, uint32_t topic, struct sink_topic *st,
 	rc = r->sink->ops->topic(r->sink, topic, st, &fault);
 	if (rc == 0 && done.len > 0)
 		rc = buf_add_8(&done, '\0');
-	if (rc != 0)
+	if (rc != 0 && !concerns_all(rc))
 		rc = refuse(r, topic, -1, rc, &fault, out);
-	else if (done.len > 0) {
+	else if (rc == 0 && done.len > 0) {
 		done.len--;
 		rc = tell_done(r, topic, &done, out);
 	}
@@ -361,6 +368,8 @@ sync_dirty(struct receiver *r, struct buf *out)
 		return 0;
 	r->dirty = false;
 	rc = r->sink->ops->sync(r->sink, r->dirty_topic, r->dirty_part, &fault);
+	if (concerns_all(rc))
+		return rc;
 	return rc == 0
 	    ? 0
 	    : refuse(r, r->dirty_topic, r->dirty_part, rc, &fault, out);
@@ -379,6 +388,8 @@ answer_have(struct receiver *r, const struct frame *f, int64_t offset,
 	int rc = r->sink->ops->state(r->sink, f->topic, f->partition, offset,
 	    &state, &fault);
 
+	if (concerns_all(rc))
+		return rc;
 	if (rc != 0)
 		return refuse(r, f->topic, f->partition, rc, &fault, out);
 	have.start = state.start;
@@ -507,6 +518,8 @@ append(struct receiver *r, const struct frame *f, struct part *p,
 
 	if (rc == STATUS_CORRUPT && has_moved(r, f, p))
 		return STATUS_MISMATCH;
+	if (concerns_all(rc))
+		return rc;
 	if (rc != 0)
 		return refuse(r, f->topic, f->partition, rc, &fault, out);
 	p->end = end_of(f->data, p->end);
