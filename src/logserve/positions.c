@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/status.h"
+#include "config.h"
 #include "store/groups.h"
 #include "store/topic.h"
 
@@ -118,6 +119,23 @@ take(struct positions *p, struct commits *out)
 	}
 }
 
+/* Memory does not grow without end by what clients make up. */
+static int
+check_room(const struct groups *g, const struct positions_commit *c)
+{
+	if (groups_bytes(g) < CONFIG_POSITIONS_BYTES)
+		return 0;
+	for (size_t i = 0; i < c->count; i++) {
+		const struct groups_entry *e = &c->entries[i], *old;
+
+		old = groups_find(g, c->group, e->partition);
+		if (e->offset >= 0 &&
+		    (old == NULL || e->metadata.len > old->metadata.len))
+			return STATUS_TOO_BIG;
+	}
+	return 0;
+}
+
 static void
 write_each(struct groups *g, struct commits *all)
 {
@@ -140,6 +158,8 @@ write_all(struct groups *g, struct commits *all)
 	STAILQ_FOREACH(c, all, entry)
 	{
 		c->rc = c->may(c->arg, g, c->group);
+		if (c->rc == 0)
+			c->rc = check_room(g, c);
 		if (rc == 0 && c->rc == 0)
 			rc = groups_add(g, c->group, c->entries, c->count);
 	}

@@ -56,7 +56,11 @@ int positions_enter(struct positions *p, const char *path, bool writes,
     struct groups **out);
 void positions_leave(struct positions *p);
 
-/* Errors as positions_enter(), groups_commit(), and of may(). */
+/*
+ * Errors as positions_enter(), groups_commit(), and of may().  STATUS_TOO_BIG
+ * also if positions that were not there before come to a topic that has
+ * CONFIG_POSITIONS_BYTES of them.
+ */
 int positions_commit(struct positions *p, const char *path,
     struct positions_commit *c);
 

@@ -331,3 +331,33 @@ fetch_all() {
 	fetch_all many
 	[ "$given" -eq 64 ]
 }
+
+# commit_much GROUP: 8 MB of metadata, for 2000 partitions; sets codes.
+commit_much() {
+	call OffsetCommit 2 group_id="$1" generation_id_or_member_epoch=-1 \
+		topics.0.name=t "${commits[@]}"
+	codes=$(sed -n 's/.*error_code=//p' <<<"$out" | sort -u)
+}
+
+@test 'positions that clients make up do not fill the memory' {
+	logcreate -P 2000 root/t
+	head -c 4096 /dev/zero | tr '\0' m >much
+	local i commits=()
+	for i in {0..1999}; do
+		commits+=("topics.0.partitions.$i.partition_index=$i"
+		    "topics.0.partitions.$i.committed_offset=1"
+		    "topics.0.partitions.$i.committed_metadata=@much")
+	done
+	i=0
+	while
+		commit_much "made-up-$((i += 1))"
+		[ "$codes" = 0 ]
+	do
+		[ "$i" -le 9 ]
+	done
+	same "$codes" 28
+	# Groups that are there already go on.
+	commit_much made-up-1
+	same "$codes" 0
+	is_san || [ "$(rss VmHWM)" -lt $((160 * 1024)) ]
+}
