@@ -23,6 +23,8 @@ enum {
 	VERSIONS_FIRST = 3,	/* of ApiVersions; what is tried first */
 };
 
+static const char closed[] = "the broker closed the connection";
+
 struct pending {
 	int16_t key;
 	int16_t version;
@@ -115,7 +117,9 @@ write_all(struct talk *t, const uint8_t *data, size_t len, struct fault *f)
 	if (rc == 0 || rc == STATUS_CLUSTER)
 		return rc;
 	return trouble(f, STATUS_CLUSTER, t->name, "%s",
-	    rc == STATUS_TIMEOUT ? "it takes no request" : status_text(rc));
+	    rc == STATUS_TIMEOUT                  ? "it takes no request"
+		: rc == EPIPE || rc == ECONNRESET ? closed
+						  : status_text(rc));
 }
 
 static int
@@ -300,8 +304,7 @@ talk_try(struct talk *t, struct talk_answer *a, void *response, struct fault *f)
 	if (rc == EAGAIN || rc == ENOMEM || rc == STATUS_CLUSTER)
 		return rc;
 	return trouble(f, STATUS_CLUSTER, t->name, "%s",
-	    rc == EPIPE || rc == ECONNRESET ? "the broker closed the connection"
-					    : status_text(rc));
+	    rc == EPIPE || rc == ECONNRESET ? closed : status_text(rc));
 }
 
 int

@@ -713,8 +713,17 @@ conn_buffer_add_memory(struct evbuffer *b, struct budget *budget, void *data,
 	return 0;
 }
 
+static void
+on_file_closed(const struct evbuffer_file_segment *s, int flags, void *files)
+{
+	(void)s;
+	(void)flags;
+	atomic_fetch_sub((atomic_size_t *)files, 1);
+}
+
 int
-conn_buffer_add_file(struct evbuffer *b, int fd, int64_t pos, size_t len)
+conn_buffer_add_file(struct evbuffer *b, int fd, int64_t pos, size_t len,
+    atomic_size_t *files)
 {
 	struct evbuffer_file_segment *s;
 	int rc;
@@ -724,6 +733,10 @@ conn_buffer_add_file(struct evbuffer *b, int fd, int64_t pos, size_t len)
 	if (s == NULL) {
 		close(fd);
 		return ENOMEM;
+	}
+	if (files != NULL) {
+		atomic_fetch_add(files, 1);
+		evbuffer_file_segment_add_cleanup_cb(s, on_file_closed, files);
 	}
 	rc = evbuffer_add_file_segment(b, s, 0, (ev_off_t)len);
 	/* From here on it is the buffer's, if it took it. */

@@ -1,6 +1,7 @@
 #include "replicate/disk_sink.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,8 +13,10 @@
 #include "base/status.h"
 #include "replicate/digest.h"
 #include "replicate/disk_source.h"
+#include "replicate/inherit.h"
 #include "replicate/opened.h"
 #include "store/groups.h"
+#include "store/origin.h"
 #include "store/partition.h"
 #include "store/properties.h"
 #include "store/raw.h"
@@ -29,6 +32,7 @@ struct disk_topic {
 	bool missing;		/* in a dry run */
 	int32_t count;
 	struct properties settings;
+	struct origin origin;
 };
 
 struct disk_sink {
@@ -66,28 +70,89 @@ check_identity(const struct topic *t, const uint8_t *identity)
 }
 
 static int
+note(const struct sink_topic *from, const char *what, int32_t partitions)
+{
+	return from->done == NULL
+	    ? 0
+	    : buf_addf(from->done, "%s %d partition%s\n", what, (int)partitions,
+		  partitions == 1 ? "" : "s");
+}
+
+/* It is not there. */
+static int
 make_topic(struct disk_sink *d, const struct sink_topic *from,
+    const struct disk_topic *t)
+{
+	int rc;
+
+	if (d->o.dry_run)
+		rc = topic_may_create(t->path);
+	else
+		rc = topic_create(t->path, from->settings, from->partitions,
+		    0777);
+	if (rc == 0)
+		rc = note(from, "made,", from->partitions);
+	return rc == STATUS_EXISTS && !d->o.dry_run ? 0 : rc;
+}
+
+static int
+grow_topic(struct disk_sink *d, const struct sink_topic *from,
+    struct topic *topic, struct fault *f)
+{
+	int rc;
+
+	if (topic->partitions >= from->partitions)
+		return 0;
+	rc = note(from, "grown to", from->partitions);
+	return rc != 0 || d->o.dry_run ? rc
+				       : topic_grow(topic, from->partitions, f);
+}
+
+/* Settings that the source has changed, and what it is called. */
+static int
+follow_topic(struct disk_sink *d, const struct sink_topic *from,
+    struct disk_topic *t, struct topic *topic, struct fault *f)
+{
+	bool changed, known = origin_read(topic->dirfd, &t->origin) == 0;
+	int rc = inherit_settings(topic, &t->origin, known, from->settings,
+	    d->o.dry_run, from->done, &changed, f);
+
+	if (rc != 0)
+		return rc;
+	if (from->source != NULL &&
+	    strcmp(t->origin.source, from->source) != 0) {
+		strlcpy(t->origin.source, from->source,
+		    sizeof(t->origin.source));
+		changed = true;
+	}
+	return changed && !d->o.dry_run
+	    ? origin_write(topic->dirfd, &t->origin, true)
+	    : 0;
+}
+
+static int
+look_at_topic(struct disk_sink *d, const struct sink_topic *from,
     struct disk_topic *t, struct fault *f)
 {
 	struct topic topic;
 	int rc = topic_open(t->path, &topic, f);
 
-	if (rc == STATUS_NO_TOPIC && d->o.dry_run) {
-		t->missing = true;
-		t->count = from->partitions;
-		return topic_may_create(t->path);
-	}
+	t->missing = false;
 	if (rc == STATUS_NO_TOPIC) {
-		rc = topic_create(t->path, from->settings, from->partitions,
-		    0777);
-		if (rc == 0 || rc == STATUS_EXISTS)
-			rc = topic_open(t->path, &topic, f);
+		rc = make_topic(d, from, t);
+		t->missing = d->o.dry_run;
+		t->count = from->partitions;
+		if (rc != 0 || d->o.dry_run)
+			return rc;
+		rc = topic_open(t->path, &topic, f);
 	}
 	if (rc != 0)
 		return rc;
 	rc = check_identity(&topic, from->identity);
-	if (rc == 0 && topic.partitions < from->partitions && !d->o.dry_run)
-		rc = topic_grow(&topic, from->partitions, f);
+	if (rc == 0)
+		rc = grow_topic(d, from, &topic, f);
+	if (rc == 0)
+		rc = follow_topic(d, from, t, &topic, f);
 	t->count = topic.partitions;
 	t->settings = topic.settings;
 	topic_close(&topic);
@@ -104,13 +169,14 @@ sink_topic(struct sink *s, size_t topic, const struct sink_topic *from,
 	int len;
 
 	if (topic < d->count)
-		return make_topic(d, from, &d->topics[topic], f);
+		return look_at_topic(d, from, &d->topics[topic], f);
 	more = reallocarray(d->topics, d->count + 1, sizeof(*more));
 	if (more == NULL)
 		return ENOMEM;
 	d->topics = more;
 	t = &d->topics[d->count];
 	*t = (struct disk_topic){.count = 0};
+	origin_init(&t->origin);
 	d->count++;
 	if (from->name[0] == '\0')
 		len = snprintf(path, sizeof(path), "%s", d->path);
@@ -122,7 +188,7 @@ sink_topic(struct sink *s, size_t topic, const struct sink_topic *from,
 	t->path = strdup(path);
 	if (t->path == NULL)
 		return ENOMEM;
-	return make_topic(d, from, t, f);
+	return look_at_topic(d, from, t, f);
 }
 
 /* --- partitions ----------------------------------------------------------- */
@@ -395,14 +461,39 @@ sink_commit(struct sink *s, size_t topic, const struct sink_position *positions,
 	return rc;
 }
 
+static int
+sink_keep_ends(struct sink *s, size_t topic, const struct sink_ends *e,
+    struct fault *f)
+{
+	struct disk_sink *d = self(s);
+	struct disk_topic *t = &d->topics[topic];
+	int fd = -1, rc;
+
+	(void)f;
+	if (d->o.dry_run)
+		return 0;
+	rc = origin_grow(&t->origin, e->count);
+	if (rc == 0)
+		rc = io_open(AT_FDCWD, t->path, O_RDONLY | O_DIRECTORY, 0, &fd);
+	if (rc != 0)
+		return rc;
+	memcpy(t->origin.ends, e->ends, (size_t)e->count * sizeof(*e->ends));
+	t->origin.seen_ms = e->seen_ms;
+	rc = origin_write(fd, &t->origin, false);
+	(void)io_close(&fd);
+	return rc;
+}
+
 static void
 sink_close(struct sink *s)
 {
 	struct disk_sink *d = self(s);
 
 	opened_close(&d->opened);
-	for (size_t i = 0; i < d->count; i++)
+	for (size_t i = 0; i < d->count; i++) {
+		origin_release(&d->topics[i].origin);
 		free(d->topics[i].path);
+	}
 	free(d->topics);
 	free(d->path);
 	free(d);
@@ -441,5 +532,6 @@ static const struct sink_ops ops = {
     .clean = sink_clean,
     .commit = sink_commit,
     .digest = sink_digest,
+    .keep_ends = sink_keep_ends,
     .close = sink_close,
 };

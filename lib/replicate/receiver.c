@@ -1,6 +1,7 @@
 #include "replicate/receiver.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +29,7 @@ struct part {
 	int64_t from;		/* as of the last SYNCED */
 	int64_t end;		/* where the copy ends, by what we know */
 	int64_t bytes;
+	int64_t source_end;	/* as last heard */
 };
 
 struct incoming {
@@ -35,6 +37,8 @@ struct incoming {
 	bool refused;
 	struct part *parts;
 	int32_t count;
+	bool heard;		/* of ends that were not kept */
+	int64_t kept_ms;	/* when they were; 0 never */
 };
 
 struct receiver {
@@ -58,6 +62,7 @@ struct receiver {
 	uint32_t group_topic;
 	char group[GROUPS_NAME_MAX + 1];
 
+	int64_t ticked_ms;
 	struct receiver_totals totals;
 };
 
@@ -134,6 +139,13 @@ refuse(struct receiver *r, uint32_t topic, int32_t partition, int rc,
 	return refuse_text(r, topic, partition, report_status(rc), text, out);
 }
 
+/* Errors after which nothing can be done for any partition. */
+static bool
+concerns_all(int rc)
+{
+	return rc == STATUS_MISMATCH || rc == STATUS_CLUSTER;
+}
+
 /* --- topics --------------------------------------------------------------- */
 
 /* Lines "name=value"; what a later version knows and we do not is left out. */
@@ -193,13 +205,67 @@ slot_of(struct receiver *r, const struct frame *f)
 	return &r->topics[r->count++];
 }
 
+/* What was done to a topic, line by line, for both sides' users. */
+static int
+tell_done(struct receiver *r, uint32_t topic, const struct buf *done,
+    struct buf *out)
+{
+	struct frame note = {.type = FRAME_NOTE, .topic = topic};
+	struct report report = {.kind = REPORT_DONE,
+	    .topic = r->topics[topic].name,
+	    .partition = -1};
+	char text[REASON_LEN];
+	size_t len;
+	int rc = 0;
+
+	for (size_t at = 0; rc == 0 && at < done->len; at += len + 1) {
+		len = strcspn((const char *)done->data + at, "\n");
+		note.data = (struct view){done->data + at, len};
+		snprintf(text, sizeof(text), "%.*s", (int)len,
+		    (const char *)done->data + at);
+		report.text = text;
+		report_send(&r->o.reporter, &report);
+		rc = frame_encode(&note, out);
+	}
+	return rc;
+}
+
+static int
+open_topic(struct receiver *r, uint32_t topic, struct sink_topic *st,
+    struct buf *out)
+{
+	struct fault fault = {.file = ""};
+	char source[PATH_MAX];
+	struct buf done;
+	int rc;
+
+	buf_init(&done, FRAME_TEXT_MAX);
+	st->done = &done;
+	st->source = r->o.source;
+	if (r->o.source != NULL && st->name[0] != '\0') {
+		snprintf(source, sizeof(source), "%s/%s", r->o.source,
+		    st->name);
+		st->source = source;
+	}
+	rc = r->sink->ops->topic(r->sink, topic, st, &fault);
+	if (rc == 0 && done.len > 0)
+		rc = buf_add_8(&done, '\0');
+	if (rc != 0 && !concerns_all(rc))
+		rc = refuse(r, topic, -1, rc, &fault, out);
+	else if (rc == 0 && done.len > 0) {
+		done.len--;
+		rc = tell_done(r, topic, &done, out);
+	}
+	buf_release(&done);
+	return rc;
+}
+
 static int
 take_topic(struct receiver *r, const struct frame *f, struct buf *out,
     const char **what)
 {
 	struct sink_topic st = {.partitions = f->count,
 	    .identity = f->identity};
-	struct fault fault = {.file = ""};
 	struct properties settings;
 	struct view data = f->data;
 	char name[TOPIC_NAME_MAX + 1];
@@ -227,8 +293,67 @@ take_topic(struct receiver *r, const struct frame *f, struct buf *out,
 		return rc;
 	st.name = name;
 	st.settings = &settings;
-	rc = r->sink->ops->topic(r->sink, f->topic, &st, &fault);
-	return rc == 0 ? 0 : refuse(r, f->topic, -1, rc, &fault, out);
+	return open_topic(r, f->topic, &st, out);
+}
+
+/* --- where the source is -------------------------------------------------- */
+
+static void
+hear_end(struct receiver *r, const struct frame *f)
+{
+	struct incoming *t = &r->topics[f->topic];
+
+	t->parts[f->partition].source_end = f->end;
+	t->heard = true;
+}
+
+/* For who wants to know; no reason to stop if it cannot be kept. */
+static void
+keep_ends(struct receiver *r, size_t topic, int64_t now)
+{
+	struct incoming *t = &r->topics[topic];
+	struct fault fault = {.file = ""};
+	struct sink_ends e = {.count = t->count, .seen_ms = now_wall_ms()};
+	int64_t *ends = calloc((size_t)t->count + 1, sizeof(*ends));
+
+	t->heard = false;
+	t->kept_ms = now;
+	if (ends == NULL)
+		return;
+	for (int32_t n = 0; n < t->count; n++)
+		ends[n] = t->parts[n].offered ? t->parts[n].source_end : -1;
+	e.ends = ends;
+	(void)r->sink->ops->keep_ends(r->sink, topic, &e, &fault);
+	free(ends);
+}
+
+/* What was heard; also what was not for so long. */
+static void
+keep_all(struct receiver *r, int64_t idle_ms)
+{
+	int64_t now = now_mono_ms();
+
+	if (r->sink->ops->keep_ends == NULL || r->o.dry_run)
+		return;
+	for (size_t i = 0; i < r->count; i++) {
+		const struct incoming *t = &r->topics[i];
+
+		if (!t->refused &&
+		    (t->heard ||
+			(t->kept_ms > 0 && now - t->kept_ms >= idle_ms)))
+			keep_ends(r, i, now);
+	}
+}
+
+void
+receiver_tick(struct receiver *r, bool alive)
+{
+	int64_t now = now_mono_ms();
+
+	if (now - r->ticked_ms < RECEIVER_KEEP_MS)
+		return;
+	r->ticked_ms = now;
+	keep_all(r, alive ? RECEIVER_KEEP_IDLE_MS : INT64_MAX);
 }
 
 /* --- partitions ----------------------------------------------------------- */
@@ -243,6 +368,8 @@ sync_dirty(struct receiver *r, struct buf *out)
 		return 0;
 	r->dirty = false;
 	rc = r->sink->ops->sync(r->sink, r->dirty_topic, r->dirty_part, &fault);
+	if (concerns_all(rc))
+		return rc;
 	return rc == 0
 	    ? 0
 	    : refuse(r, r->dirty_topic, r->dirty_part, rc, &fault, out);
@@ -261,6 +388,8 @@ answer_have(struct receiver *r, const struct frame *f, int64_t offset,
 	int rc = r->sink->ops->state(r->sink, f->topic, f->partition, offset,
 	    &state, &fault);
 
+	if (concerns_all(rc))
+		return rc;
 	if (rc != 0)
 		return refuse(r, f->topic, f->partition, rc, &fault, out);
 	have.start = state.start;
@@ -280,6 +409,7 @@ take_offer(struct receiver *r, const struct frame *f, struct part *p,
 	if (!p->offered)
 		r->totals.partitions++;
 	p->offered = true;
+	hear_end(r, f);
 	return answer_have(r, f, -1, p, out);
 }
 
@@ -388,6 +518,8 @@ append(struct receiver *r, const struct frame *f, struct part *p,
 
 	if (rc == STATUS_CORRUPT && has_moved(r, f, p))
 		return STATUS_MISMATCH;
+	if (concerns_all(rc))
+		return rc;
 	if (rc != 0)
 		return refuse(r, f->topic, f->partition, rc, &fault, out);
 	p->end = end_of(f->data, p->end);
@@ -455,6 +587,8 @@ take_done(struct receiver *r, const struct frame *f, struct part *p,
 	if (rc != 0)
 		return refuse(r, f->topic, f->partition, rc, &fault, out);
 	report_send(&r->o.reporter, &report);
+	if (f->end > p->source_end)
+		hear_end(r, f);
 	p->from = f->end;
 	p->bytes = 0;
 	p->fresh = false;
@@ -557,6 +691,7 @@ take_end(struct receiver *r, const struct frame *f, struct buf *out)
 	struct frame end = {.type = FRAME_END};
 	int rc = sync_dirty(r, out);
 
+	keep_all(r, INT64_MAX);
 	if (f->status > r->totals.status)
 		r->totals.status = f->status;
 	end.status = r->totals.status;
@@ -611,7 +746,9 @@ take_part_frame(struct receiver *r, const struct frame *f, struct buf *out)
 		return STATUS_CORRUPT;
 	if (f->type == FRAME_DATA)
 		return take_data(r, f, p, out);
-	if (p->refused)
+	if (f->type == FRAME_EXTENT)
+		hear_end(r, f);
+	if (p->refused || f->type == FRAME_EXTENT)
 		return 0;
 	if (f->type == FRAME_ASK)
 		return f->offset < 0 ? STATUS_CORRUPT
@@ -643,6 +780,7 @@ receiver_frame(struct receiver *r, const struct frame *f, struct buf *out,
 	case FRAME_DIVERGED:
 	case FRAME_DATA:
 	case FRAME_DONE:
+	case FRAME_EXTENT:
 	case FRAME_REFUSE:
 		return take_part_frame(r, f, out);
 	case FRAME_END:
@@ -650,6 +788,26 @@ receiver_frame(struct receiver *r, const struct frame *f, struct buf *out,
 	default:
 		return STATUS_CORRUPT;
 	}
+}
+
+int64_t
+receiver_behind(const struct receiver *r, size_t *partitions)
+{
+	int64_t behind = 0;
+
+	*partitions = 0;
+	for (size_t i = 0; i < r->count; i++) {
+		for (int32_t n = 0; n < r->topics[i].count; n++) {
+			const struct part *p = &r->topics[i].parts[n];
+
+			if (!p->offered || p->refused ||
+			    p->source_end <= p->from)
+				continue;
+			behind += p->source_end - p->from;
+			++*partitions;
+		}
+	}
+	return behind;
 }
 
 const struct receiver_totals *

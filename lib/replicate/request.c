@@ -84,6 +84,8 @@ request_encode(const struct request *r, struct buf *out)
 
 	if (rc == 0)
 		rc = put(out, "path=", r->path);
+	if (rc == 0 && r->source[0] != '\0')
+		rc = put(out, "source=", r->source);
 	if (rc == 0 && r->partitions_text != NULL)
 		rc = put(out, "partitions=", r->partitions_text);
 	for (size_t i = 0; rc == 0 && i < r->patterns.count; i++)
@@ -164,6 +166,10 @@ set(struct request *r, const char *name, const char *value)
 		return set_mode(r, value);
 	if (strcmp(name, "path") == 0)
 		return set_path(r, value);
+	if (strcmp(name, "source") == 0) {
+		strlcpy(r->source, value, sizeof(r->source));
+		return 0;
+	}
 	if (strcmp(name, "partitions") == 0)
 		return parse_partitions(value, &r->partitions) == 0
 		    ? 0

@@ -14,6 +14,7 @@
  *	checksum=1		both
  *	rate=N			send: bytes a second
  *	from=POS		send: where a copy that is new begins
+ *	source=TEXT		receive: where the sender is, in words
  *	cut=1 mirror=1		receive: --on-diverge truncate, --cleanup mirror
  *	dry-run=1		both
  *
@@ -34,6 +35,7 @@ enum { REQUEST_PATTERNS_MAX = 1000 };
 struct request {
 	bool send;		/* the other end sends */
 	char path[PATH_MAX];
+	char source[PATH_MAX];	/* "" not known */
 	bool named;
 	struct partition_list partitions; /* count 0: all */
 	const char *partitions_text;	/* as given; NULL: all; encode only */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/now.h"
+#include "base/siphash.h"
 #include "base/status.h"
 #include "replicate/sender_impl.h"
 #include "store/properties.h"
@@ -15,6 +16,8 @@ enum {
 	RUN_BYTES = 512 << 10,
 	/* Partitions of which it is not known where to go on. */
 	OFFERED_MAX = 64,
+	/* Following: how far does the source go by now? */
+	MEANWHILE_MS = 1000,
 	/* Positions of groups are looked at so often, when following. */
 	GROUPS_MS = 1000,
 	/* The longest wait of sender_read(). */
@@ -157,13 +160,18 @@ add_parts(struct sender *s, size_t topic, int32_t count)
 	return 0;
 }
 
+/* Tell of a topic what was not told, or has changed. */
 static int
-announce(size_t topic, const struct source_topic *t, struct buf *out)
+announce(struct sender *s, size_t topic, const struct source_topic *t,
+    struct buf *out)
 {
+	static const uint64_t key[2] = {0, 0};
 	struct frame f = {.type = FRAME_TOPIC,
 	    .topic = (uint32_t)topic,
 	    .count = t->partitions};
+	struct sender_topic *own = &s->topics[topic];
 	struct buf data;
+	uint64_t hash;
 	int rc;
 
 	buf_init(&data, FRAME_TEXT_MAX);
@@ -171,6 +179,14 @@ announce(size_t topic, const struct source_topic *t, struct buf *out)
 	rc = buf_add(&data, t->name, strlen(t->name) + 1);
 	if (rc == 0)
 		rc = properties_write(t->settings, &data);
+	hash = siphash_128(key, data.data, data.len).low;
+	if (rc == 0 && own->is_told && hash == own->told &&
+	    t->partitions <= own->count) {
+		buf_release(&data);
+		return 0;
+	}
+	own->is_told = true;
+	own->told = hash;
 	return frame_encode_with(&f, rc, &data, out);
 }
 
@@ -192,12 +208,11 @@ look_at_topics(struct sender *s, struct buf *out, struct fault *f)
 	s->count = count;
 	for (size_t i = 0; rc == 0 && i < count; i++) {
 		rc = s->src->ops->topic(s->src, i, &t, f);
-		if (rc != 0 || s->topics[i].refused ||
-		    t.partitions <= s->topics[i].count)
+		if (rc != 0 || s->topics[i].refused)
 			continue;
 		strlcpy(s->topics[i].name, t.name, sizeof(s->topics[i].name));
-		rc = announce(i, &t, out);
-		if (rc == 0)
+		rc = announce(s, i, &t, out);
+		if (rc == 0 && t.partitions > s->topics[i].count)
 			rc = add_parts(s, i, t.partitions);
 	}
 	s->looked = true;
@@ -271,8 +286,16 @@ take_note(struct sender *s, const struct frame *f)
 {
 	char text[SENDER_REASON_LEN];
 
+	struct report done = {.kind = REPORT_DONE,
+	    .topic = s->topics[f->topic].name,
+	    .partition = -1,
+	    .text = text};
+
 	text_of(f, text);
-	give_up(s, f->topic, NULL, f->status, text);
+	if (f->status == 0)
+		report_send(&s->o.reporter, &done);
+	else
+		give_up(s, f->topic, NULL, f->status, text);
 	return 0;
 }
 
@@ -376,8 +399,45 @@ offer(struct sender *s, struct sender_part *p, struct buf *out)
 		return sender_refuse(s, p, rc, &fault, out);
 	f.start = p->start;
 	f.end = p->end;
+	p->looked_ms = now_mono_ms();
 	sender_enter(s, p, SENDER_OFFERED);
 	return frame_encode(&f, out);
+}
+
+/* So far the source goes now: nobody answers. */
+static int
+tell_extent(const struct sender_part *p, struct buf *out)
+{
+	struct frame f = {.type = FRAME_EXTENT,
+	    .topic = (uint32_t)p->topic,
+	    .partition = p->number,
+	    .start = p->start,
+	    .end = p->end};
+
+	return frame_encode(&f, out);
+}
+
+/*
+ * Following, what is sent may have grown meanwhile; the others that wait get
+ * their turn then.
+ */
+static int
+look_meanwhile(struct sender *s, struct sender_part *p, struct buf *out)
+{
+	struct fault fault = {.file = ""};
+	int64_t now = now_mono_ms(), end = p->end;
+	int rc;
+
+	if (!s->o.follow || now - p->looked_ms < MEANWHILE_MS)
+		return 0;
+	p->looked_ms = now;
+	TAILQ_REMOVE(&s->ready, p, link);
+	TAILQ_INSERT_TAIL(&s->ready, p, link);
+	rc = s->src->ops->bounds(s->src, p->topic, p->number, &p->start,
+	    &p->end, &fault);
+	if (rc != 0)
+		return sender_refuse(s, p, rc, &fault, out);
+	return p->end != end ? tell_extent(p, out) : 0;
 }
 
 /* All is sent: let it be made durable. */
@@ -437,7 +497,8 @@ send_data(struct sender *s, struct sender_part *p, struct buf *out)
 	s->totals.bytes += (int64_t)run.len;
 	s->totals.batches += run.batches;
 	s->credit -= (int64_t)run.len;
-	return frame_encode(&f, out);
+	rc = frame_encode(&f, out);
+	return rc == 0 ? look_meanwhile(s, p, out) : rc;
 }
 
 /* Nothing is left to be sent of any partition. */
@@ -490,9 +551,11 @@ look_at_part(struct sender *s, struct sender_part *p, struct buf *out)
 
 	if (rc != 0)
 		return sender_refuse(s, p, rc, &fault, out);
-	if (p->end > p->next || p->start > start)
-		search_go_on(s, p, p->next);
-	return 0;
+	if (p->end <= p->next && p->start <= start)
+		return 0;
+	p->looked_ms = now_mono_ms();
+	search_go_on(s, p, p->next);
+	return tell_extent(p, out);
 }
 
 int
@@ -545,6 +608,27 @@ const struct fault *
 sender_fault(const struct sender *s)
 {
 	return &s->fault;
+}
+
+int64_t
+sender_behind(const struct sender *s, size_t *partitions)
+{
+	int64_t behind = 0;
+
+	*partitions = 0;
+	for (size_t i = 0; i < s->count; i++) {
+		for (int32_t n = 0; n < s->topics[i].count; n++) {
+			const struct sender_part *p = s->topics[i].parts[n];
+
+			if (p == NULL || p->state < SENDER_SENDING ||
+			    p->state == SENDER_REFUSED || p->end <= p->next)
+				continue;
+			behind +=
+			    p->end - (p->next > p->start ? p->next : p->start);
+			++*partitions;
+		}
+	}
+	return behind;
 }
 
 bool

@@ -92,6 +92,11 @@ int sender_look(struct sender *s, bool topics, struct buf *out,
     struct fault *f);
 /* The source may have what next() had not. */
 void sender_resume(struct sender *s);
+/*
+ * How many offsets are not sent that are known to be there; *partitions: in how
+ * many.
+ */
+int64_t sender_behind(const struct sender *s, size_t *partitions);
 /* Where an error of STATUS_CLUSTER was met. */
 const struct fault *sender_fault(const struct sender *s);
 /* Is everything that was there over there? */

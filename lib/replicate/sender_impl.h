@@ -43,6 +43,7 @@ struct sender_part {
 	bool late;		/* come while following: all of it is wanted */
 	int64_t bytes;
 	int64_t low, high; /* searching: common below low, not at high */
+	int64_t looked_ms;	/* when start and end were looked at */
 	bool common; /* something was found to be common */
 	struct checking *checking; /* owned; NULL: not at it */
 };
@@ -54,6 +55,8 @@ struct sender_topic {
 	struct sender_part **parts; /* by number; NULL: not asked for */
 	int32_t count;
 	bool refused;
+	bool is_told;
+	uint64_t told;		/* a hash of name and settings, as told */
 };
 
 struct sender {

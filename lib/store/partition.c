@@ -377,6 +377,24 @@ note_relaxed(struct partition *p)
 	return roll_checkpoint(p);
 }
 
+/*
+ * What a producer's batch was measured against may be of a writer that died: it
+ * counts, so the next sync is for it, too, or readers would not come to see what
+ * keeps the batch out.
+ */
+static int
+take_over(struct partition *p)
+{
+	if (p->mode == PARTITION_WRITE_RELAXED &&
+	    p->st.visible_offset < p->st.end_offset) {
+		p->st.visible_offset = p->st.end_offset;
+		return state_write(p->state_fd, &p->st);
+	}
+	if (p->st.synced_offset < p->st.end_offset)
+		p->own_end = p->st.end_offset;
+	return 0;
+}
+
 /* With the log lock: append what fits now and write the state. */
 static int
 append_some(struct partition *p, struct partition_append *a, bool *roll,
@@ -387,6 +405,9 @@ append_some(struct partition *p, struct partition_append *a, bool *roll,
 	int rc, state_rc;
 
 	rc = check_may_append(p, a, f);
+	if ((rc == STATUS_DUPLICATE || rc == STATUS_SEQUENCE) &&
+	    take_over(p) != 0)
+		return STATUS_FAILED;
 	if (rc == 0)
 		rc = note_relaxed(p);
 	if (rc != 0)

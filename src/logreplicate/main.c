@@ -24,6 +24,7 @@
 #include "peer.h"
 #include "replicate/disk_sink.h"
 #include "replicate/disk_source.h"
+#include "reproduce.h"
 #include "serve.h"
 #include "session.h"
 #include "store/root.h"
@@ -71,6 +72,8 @@ static const struct cli_option options[] = {
     {OPT_REMOTE_PATH, "remote-path", "PATH", "logreplicate on the other host"},
     {OPT_REPLICA_SECRET, "replica-secret", "FILE",
 	"DST is a logserve that knows what is in FILE, too"},
+    {OPT_REPRODUCE, "reproduce", NULL,
+	"DST is another cluster: send the records to it again"},
     {OPT_SERVER, "server", NULL, "serve another on stdin and stdout"},
     {OPT_ONLY, "only", "MODE", "with --server: only send or only receive"},
     {OPT_UNDER, "under", "DIR", "with --server: only what is below DIR"},
@@ -101,6 +104,7 @@ static struct {
 	struct place from;	/* SRC, if it is one */
 	bool is_from_cluster;
 	struct login *login;	/* to SRC */
+	bool reproduce;
 	const char *secret_file;
 	struct trust_secret secret;
 	struct places places;
@@ -231,6 +235,9 @@ set_option(int id)
 	case OPT_REMOTE_PATH:
 		opt.remote_path = cli_arg;
 		break;
+	case OPT_REPRODUCE:
+		opt.reproduce = true;
+		break;
 	case OPT_REPLICA_SECRET:
 		opt.secret_file = cli_arg;
 		break;
@@ -274,24 +281,52 @@ parse_source_cluster(const char *s)
 	    sizeof(opt.src.path));
 }
 
-/* DST is kafka://. */
+/* What makes a copy, and no more than records, cannot be asked. */
 static void
-parse_cluster(const char *s)
+check_reproduce(void)
+{
+	if (opt.secret_file != NULL)
+		cli_usage("--reproduce does not go with --replica-secret");
+	if (opt.request.groups)
+		cli_usage("--groups does not go with --reproduce: offsets are "
+			  "others there");
+	if (opt.request.cut)
+		cli_usage("--on-diverge does not go with --reproduce: what was "
+			  "sent cannot be cut");
+	if (opt.request.mirror)
+		cli_usage("--cleanup does not go with --reproduce: the cluster "
+			  "cleans by its own settings");
+}
+
+static void
+read_secret(const char *s)
 {
 	const char *why;
 	int rc;
 
+	if (opt.secret_file == NULL)
+		cli_usage("%s: --replica-secret FILE if it is a logserve, "
+			  "--reproduce if it is another cluster",
+		    s);
+	rc = trust_read(opt.secret_file, &opt.secret, &why);
+	if (rc != 0)
+		errx(CLI_FAIL, "%s: %s", opt.secret_file,
+		    why != NULL ? why : status_text(rc));
+}
+
+/* DST is kafka://. */
+static void
+parse_cluster(const char *s)
+{
 	places_parse(s, &opt.to);
 	opt.is_to_cluster = true;
 	if (opt.to.partition >= 0)
 		cli_usage("%s: a topic or a cluster; -p says which partitions",
 		    s);
-	if (opt.secret_file == NULL)
-		cli_usage("%s: --replica-secret FILE, if it is a logserve", s);
-	rc = trust_read(opt.secret_file, &opt.secret, &why);
-	if (rc != 0)
-		errx(CLI_FAIL, "%s: %s", opt.secret_file,
-		    why != NULL ? why : status_text(rc));
+	if (opt.reproduce)
+		check_reproduce();
+	else
+		read_secret(s);
 	load_settings();
 	snprintf(opt.dst.host, sizeof(opt.dst.host), "%.300s", opt.to.brokers);
 	strlcpy(opt.dst.path, opt.to.topic[0] != '\0' ? opt.to.topic : "/",
@@ -335,6 +370,9 @@ take_operands(int count, char **operand)
 		parse_place(operand[0], &opt.src);
 	if (place_is_remote(operand[1]))
 		parse_cluster(operand[1]);
+	else if (opt.reproduce || opt.secret_file != NULL)
+		cli_usage("%s is for a DST of kafka://",
+		    opt.reproduce ? "--reproduce" : "--replica-secret");
 	else
 		parse_place(operand[1], &opt.dst);
 	if (opt.src.remote && (opt.dst.remote || opt.is_to_cluster))
@@ -360,6 +398,9 @@ told(void *arg, const struct report *r)
 	} else if (r->kind == REPORT_CUT) {
 		cli_warn("%s: cut from offset %lld on, kept in lost+found/",
 		    what, (long long)r->from);
+	} else if (r->kind == REPORT_DONE) {
+		if (opt.request.dry_run || cli_verbose > 0)
+			printf("%s: %s\n", what, r->text);
 	} else if (r->kind == REPORT_COMPARED) {
 		if (cli_verbose > 0 && r->from < r->to)
 			printf("%s: offsets %lld to %lld compared, %lld "
@@ -389,6 +430,26 @@ progress(int64_t bytes)
 
 static struct request asked;	/* of the other end */
 
+/* What SRC is called where the copy is. */
+static void
+name_source(void)
+{
+	char host[256] = "", path[PATH_MAX];
+	bool away = opt.dst.remote;
+
+	if (opt.src.remote) {
+		snprintf(asked.source, sizeof(asked.source), "%.320s:%.3000s",
+		    opt.src.host, opt.src.path);
+		return;
+	}
+	if (realpath(opt.src.path, path) == NULL)
+		return;
+	if (away && gethostname(host, sizeof(host) - 1) != 0)
+		away = false;
+	snprintf(asked.source, sizeof(asked.source), "%s%s%.3000s", host,
+	    away ? ":" : "", path);
+}
+
 static void
 request_other_end(void)
 {
@@ -396,6 +457,7 @@ request_other_end(void)
 	asked.send = opt.src.remote;
 	strlcpy(asked.path, opt.src.remote ? opt.src.path : opt.dst.path,
 	    sizeof(asked.path));
+	name_source();
 }
 
 static int
@@ -418,13 +480,26 @@ carry_to_cluster(int in, int out)
 	return tunnel_run(&t, in, out);
 }
 
+/* The child that sends to a cluster of any make. */
+static int
+reproduce_to_cluster(int in, int out)
+{
+	const struct cluster_sink_options o = {.place = &opt.to,
+	    .settings = &opt.places.settings,
+	    .timeout_ms = opt.places.timeout_ms,
+	    .dry_run = opt.request.dry_run};
+
+	return reproduce(&o, in, out);
+}
+
 static int
 begin_peer(struct peer *p)
 {
 	const struct peer_place *place = opt.src.remote ? &opt.src : &opt.dst;
 
 	if (opt.is_to_cluster)
-		return peer_fork_host(p, place->host, carry_to_cluster);
+		return peer_fork_host(p, place->host,
+		    opt.reproduce ? reproduce_to_cluster : carry_to_cluster);
 	if (place->remote)
 		return peer_ssh(p, place, opt.rsh, opt.remote_path);
 	return peer_fork(p, serve_child);
@@ -543,6 +618,7 @@ pull_to_disk(struct session *s)
 	    .mirror = opt.request.mirror,
 	    .dry_run = opt.request.dry_run,
 	    .named = is_root(opt.dst.path),
+	    .source = asked.source,
 	    .reporter = {told, NULL}};
 	struct fault f = {.file = ""};
 	struct sink *sink;

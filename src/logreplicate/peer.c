@@ -1,10 +1,14 @@
 #include "peer.h"
 
+#ifdef __linux__
+#include <sys/prctl.h>
+#endif
 #include <sys/wait.h>
 
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -137,11 +141,26 @@ keep_ours(struct peer *p, struct pipes *pipes)
 	close_pipes(pipes);
 }
 
+/* In the child: speak there, and end with its parent. */
+static void
+become_carrier(int err_fd, pid_t parent)
+{
+	if (dup2(err_fd, 2) < 0)
+		_exit(126);
+#ifdef __linux__
+	(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
+#endif
+	if (getppid() != parent)
+		_exit(126);
+}
+
 /* errs: of a pipe for its stderr; -1: it has ours. */
 static int
 fork_on(struct peer *p, struct pipes *pipes, int errs[2],
     int (*serve)(int in, int out))
 {
+	pid_t parent = getpid();
+
 	p->pid = fork();
 	if (p->pid < 0) {
 		close_pipes(pipes);
@@ -150,8 +169,8 @@ fork_on(struct peer *p, struct pipes *pipes, int errs[2],
 	if (p->pid == 0) {
 		close(pipes->to[1]);
 		close(pipes->from[0]);
-		if (errs[1] >= 0 && dup2(errs[1], 2) < 0)
-			_exit(126);
+		if (errs[1] >= 0)
+			become_carrier(errs[1], parent);
 		_exit(serve(pipes->to[0], pipes->from[1]));
 	}
 	keep_ours(p, pipes);

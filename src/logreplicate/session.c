@@ -392,6 +392,8 @@ receive_loop(struct session *s, struct receiver *r)
 
 	while (rc == 0) {
 		rc = take_all(s, receiver_take, r);
+		receiver_tick(r,
+		    now_mono_ms() - s->link.heard_ms < 3 * LINK_ALIVE_MS);
 		note_progress(s, receiver_totals(r)->bytes,
 		    receiver_totals(r)->cut);
 		if (rc == 0)

@@ -38,6 +38,7 @@ enum {
 	OPTION_READ_ONLY,
 	OPTION_READY_FD,
 	OPTION_REPLICA_SECRET,
+	OPTION_SCRUB,
 	OPTION_THREADS,
 };
 
@@ -59,6 +60,8 @@ static const struct cli_option options[] = {
 	"write the address there when clients may connect"},
     {OPTION_REPLICA_SECRET, "replica-secret", "FILE",
 	"take copies from logreplicate that knows what is in FILE"},
+    {OPTION_SCRUB, "scrub", "SIZE",
+	"check stored segments at so much a second (10M); 0: not"},
     {OPTION_THREADS, "threads", "N", "loops (one per processor)"},
     {0, NULL, NULL, NULL},
 };
@@ -134,6 +137,13 @@ set_memory(struct config *c)
 }
 
 static void
+set_scrub(struct config *c)
+{
+	if (parse_size(cli_arg, &c->scrub) != 0)
+		cli_usage("--scrub %s: not a size", cli_arg);
+}
+
+static void
 set_option(struct config *c, int id)
 {
 	switch (id) {
@@ -169,6 +179,9 @@ set_option(struct config *c, int id)
 	case OPTION_REPLICA_SECRET:
 		c->secret = cli_arg;
 		break;
+	case OPTION_SCRUB:
+		set_scrub(c);
+		break;
 	case OPTION_THREADS:
 		c->threads = (int)number(id, 1, CONFIG_THREADS_MAX);
 		break;
@@ -184,6 +197,7 @@ read_options(struct config *c, int argc, char **argv)
 	*c = (struct config){.auto_create = 1,
 	    .ready_fd = -1,
 	    .memory = CONFIG_MEMORY_BYTES,
+	    .scrub = CONFIG_SCRUB_RATE,
 	    .threads = processors < 1             ? 1
 		: processors > CONFIG_THREADS_MAX ? CONFIG_THREADS_MAX
 						  : (int)processors};

@@ -14,6 +14,7 @@
 #include "net/listener.h"
 #include "net/loop.h"
 #include "net/pool.h"
+#include "scrubbing.h"
 #include "server.h"
 
 enum {
@@ -97,6 +98,22 @@ add_requests(struct evbuffer *b, struct server *s)
 }
 
 static void
+add_scrubbing(struct evbuffer *b, struct server *s)
+{
+	struct scrubbing_counters c;
+
+	scrubbing_counters(s->scrubbing, &c);
+	add(b, "scrub_bytes_total", "counter", "Bytes that were checked.",
+	    c.bytes);
+	add(b, "scrub_segments_total", "counter", "Segments that were checked.",
+	    c.segments);
+	add(b, "scrub_damaged_total", "counter",
+	    "Segments that were found damaged.", c.damaged);
+	add(b, "scrub_rounds_total", "counter",
+	    "How often all there is was checked.", c.rounds);
+}
+
+static void
 on_asked(struct evhttp_request *request, void *arg)
 {
 	struct metrics *m = arg;
@@ -110,6 +127,7 @@ on_asked(struct evhttp_request *request, void *arg)
 	add_connections(b, s);
 	add_requests(b, s);
 	add_memory(b, s);
+	add_scrubbing(b, s);
 	add(b, "threads", "gauge", "Threads that wait for the disk.",
 	    pool_threads(s->pool));
 	add(b, "threads_wanted", "gauge", "What waits for one of them.",

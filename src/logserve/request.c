@@ -106,7 +106,7 @@ request_grow(struct request *r, void *items, int32_t count, int32_t *cap,
  * descriptors are taken or closed, whatever comes of it.
  */
 static int
-assemble(struct evbuffer *out, const struct buf *b,
+assemble(struct server *s, struct evbuffer *out, const struct buf *b,
     const struct wire_cuts *cuts)
 {
 	size_t at = 0;
@@ -121,7 +121,7 @@ assemble(struct evbuffer *out, const struct buf *b,
 		at = cuts->cuts[i].at;
 		if (rc == 0)
 			rc = conn_buffer_add_file(out, r->fd, r->pos,
-			    (size_t)r->len);
+			    (size_t)r->len, &s->files);
 		else
 			close(r->fd);
 	}
@@ -167,7 +167,7 @@ make_answer(struct request *r, struct evbuffer **answer)
 		rc = encode(r, &b, &cuts);
 	if (rc == 0)
 		rc = cuts.count == 0 ? hand_over(r, out, &b)
-				     : assemble(out, &b, &cuts);
+				     : assemble(r->server, out, &b, &cuts);
 	else
 		for (size_t i = 0; i < cuts.count; i++)
 			close(cuts.cuts[i].records->fd);

@@ -25,6 +25,7 @@
 #include "net/session.h"
 #include "replicate/trust.h"
 #include "request.h"
+#include "scrubbing.h"
 #include "tell.h"
 #include "upkeep.h"
 #include "waiting.h"
@@ -213,16 +214,27 @@ listen_on(struct server *s)
 	return CLI_DONE;
 }
 
+/* So many descriptors are the most for one purpose. */
+static size_t
+quarter_of_files(void)
+{
+	struct rlimit r;
+
+	if (getrlimit(RLIMIT_NOFILE, &r) != 0 || r.rlim_cur > SIZE_MAX)
+		return SIZE_MAX / 4;
+	return (size_t)r.rlim_cur / 4;
+}
+
+/*
+ * At most so many logs for a quarter of the descriptors: of those that have
+ * files open, and besides of those that a thread is at work on.
+ */
 size_t
 server_logs_max(size_t max)
 {
-	struct rlimit r;
-	size_t logs = max;
+	size_t logs = quarter_of_files() / CONFIG_LOG_FILES;
 
-	if (getrlimit(RLIMIT_NOFILE, &r) == 0 &&
-	    r.rlim_cur / 4 / CONFIG_LOG_FILES < logs)
-		logs = (size_t)r.rlim_cur / 4 / CONFIG_LOG_FILES;
-	return logs < 2 ? 2 : logs;
+	return logs > max ? max : logs < 2 ? 2 : logs;
 }
 
 static int
@@ -301,6 +313,7 @@ open_parts(struct server *s)
 		return fail("threads", rc, NULL);
 	s->limits = default_limits;
 	s->limits.budget = s->budget;
+	s->files_max = quarter_of_files();
 	if (open_home(s) != CLI_DONE)
 		return CLI_FAIL;
 	rc = catalog_open(c->root, server_logs_max(CONFIG_OPEN_LOGS), s->pool,
@@ -317,6 +330,9 @@ open_parts(struct server *s)
 		rc = upkeep_open(s, &s->upkeep);
 	if (rc != 0)
 		return fail("upkeep", rc, NULL);
+	rc = scrubbing_open(s, &s->scrubbing);
+	if (rc != 0)
+		return fail("scrubbing", rc, NULL);
 	options.loop_count = s->loop_count;
 	rc = listener_open(&options, &s->listener);
 	return rc == 0 ? CLI_DONE : fail("sockets", rc, NULL);
@@ -409,6 +425,7 @@ server_close(struct server *s)
 	metrics_close(s->metrics);
 	listener_close(s->listener);
 	drain_clients(s);
+	scrubbing_close(s->scrubbing);
 	deadlines_stop(s->deadlines);
 	pool_close(s->pool);
 	upkeep_close(s->upkeep);

@@ -30,6 +30,7 @@ struct listener;
 struct loop;
 struct metrics;
 struct pool;
+struct scrubbing;
 struct trust_secret;
 struct upkeep;
 struct waiting;
@@ -48,12 +49,15 @@ struct server {
 	struct catalog *catalog;
 	struct group_table *groups;
 	struct upkeep *upkeep;	/* NULL: nothing may be written */
+	struct scrubbing *scrubbing;	/* NULL: none */
 	pthread_mutex_t sessions_lock;
 	struct fetch_sessions *sessions;	/* under it */
 	struct home home;
 	int64_t producer_base;	/* ids of producers are this plus a count */
 	atomic_int_fast64_t producers;
 	atomic_size_t clients_count;
+	atomic_size_t files;		/* open in answers */
+	size_t files_max;
 	struct metrics *metrics;	/* NULL: none */
 	struct trust_secret *secret;	/* of replicas; NULL: there are none */
 	atomic_int replicas;		/* of clients */

@@ -152,3 +152,48 @@ kill_any() {
 	[ ! -s seen.err ]
 	echo "# $kills kills, $(lines wrote) events" >&3
 }
+
+# What a broker has of b, a line per record with its partition.
+values_of() {
+	logcat -F '%p %s\n' "$1" | sort -s -n -k 1,1
+}
+
+@test '--reproduce: each record once, in order' {
+	TOOL_TIMEOUT=120
+	seed=${SEED:-$((SRANDOM % 32768))}
+	RANDOM=$seed
+	echo "# SEED=$seed" >&3
+	(umask 077 && echo '0123456789abcdefghij' >secret)
+	mkdir root
+	address=
+	serve
+	logcreate -P 2 --segment-bytes 256K a
+	events 3>&- | logappend --fsync 20ms --batch-bytes 2000 a 3>&- &
+	writer=$!
+	for ((kills = 0; kills < ${REPRODUCE_KILLS:-60}; kills++)); do
+		start rep logreplicate -f --reproduce a "kafka://$address/b"
+		# How long it may live is what is random here.
+		sleep "0.$((RANDOM % 3))$((RANDOM % 90 + 10))"
+		kill_any
+		carrier=$(child_of "$rep_pid" 2>/dev/null) || true
+		kill -9 "$rep_pid" 2>/dev/null || true
+		wait "$rep_pid" 2>/dev/null || true
+		expected_again rep.err
+	done
+	sent=$(logcat root/b | wc -l)
+	[ -z "$carrier" ] || wait_for process_gone "$carrier"
+	kill "$writer"
+	wait "$writer" || true
+	run_tool 0 logreplicate --reproduce a "kafka://$address/b"
+	values_of a >wrote
+	values_of root/b >got
+	cmp wrote got
+	echo "# $kills kills, $sent of $(lines wrote) events before the end" >&3
+	[ "$sent" -gt 0 ]
+}
+
+# One that was killed may be at work when the next one looks already.
+expected_again() {
+	grep -v 'another run writes to partition' "$1" >others || true
+	expected others
+}

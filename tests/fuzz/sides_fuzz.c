@@ -1,7 +1,8 @@
 /*
- * A sender and a receiver that are told anything by the other side: the first
- * byte chooses one, the others are frames in short form, of which the CRC is
- * right.  What stands behind them says yes or no, as the input goes on.
+ * A sender and a receiver that are told anything by the other side, and a
+ * receiving end as a server has it: the first byte chooses one, the others are
+ * frames in short form, of which the CRC is right.  What stands behind them
+ * says yes or no, as the input goes on.
  */
 
 #include <errno.h>
@@ -9,6 +10,7 @@
 
 #include "base/status.h"
 #include "fuzz.h"
+#include "replicate/inlet.h"
 #include "replicate/receiver.h"
 #include "replicate/sender.h"
 #include "store/properties.h"
@@ -348,13 +350,67 @@ fuzz_sender(void)
 	buf_release(&out);
 }
 
+/* The same as a server does it: a stream in pieces, below a root that is none. */
+static void
+begin_stream(struct buf *stream)
+{
+	static const char one[] = "mode=receive\0path=t";
+	static const char all[] = "mode=receive\0path=/\0named=1\0dry-run=1";
+	struct frame f = {.type = FRAME_HELLO,
+	    .magic = FRAME_MAGIC,
+	    .version_min = 1,
+	    .version_max = 1};
+
+	fuzz_must(frame_encode(&f, stream) == 0);
+	f = (struct frame){.type = FRAME_REQUEST,
+	    .data = {(const uint8_t *)one, sizeof(one)}};
+	if (fuzz_byte(&in) % 2 == 0)
+		f.data = (struct view){(const uint8_t *)all, sizeof(all)};
+	fuzz_must(frame_encode(&f, stream) == 0);
+}
+
+static void
+fuzz_inlet(void)
+{
+	struct inlet_options o = {.root = "/dev/null/none",
+	    .open_max = 1,
+	    .parts_max = 6};
+	struct buf stream, out;
+	struct inlet *inlet;
+	uint8_t data[64];
+	struct frame f;
+	int rc = inlet_new(&o, &inlet);
+
+	buf_init(&stream, 1 << 20);
+	buf_init(&out, 1 << 20);
+	if (fuzz_byte(&in) % 8 != 0)
+		begin_stream(&stream);
+	while (in.len > 0) {
+		take_frame(&f, data);
+		fuzz_must(frame_encode(&f, &stream) == 0);
+	}
+	for (size_t at = 0, len; rc == 0 && at < stream.len; at += len) {
+		len = 1 + (size_t)(stream.data[at] ^ stream.data[at / 2]);
+		if (len > stream.len - at)
+			len = stream.len - at;
+		rc = inlet_take(inlet, (struct view){stream.data + at, len},
+		    &out);
+		fuzz_must(rc == 0 || rc == STATUS_END);
+		check_output(&out);
+	}
+	fuzz_must(inlet_memory(inlet) < (4 << 20));
+	inlet_free(inlet);
+	buf_release(&stream);
+	buf_release(&out);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+	static void (*const sides[])(
+	    void) = {fuzz_sender, fuzz_receiver, fuzz_inlet};
+
 	in = (struct fuzz_input){data, size};
-	if (fuzz_byte(&in) % 2 == 0)
-		fuzz_sender();
-	else
-		fuzz_receiver();
+	sides[fuzz_byte(&in) % 3]();
 	return 0;
 }

@@ -34,6 +34,7 @@ struct end {
 };
 
 static struct loop *loop;
+static atomic_size_t files_open;
 
 static void
 on_frame(void *arg, uint8_t *frame, size_t len)
@@ -380,7 +381,8 @@ send_output(void *arg)
 	if (b == NULL || zeros == NULL)
 		abort();
 	evbuffer_add(b, zeros, o->before);
-	if (o->fd >= 0 && conn_buffer_add_file(b, o->fd, o->pos, o->len) != 0)
+	if (o->fd >= 0 &&
+	    conn_buffer_add_file(b, o->fd, o->pos, o->len, &files_open) != 0)
 		abort();
 	if (conn_buffer_add(b, zeros, o->after) != 0)
 		abort();
@@ -435,6 +437,7 @@ test_files(void)
 	}
 	tap_int(wrong, 0, "memory, the range of the file, memory");
 	tap(net_await(fcntl(fd, F_GETFD) == -1), "the file is closed");
+	tap_int(files_open, 0, "and is not counted any more");
 	tap(e.written > 0, "progress is told");
 	loop_call(loop, close_end, &e);
 	tap_int(e.counters.bytes_out, total, "bytes are counted");
@@ -487,7 +490,7 @@ test_memory_behind_file(void)
 	if (b == NULL || ftruncate(fd, (off_t)1 << 30) != 0 ||
 	    getrlimit(RLIMIT_DATA, &old) != 0)
 		abort();
-	if (conn_buffer_add_file(b, fd, 900 << 20, 100) != 0)
+	if (conn_buffer_add_file(b, fd, 900 << 20, 100, NULL) != 0)
 		abort();
 	small = old;
 	small.rlim_cur = data_bytes() + (512 << 20);
@@ -507,8 +510,10 @@ test_file_given_up(void)
 	begin(&e);
 	loop_call(loop, send_output, &o);
 	tap(fcntl(fd, F_GETFD) != -1, "a file that is being sent");
+	tap_int(files_open, 1, "is counted");
 	end(&e);
 	tap(fcntl(fd, F_GETFD) == -1, "is closed with the connection");
+	tap_int(files_open, 0, "and is not counted any more");
 }
 
 static void
