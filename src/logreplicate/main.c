@@ -437,6 +437,12 @@ name_source(void)
 	char host[256] = "", path[PATH_MAX];
 	bool away = opt.dst.remote;
 
+	if (opt.is_from_cluster) {
+		snprintf(asked.source, sizeof(asked.source),
+		    "kafka%s://%.2000s/%s", opt.from.tls ? "+tls" : "",
+		    opt.from.brokers, opt.from.topic);
+		return;
+	}
 	if (opt.src.remote) {
 		snprintf(asked.source, sizeof(asked.source), "%.320s:%.3000s",
 		    opt.src.host, opt.src.path);
