@@ -18,7 +18,8 @@ struct login;
 /*
  * Connect to host, a name or an address; each address that it has gets its
  * share of the time until deadline_ms (of now_mono_ms()).  TLS, if the login
- * says so, is agreed upon.  STATUS_CLUSTER: f says why it could not be.
+ * says so, is agreed upon.  STATUS_CLUSTER: f says why it could not be; EACCES:
+ * its certificate is not trusted.
  */
 int dial_open(const char *host, uint16_t port, const struct login *login,
     int64_t deadline_ms, struct dial **out, struct fault *f);

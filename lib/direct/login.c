@@ -169,10 +169,10 @@ shake_hands(const struct login *l, struct talk *t, struct talk_answer *a,
 	int rc = talk_call(t, API_SASL_HANDSHAKE, &q, a, &r, f);
 
 	if (rc == 0 && r.error_code == KAFKA_UNSUPPORTED_SASL_MECHANISM)
-		return trouble(f, STATUS_CLUSTER, talk_name(t),
+		return trouble(f, EACCES, talk_name(t),
 		    "the broker does not take %s", name);
 	if (rc == 0 && r.error_code != 0)
-		return trouble(f, STATUS_CLUSTER, talk_name(t), "%s",
+		return trouble(f, EACCES, talk_name(t), "%s",
 		    error_text(r.error_code));
 	return rc;
 }
@@ -189,13 +189,13 @@ exchange(struct talk *t, struct talk_answer *a, struct bytes what,
 	if (rc != 0)
 		return rc;
 	if (r.error_code != 0)
-		return trouble(f, STATUS_CLUSTER, talk_name(t), "%s%s%.*s",
+		return trouble(f, EACCES, talk_name(t), "%s%s%.*s",
 		    error_text(r.error_code),
 		    r.error_message.len > 0 ? ": " : "",
 		    r.error_message.len > 0 ? r.error_message.len : 0,
 		    (const char *)r.error_message.data);
 	if (r.auth_bytes.len >= SCRAM_TEXT_MAX)
-		return trouble(f, STATUS_CLUSTER, talk_name(t),
+		return trouble(f, EACCES, talk_name(t),
 		    "what it says to the login is too long");
 	memcpy(heard, r.auth_bytes.data, (size_t)r.auth_bytes.len);
 	heard[r.auth_bytes.len] = '\0';
@@ -220,7 +220,7 @@ log_in_plainly(const struct login *l, struct talk *t, struct talk_answer *a,
 	if (rc == 0)
 		rc = buf_add_str(&b, l->password);
 	if (rc == STATUS_TOO_BIG)
-		rc = trouble(f, STATUS_CLUSTER, "sasl.password", "too long");
+		rc = trouble(f, EACCES, "sasl.password", "too long");
 	if (rc == 0)
 		rc = exchange(t, a, (struct bytes){b.data, (int32_t)b.len},
 		    heard, f);
@@ -240,7 +240,7 @@ log_in_by_scram(const struct login *l, struct talk *t, struct talk_answer *a,
 	scram_init(&s, l->mechanism == SCRAM_SHA_512, l->user, l->password);
 	rc = scram_first(&s, said);
 	if (rc == STATUS_TOO_BIG)
-		return trouble(f, STATUS_CLUSTER, "sasl.username", "too long");
+		return trouble(f, EACCES, "sasl.username", "too long");
 	if (rc == 0)
 		rc = exchange(t, a, bytes_of(said), heard, f);
 	if (rc == 0)
@@ -250,7 +250,7 @@ log_in_by_scram(const struct login *l, struct talk *t, struct talk_answer *a,
 	if (rc == 0)
 		rc = scram_verify(&s, heard, &what);
 	if (rc == STATUS_CORRUPT)
-		rc = trouble(f, STATUS_CLUSTER, talk_name(t),
+		rc = trouble(f, EACCES, talk_name(t),
 		    "what it says to the login is not right: %s", what);
 	return rc;
 }

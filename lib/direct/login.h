@@ -37,8 +37,8 @@ void login_free(struct login *l);
 struct tls_context *login_tls(const struct login *l);
 const char *login_client_id(const struct login *l);
 /*
- * Log in over a connection that was just opened.  STATUS_CLUSTER: refused; f
- * says why.
+ * Log in over a connection that was just opened.  EACCES: refused; f says why.
+ * Else an error of talk.h.
  */
 int login_run(const struct login *l, struct talk *t, struct fault *f);
 

@@ -422,7 +422,7 @@ talk_open(const struct talk_options *o, const char *host, uint16_t port,
 	memset(t->max, -1, sizeof(t->max));
 	rc = dial_open(host, port, o->login, now_mono_ms() + o->timeout_ms,
 	    &t->dial, f);
-	if (rc == STATUS_CLUSTER && f != NULL)
+	if ((rc == STATUS_CLUSTER || rc == EACCES) && f != NULL)
 		strlcpy(f->file, t->name, sizeof(f->file));
 	if (rc == 0)
 		rc = begin(t, f);
@@ -447,7 +447,8 @@ talk_open_any(const struct talk_options *o, const char *brokers,
 
 	for (const char *c = brokers; *c != '\0'; c++)
 		left += *c == ',';
-	while (rc != 0 && (broker = strsep(&rest, ",")) != NULL) {
+	while (
+	    rc != 0 && rc != EACCES && (broker = strsep(&rest, ",")) != NULL) {
 		part.timeout_ms = (until_ms - now_mono_ms()) / left--;
 		if (part.timeout_ms < 1)
 			part.timeout_ms = 1;

@@ -19,7 +19,9 @@
  * and again; what an earlier response pointed to is gone then.
  *
  * After an error other than EAGAIN of talk_try() there is nothing left but to
- * close it.  Errors are STATUS_CLUSTER, and f says more, or ENOMEM.
+ * close it.  Errors are STATUS_CLUSTER, and f says more; ENOMEM; when it is
+ * opened EACCES, too: a login or a certificate was refused, and another try
+ * would not help.
  */
 
 #include <stddef.h>

@@ -259,7 +259,7 @@ broken(struct tls *t, unsigned long code, struct fault *f)
 
 	openssl.ERR_clear_error();
 	if (t->verify && verified != X509_V_OK)
-		return trouble(f, STATUS_CLUSTER, t->host,
+		return trouble(f, EACCES, t->host,
 		    "its certificate is not trusted: %s",
 		    openssl.X509_verify_cert_error_string(verified));
 	return trouble(f, STATUS_CLUSTER, t->host, "TLS: %s",

@@ -33,7 +33,7 @@ void tls_close(struct tls *t);
 
 /*
  * All: 0; EAGAIN, *events is what to poll for; STATUS_END: closed; else
- * STATUS_CLUSTER, f says why.
+ * STATUS_CLUSTER, or EACCES if its certificate is not trusted: f says why.
  */
 int tls_shake_hands(struct tls *t, short *events, struct fault *f);
 int tls_read(struct tls *t, void *data, size_t len, size_t *done, short *events,

@@ -10,7 +10,9 @@
 #include "base/io.h"
 #include "base/now.h"
 #include "base/status.h"
+#include "replicate/digest.h"
 #include "replicate/disk_source.h"
+#include "replicate/opened.h"
 #include "store/groups.h"
 #include "store/partition.h"
 #include "store/properties.h"
@@ -19,8 +21,8 @@
 #include "store/retain.h"
 #include "store/topic.h"
 
-/* Partitions that are open at a time. */
-enum { OPEN_MAX_COUNT = 64 };
+/* Read at a time, to be compared. */
+enum { RUN_BYTES = 512 << 10 };
 
 struct disk_topic {
 	char *path;		/* owned */
@@ -29,21 +31,13 @@ struct disk_topic {
 	struct properties settings;
 };
 
-struct disk_part {
-	size_t topic;
-	int32_t number;
-	struct partition *p;	/* NULL: not in use */
-	uint64_t used;
-};
-
 struct disk_sink {
 	struct sink sink;
 	struct disk_sink_options o;
 	char *path;
 	struct disk_topic *topics;
 	size_t count;
-	struct disk_part parts[OPEN_MAX_COUNT];
-	uint64_t uses;
+	struct opened opened;
 };
 
 static const struct sink_ops ops;
@@ -128,16 +122,10 @@ sink_topic(struct sink *s, size_t topic, const struct sink_topic *from,
 
 /* --- partitions ----------------------------------------------------------- */
 
-static void
-close_part(struct disk_part *part)
-{
-	partition_close(part->p);
-	*part = (struct disk_part){.p = NULL};
-}
-
 static int
-open_part(struct disk_sink *d, struct disk_part *part, struct fault *f)
+open_part(void *arg, struct opened_part *part, struct fault *f)
 {
+	struct disk_sink *d = arg;
 	const struct disk_topic *t = &d->topics[part->topic];
 	struct partition_settings settings;
 	char path[PATH_MAX + 16];
@@ -150,49 +138,23 @@ open_part(struct disk_sink *d, struct disk_part *part, struct fault *f)
 	    &part->p, f);
 	if (rc == 0 && !d->o.dry_run)
 		rc = replica_adopt(part->p, f);
-	if (rc != 0)
-		close_part(part);
 	return rc;
 }
 
-/*
- * The partition, opened; in the place of the one not used for longest, of which
- * what was appended is synced first.
- */
 static int
 find_part(struct sink *s, size_t topic, int32_t partition,
     struct partition **out, struct fault *f)
 {
 	struct disk_sink *d = self(s);
-	struct disk_part *oldest = &d->parts[0];
+	struct opened_part *part;
 	int rc;
 
-	for (size_t i = 0; i < d->o.open_max; i++) {
-		struct disk_part *part = &d->parts[i];
-
-		if (part->p != NULL && part->topic == topic &&
-		    part->number == partition) {
-			part->used = ++d->uses;
-			*out = part->p;
-			return 0;
-		}
-		if (part->used < oldest->used)
-			oldest = part;
-	}
 	if (partition < 0 || partition >= d->topics[topic].count)
 		return STATUS_NO_TOPIC;
-	rc = oldest->p != NULL ? partition_sync(oldest->p, f) : 0;
-	close_part(oldest);
-	if (rc != 0)
-		return rc;
-	oldest->topic = topic;
-	oldest->number = partition;
-	rc = open_part(d, oldest, f);
-	if (rc != 0)
-		return rc;
-	oldest->used = ++d->uses;
-	*out = oldest->p;
-	return 0;
+	rc = opened_find(&d->opened, topic, partition, &part, f);
+	if (rc == 0)
+		*out = part->p;
+	return rc;
 }
 
 static int
@@ -263,10 +225,61 @@ static int
 sink_cut(struct sink *s, size_t topic, int32_t partition, int64_t offset,
     struct fault *f)
 {
-	struct partition *p;
-	int rc = find_part(s, topic, partition, &p, f);
+	struct opened_part *part;
+	int rc = opened_find(&self(s)->opened, topic, partition, &part, f);
 
-	return rc == 0 ? replica_truncate(p, offset, f) : rc;
+	if (rc != 0)
+		return rc;
+	raw_close(part->raw);
+	part->raw = NULL;
+	return replica_truncate(part->p, offset, f);
+}
+
+/* To read from, as of now. */
+static int
+find_raw(struct sink *s, size_t topic, int32_t partition, struct raw **out,
+    struct fault *f)
+{
+	struct opened_part *part;
+	int rc = opened_find(&self(s)->opened, topic, partition, &part, f);
+
+	if (rc != 0)
+		return rc;
+	if (part->raw == NULL)
+		rc = raw_open(part->p, &part->raw, f);
+	else
+		rc = raw_refresh(part->raw, f);
+	*out = part->raw;
+	return rc;
+}
+
+static int
+sink_digest(struct sink *s, size_t topic, int32_t partition, int64_t start,
+    int64_t end, struct sink_digest *out, struct fault *f)
+{
+	struct digest d;
+	struct raw_run run;
+	struct raw *raw;
+	int rc = find_raw(s, topic, partition, &raw, f);
+
+	*out = (struct sink_digest){.start = start, .damaged = -1};
+	if (rc != 0)
+		return rc;
+	if (raw_start(raw) > start)
+		out->start = raw_start(raw);
+	digest_begin(&d, out->start, end);
+	if (raw_offset(raw) != out->start)
+		raw_seek(raw, out->start);
+	while (rc == 0 && raw_offset(raw) < end) {
+		rc = raw_next(raw, RUN_BYTES, &run, f);
+		if (rc == 0)
+			rc = digest_add(&d, (struct view){run.data, run.len});
+	}
+	if (rc == STATUS_CORRUPT)
+		out->damaged = f->offset > start ? f->offset : start;
+	out->value = d.value;
+	out->batches = d.batches;
+	return rc == STATUS_CORRUPT || rc == STATUS_END ? 0 : rc;
 }
 
 static int
@@ -382,8 +395,7 @@ sink_close(struct sink *s)
 {
 	struct disk_sink *d = self(s);
 
-	for (size_t i = 0; i < OPEN_MAX_COUNT; i++)
-		close_part(&d->parts[i]);
+	opened_close(&d->opened);
 	for (size_t i = 0; i < d->count; i++)
 		free(d->topics[i].path);
 	free(d->topics);
@@ -400,9 +412,12 @@ disk_sink_open(const char *path, const struct disk_sink_options *o,
 	if (d == NULL)
 		return ENOMEM;
 	d->sink.ops = &ops;
+	/* What was appended to one that is left is synced first. */
+	d->opened.open = open_part;
+	d->opened.leave = partition_sync;
+	d->opened.arg = d;
+	d->opened.max = o->open_max;
 	d->o = *o;
-	if (d->o.open_max == 0 || d->o.open_max > OPEN_MAX_COUNT)
-		d->o.open_max = OPEN_MAX_COUNT;
 	d->path = strdup(path);
 	if (d->path == NULL) {
 		free(d);
@@ -420,5 +435,6 @@ static const struct sink_ops ops = {
     .sync = sink_sync,
     .clean = sink_clean,
     .commit = sink_commit,
+    .digest = sink_digest,
     .close = sink_close,
 };

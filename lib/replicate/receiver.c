@@ -23,6 +23,8 @@ struct part {
 	bool offered;
 	bool refused;
 	bool fresh;		/* there was nothing when it was offered */
+	bool is_damaged;	/* at damaged, as CHECKED has told */
+	int64_t damaged;
 	int64_t from;		/* as of the last SYNCED */
 	int64_t end;		/* where the copy ends, by what we know */
 	int64_t bytes;
@@ -167,8 +169,7 @@ grow_topic(struct receiver *r, struct incoming *t, int32_t count,
 	if (count <= t->count)
 		return 0;
 	*what = "more topics and partitions than are taken";
-	if (r->o.parts_max > 0 &&
-	    r->parts + count - t->count > r->o.parts_max)
+	if (r->o.parts_max > 0 && r->parts + count - t->count > r->o.parts_max)
 		return STATUS_CORRUPT;
 	r->parts += count - t->count;
 	more = recallocarray(t->parts, (size_t)t->count, (size_t)count,
@@ -295,6 +296,54 @@ take_offer(struct receiver *r, const struct frame *f, struct part *p,
 	return answer_have(r, f, -1, p, out);
 }
 
+/* What has this side between two offsets? */
+static int
+take_check(struct receiver *r, const struct frame *f, struct part *p,
+    struct buf *out)
+{
+	struct fault fault = {.file = ""};
+	struct sink_digest d = {.damaged = -1};
+	struct frame checked = {.type = FRAME_CHECKED,
+	    .topic = f->topic,
+	    .partition = f->partition,
+	    .end = f->end};
+	int rc = STATUS_UNSUPPORTED;
+
+	if (f->start < 0 || f->end < f->start)
+		return STATUS_CORRUPT;
+	if (r->sink->ops->digest != NULL)
+		rc = r->sink->ops->digest(r->sink, f->topic, f->partition,
+		    f->start, f->end, &d, &fault);
+	if (rc != 0)
+		return refuse(r, f->topic, f->partition, rc, &fault, out);
+	checked.start = d.start;
+	checked.digest = d.value;
+	checked.count = d.batches;
+	checked.offset = d.damaged;
+	if (d.damaged >= 0) {
+		p->is_damaged = true;
+		p->damaged = d.damaged;
+	}
+	return frame_encode(&checked, out);
+}
+
+/* Why nothing more is done with one that differs from its source. */
+static int
+refuse_diverged(struct receiver *r, const struct frame *f, const struct part *p,
+    struct buf *out)
+{
+	bool damaged = p->is_damaged && p->damaged == f->offset;
+	char text[REASON_LEN];
+
+	snprintf(text, sizeof(text), "%s from offset %lld on%s%s",
+	    damaged ? "the copy is damaged:" : "diverged:",
+	    (long long)f->offset,
+	    damaged ? "" : " it is not what the source has",
+	    r->o.cut ? " (would be cut)" : " (--on-diverge truncate)");
+	return refuse_text(r, f->topic, f->partition, damaged ? 3 : 4, text,
+	    out);
+}
+
 static int
 take_diverged(struct receiver *r, const struct frame *f, struct part *p,
     struct buf *out)
@@ -304,17 +353,10 @@ take_diverged(struct receiver *r, const struct frame *f, struct part *p,
 	    .topic = r->topics[f->topic].name,
 	    .partition = f->partition,
 	    .from = f->offset};
-	char text[REASON_LEN];
 	int rc;
 
-	if (!r->o.cut || r->o.dry_run) {
-		snprintf(text, sizeof(text),
-		    "diverged: from offset %lld on it is not what the source "
-		    "has%s",
-		    (long long)f->offset,
-		    r->o.cut ? " (would be cut)" : " (--on-diverge truncate)");
-		return refuse_text(r, f->topic, f->partition, 4, text, out);
-	}
+	if (!r->o.cut || r->o.dry_run)
+		return refuse_diverged(r, f, p, out);
 	rc = r->sink->ops->cut(r->sink, f->topic, f->partition, f->offset,
 	    &fault);
 	if (rc != 0)
@@ -587,6 +629,8 @@ take_part_frame(struct receiver *r, const struct frame *f, struct buf *out)
 	if (f->type == FRAME_ASK)
 		return f->offset < 0 ? STATUS_CORRUPT
 				     : answer_have(r, f, f->offset, p, out);
+	if (f->type == FRAME_CHECK)
+		return take_check(r, f, p, out);
 	return f->type == FRAME_DIVERGED ? take_diverged(r, f, p, out)
 					 : take_done(r, f, p, out);
 }
@@ -608,6 +652,7 @@ receiver_frame(struct receiver *r, const struct frame *f, struct buf *out,
 		return take_topic(r, f, out, what);
 	case FRAME_OFFER:
 	case FRAME_ASK:
+	case FRAME_CHECK:
 	case FRAME_DIVERGED:
 	case FRAME_DATA:
 	case FRAME_DONE:

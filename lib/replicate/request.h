@@ -11,7 +11,9 @@
  *	partitions=LIST		send: these partitions only
  *	pattern=+GLOB, -GLOB	send: which topics of a root, in order
  *	follow=1 groups=1	send
+ *	checksum=1		both
  *	rate=N			send: bytes a second
+ *	from=POS		send: where a copy that is new begins
  *	cut=1 mirror=1		receive: --on-diverge truncate, --cleanup mirror
  *	dry-run=1		both
  *
@@ -41,6 +43,8 @@ struct request {
 	bool cut;
 	bool mirror;
 	bool dry_run;
+	bool checksum;
+	struct position from;	/* never POSITION_STORED */
 	int64_t rate;		/* 0: as fast as it goes */
 };
 

@@ -703,17 +703,20 @@ remove_if_free(struct partition *p)
 	return rc;
 }
 
-/* Epochs that ended before the log start are folded into one at the start. */
-static int
-trim_epochs(struct partition *p)
+int
+partition_trim_epochs(struct partition *p,
+    bool (*trim)(struct epoch_list *list, int64_t offset), int64_t offset,
+    int32_t *latest)
 {
 	struct epoch_list list;
 	int rc;
 
 	epoch_list_init(&list);
 	rc = epoch_read(p->dirfd, &list, NULL);
-	if (rc == 0 && epoch_truncate_to_start(&list, p->st.log_start))
+	if (rc == 0 && trim(&list, offset))
 		rc = epoch_write(p->dirfd, &list, p->file_mode, p->gid);
+	if (latest != NULL && (rc == 0 || rc == ENOENT))
+		*latest = epoch_latest(&list);
 	epoch_list_release(&list);
 	return rc == ENOENT || rc == STATUS_CORRUPT ? 0 : rc;
 }
@@ -733,7 +736,8 @@ partition_delete_before(struct partition *p, int64_t offset, struct fault *f)
 		if (rc == 0)
 			rc = remove_if_free(p);
 		if (rc == 0)
-			rc = trim_epochs(p);
+			rc = partition_trim_epochs(p, epoch_truncate_to_start,
+			    offset, NULL);
 	}
 	partition_end(p);
 	return rc;

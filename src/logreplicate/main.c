@@ -19,6 +19,8 @@
 #include "base/parse.h"
 #include "base/status.h"
 #include "client/place.h"
+#include "direct/cluster_source.h"
+#include "direct/login.h"
 #include "peer.h"
 #include "replicate/disk_sink.h"
 #include "replicate/disk_source.h"
@@ -34,6 +36,7 @@
 enum {
 	OPT_RSH = 256,
 	OPT_REMOTE_PATH,
+	OPT_CHECKSUM,
 	OPT_ON_DIVERGE,
 	OPT_CLEANUP,
 	OPT_GROUPS,
@@ -51,9 +54,13 @@ enum {
 static const struct cli_option options[] = {
     {'f', "follow", NULL, "go on with what is appended, until stopped"},
     {'p', "partition", "LIST", "these partitions only: 0,2,5-7"},
+    {'o', "offset", "RANGE", "where a copy that is new begins: N, -N, @TIME"},
+    {'S', "since", "TIME", "the same: the first record from that time on"},
     {'n', "dry-run", NULL, "change nothing, print what would be done"},
     {OPT_STATS, "stats", NULL, "print what was done"},
     {OPT_GROUPS, "groups", NULL, "copy the positions of groups, too"},
+    {OPT_CHECKSUM, "checksum", NULL,
+	"compare every batch that DST has, not only the last"},
     {OPT_ON_DIVERGE, "on-diverge", "HOW",
 	"fail or truncate: what DST has and SRC has not (fail)"},
     {OPT_CLEANUP, "cleanup", "HOW",
@@ -80,7 +87,7 @@ static const struct cli_program program = {
     "[OPTION]... SRC DST",
     "Make DST hold the same record batches as SRC, at the same offsets.\n"
     "A place is PATH, HOST:PATH or ssh://[USER@]HOST[:PORT]/PATH: a topic, or\n"
-    "a directory of topics.  DST may be kafka://HOST[:PORT]/[TOPIC], too.",
+    "a directory of topics, or kafka://HOST[:PORT][,HOST...]/[TOPIC].",
     tables,
 };
 
@@ -95,6 +102,9 @@ static struct {
 	struct place to;	/* DST, if it is a cluster */
 	bool is_to_cluster;
 	bool reproduce;
+	struct place from;	/* SRC, if it is one */
+	bool is_from_cluster;
+	struct login *login;	/* to SRC */
 	const char *secret_file;
 	struct trust_secret secret;
 	struct places places;
@@ -125,6 +135,31 @@ choose(const char *option, const char *no, const char *yes)
 	if (strcmp(cli_arg, no) != 0)
 		cli_usage("--%s %s: not %s or %s", option, cli_arg, no, yes);
 	return false;
+}
+
+/* Where to begin; an end a copy has not. */
+static void
+set_offset(void)
+{
+	struct range range;
+
+	if (parse_range(cli_arg, now_wall_ms(), cli_utc, &range) != 0)
+		cli_usage("-o %s: not a range", cli_arg);
+	if (range.has_to)
+		cli_usage("-o %s: a copy goes on to the end", cli_arg);
+	if (range.from.kind == POSITION_STORED)
+		cli_usage("-o stored: nothing is stored here");
+	opt.request.from = range.from;
+}
+
+static void
+set_since(void)
+{
+	struct position *from = &opt.request.from;
+
+	if (parse_time(cli_arg, now_wall_ms(), cli_utc, &from->n) != 0)
+		cli_usage("-S %s: not a time", cli_arg);
+	from->kind = POSITION_TIME;
 }
 
 static void
@@ -160,6 +195,12 @@ set_option(int id)
 			cli_usage("-p %s: not a list of partitions", cli_arg);
 		r->partitions_text = cli_arg;
 		break;
+	case 'o':
+		set_offset();
+		break;
+	case 'S':
+		set_since();
+		break;
 	case 'n':
 		r->dry_run = true;
 		break;
@@ -168,6 +209,9 @@ set_option(int id)
 		break;
 	case OPT_GROUPS:
 		r->groups = true;
+		break;
+	case OPT_CHECKSUM:
+		r->checksum = true;
 		break;
 	case OPT_ON_DIVERGE:
 		r->cut = choose("on-diverge", "fail", "truncate");
@@ -237,13 +281,43 @@ read_secret(const char *s)
 		    why != NULL ? why : status_text(rc));
 }
 
-/* DST is kafka://. */
+/* The user's properties for kafka://, once. */
 static void
-parse_cluster(const char *s)
+load_settings(void)
+{
+	static bool loaded;
+	struct fault f = {.file = ""};
+	int rc = loaded
+	    ? 0
+	    : settings_load(&opt.places.settings, opt.places.config, &f);
+
+	if (rc != 0)
+		exit(message_warn("--config", rc, &f));
+	loaded = true;
+}
+
+/* SRC is kafka://. */
+static void
+parse_source_cluster(const char *s)
 {
 	struct fault f = {.file = ""};
 	int rc;
 
+	places_parse(s, &opt.from);
+	opt.is_from_cluster = true;
+	load_settings();
+	rc = login_new(&opt.places.settings, &opt.from, &opt.login, &f);
+	if (rc != 0)
+		exit(message_warn(s, rc, &f));
+	strlcpy(opt.src.path,
+	    opt.from.topic[0] != '\0' ? opt.from.topic : opt.from.brokers,
+	    sizeof(opt.src.path));
+}
+
+/* DST is kafka://. */
+static void
+parse_cluster(const char *s)
+{
 	places_parse(s, &opt.to);
 	opt.is_to_cluster = true;
 	if (opt.to.partition >= 0)
@@ -253,11 +327,8 @@ parse_cluster(const char *s)
 		check_reproduce();
 	else
 		read_secret(s);
-	rc = settings_load(&opt.places.settings, opt.places.config, &f);
-	if (rc != 0)
-		exit(message_warn("--config", rc, &f));
-	snprintf(opt.dst.host, sizeof(opt.dst.host), "%.300s",
-	    opt.to.brokers);
+	load_settings();
+	snprintf(opt.dst.host, sizeof(opt.dst.host), "%.300s", opt.to.brokers);
 	strlcpy(opt.dst.path, opt.to.topic[0] != '\0' ? opt.to.topic : "/",
 	    sizeof(opt.dst.path));
 }
@@ -293,7 +364,10 @@ take_operands(int count, char **operand)
 {
 	if (count != 2)
 		cli_usage("wanted: SRC and DST");
-	parse_place(operand[0], &opt.src);
+	if (place_is_remote(operand[0]))
+		parse_source_cluster(operand[0]);
+	else
+		parse_place(operand[0], &opt.src);
 	if (place_is_remote(operand[1]))
 		parse_cluster(operand[1]);
 	else if (opt.reproduce || opt.secret_file != NULL)
@@ -303,6 +377,8 @@ take_operands(int count, char **operand)
 		parse_place(operand[1], &opt.dst);
 	if (opt.src.remote && (opt.dst.remote || opt.is_to_cluster))
 		cli_usage("only one of SRC and DST may be on another host");
+	if (opt.is_from_cluster && opt.request.checksum)
+		cli_usage("--checksum: SRC has to be a directory");
 	opt.name = last_part(opt.src.path);
 }
 
@@ -324,6 +400,12 @@ told(void *arg, const struct report *r)
 	} else if (r->kind == REPORT_CUT) {
 		cli_warn("%s: cut from offset %lld on, kept in lost+found/",
 		    what, (long long)r->from);
+	} else if (r->kind == REPORT_COMPARED) {
+		if (cli_verbose > 0 && r->from < r->to)
+			printf("%s: offsets %lld to %lld compared, %lld "
+			       "bytes\n",
+			    what, (long long)r->from, (long long)r->to - 1,
+			    (long long)r->bytes);
 	} else if (r->from < r->to &&
 	    (opt.request.dry_run || cli_verbose > 0)) {
 		printf("%s: offsets %lld to %lld", what, (long long)r->from,
@@ -424,6 +506,8 @@ push(struct session *s, struct source *src)
 	struct sender_options o = {.follow = opt.request.follow,
 	    .groups = opt.request.groups,
 	    .dry_run = opt.request.dry_run,
+	    .checksum = opt.request.checksum,
+	    .from = opt.request.from,
 	    .reporter = {told, NULL}};
 	int status = session_ask(s, &asked);
 
@@ -450,6 +534,40 @@ push_from_disk(struct session *s)
 	if (rc != 0)
 		return fail_local(s, opt.src.path, rc, &f);
 	asked.named = first.name[0] != '\0';
+	status = push(s, src);
+	src->ops->close(src);
+	return status;
+}
+
+static void
+warn_of_settings(const char *topic, const char *text)
+{
+	cli_warn("%s: its settings are not told: %s", topic, text);
+}
+
+/* Another try may find a cluster that this one has not. */
+static bool cluster_lost;
+
+static int
+push_from_cluster(struct session *s)
+{
+	struct cluster_source_options o = {.place = &opt.from,
+	    .login = opt.login,
+	    .timeout_ms = opt.places.timeout_ms,
+	    .partitions = opt.request.partitions.count > 0
+		? &opt.request.partitions
+		: NULL,
+	    .patterns = opt.request.patterns,
+	    .follow = opt.request.follow,
+	    .warn = warn_of_settings};
+	struct fault f = {.file = ""};
+	struct source *src;
+	int status, rc = cluster_source_open(&o, &src, &f);
+
+	cluster_lost = rc == STATUS_CLUSTER;
+	if (rc != 0)
+		return fail_local(s, opt.src.path, rc, &f);
+	asked.named = opt.from.topic[0] == '\0';
 	status = push(s, src);
 	src->ops->close(src);
 	return status;
@@ -501,6 +619,10 @@ print_stats(const struct session *s, int64_t began_ms)
 	printf("%lld bytes in %.3f s", (long long)s->bytes, seconds);
 	if (seconds > 0)
 		printf(", %.1f MB/s", (double)s->bytes / seconds / 1e6);
+	if (s->compared > 0)
+		printf("; %lld bytes compared", (long long)s->compared);
+	if (s->skipped > 0)
+		printf(", but %lld of them compacted", (long long)s->skipped);
 	if (s->cut > 0)
 		printf("; %lld partitions cut", (long long)s->cut);
 	printf("\n");
@@ -518,6 +640,14 @@ explain(struct session *s, const struct peer *p, int peer_status)
 		    opt.remote_path);
 	else if (peer_status != 0 && p->line[0] != '\0')
 		snprintf(s->text, sizeof(s->text), "%s", p->line);
+}
+
+static int
+replicate(struct session *s)
+{
+	if (opt.src.remote)
+		return pull_to_disk(s);
+	return opt.is_from_cluster ? push_from_cluster(s) : push_from_disk(s);
 }
 
 /* *lost: the connection was, which another one may make good. */
@@ -541,7 +671,7 @@ run_once(bool *lost)
 	status = session_greet(&s);
 	p.relay = s.greeted && !opt.is_to_cluster;
 	if (status == CLI_DONE)
-		status = opt.src.remote ? pull_to_disk(&s) : push_from_disk(&s);
+		status = replicate(&s);
 	silent = !s.greeted && s.link.input.len == 0;
 	session_close(&s);
 	cli_progress_end();
@@ -552,7 +682,10 @@ run_once(bool *lost)
 		explain(&s, &p, peer_status);
 	*lost = s.text[0] != '\0' && status == CLI_FAIL &&
 	    !(opt.is_to_cluster && peer_status == TUNNEL_REFUSED);
-	if (s.text[0] != '\0')
+	*lost = *lost || cluster_lost;
+	if (s.text[0] != '\0' && s.told)
+		warnx("%s", s.text);
+	else if (s.text[0] != '\0')
 		warnx("%s: %s", p.host != NULL ? p.host : opt.dst.path, s.text);
 	if (opt.stats)
 		print_stats(&s, began_ms);
@@ -610,6 +743,7 @@ main(int argc, char **argv)
 	request_other_end();
 	status = run();
 	request_release(&opt.request);
+	login_free(opt.login);
 	places_release(&opt.places);
 	cli_close_stdout();
 	return status;

@@ -116,8 +116,7 @@ prove(struct carrier *c)
 		return say(c, TUNNEL_REFUSED, NULL, "its nonce is none");
 	trust_prove(&c->trust, c->o->secret, proof);
 	status = ask(c, STEP_PROOF, (struct view){proof, sizeof(proof)}, &said);
-	if (status == CLI_DONE &&
-	    !trust_check(&c->trust, c->o->secret, said))
+	if (status == CLI_DONE && !trust_check(&c->trust, c->o->secret, said))
 		status = say(c, TUNNEL_REFUSED, NULL,
 		    "it does not know the secret itself");
 	return status;
@@ -199,8 +198,8 @@ carry(struct carrier *c)
 	    {talk_fd(c->talk), POLLIN, 0}};
 	int status = CLI_DONE;
 
-	while (status == CLI_DONE &&
-	    !(c->ended && talk_pending(c->talk) == 0)) {
+	while (
+	    status == CLI_DONE && !(c->ended && talk_pending(c->talk) == 0)) {
 		bool full = talk_pending(c->talk) >= PIECES_MAX;
 
 		fds[0].fd = c->ended || full ? -1 : c->in;
@@ -248,9 +247,8 @@ tunnel_run(const struct tunnel *t, int in, int out)
 	(void)signal(SIGPIPE, SIG_IGN);
 	talk_answer_init(&c.answer);
 	c.piece = malloc(TRUST_COUNT_LEN + PIECE_BYTES);
-	status = c.piece == NULL
-	    ? say(&c, CLI_FAIL, NULL, status_text(ENOMEM))
-	    : begin(&c);
+	status = c.piece == NULL ? say(&c, CLI_FAIL, NULL, status_text(ENOMEM))
+				 : begin(&c);
 	if (status == CLI_DONE)
 		status = carry(&c);
 	talk_close(c.talk);

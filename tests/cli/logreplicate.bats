@@ -155,7 +155,8 @@ END
 	run_tool 1 logreplicate a none/b
 	run_tool 2 logreplicate a
 	run_tool 2 logreplicate h:a h:b
-	run_tool 2 logreplicate kafka://h/a b
+	run_tool 2 logreplicate --checksum kafka://localhost/a b
+	has "$err" 'SRC has to be a directory'
 	run_tool 2 logreplicate -- a -oProxyCommand=x:b
 }
 

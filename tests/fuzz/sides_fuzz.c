@@ -94,7 +94,7 @@ src_next(struct source *s, size_t topic, int32_t partition, int64_t offset,
 	fuzz_must(offset >= -1 && max >= sizeof(bytes));
 	*out = (struct raw_run){.data = bytes, .len = fuzz_byte(&in)};
 	if (fuzz_byte(&in) % 4 == 0)
-		return STATUS_END;
+		return fuzz_byte(&in) % 2 == 0 ? STATUS_END : EAGAIN;
 	out->base_offset = offset < 0 ? 0 : offset;
 	out->next_offset = out->base_offset + fuzz_byte(&in);
 	return outcome();
@@ -228,6 +228,20 @@ snk_commit(struct sink *s, size_t topic, const struct sink_position *positions,
 	return outcome();
 }
 
+static int
+snk_digest(struct sink *s, size_t topic, int32_t partition, int64_t start,
+    int64_t end, struct sink_digest *out, struct fault *f)
+{
+	(void)s;
+	(void)f;
+	fuzz_must(start >= 0 && end >= start);
+	*out = (struct sink_digest){.start = start,
+	    .value = fuzz_byte(&in) % 2,
+	    .batches = fuzz_byte(&in) % 4,
+	    .damaged = (int8_t)fuzz_byte(&in) < 0 ? -1 : start};
+	return known(topic, partition);
+}
+
 static const struct sink_ops snk_ops = {
     .topic = snk_topic,
     .state = snk_state,
@@ -236,6 +250,7 @@ static const struct sink_ops snk_ops = {
     .sync = snk_sync,
     .clean = snk_clean,
     .commit = snk_commit,
+    .digest = snk_digest,
 };
 
 /* --- frames --------------------------------------------------------------- */
@@ -253,6 +268,7 @@ take_frame(struct frame *f, uint8_t data[64])
 	    .start = fuzz_byte(&in),
 	    .end = fuzz_byte(&in),
 	    .offset = (int8_t)fuzz_byte(&in),
+	    .digest = fuzz_byte(&in) % 2,
 	    .status = fuzz_byte(&in) % 5};
 	take_batch(&f->batch);
 	for (size_t i = 0; i < len; i++)
@@ -300,9 +316,11 @@ fuzz_receiver(void)
 static void
 fuzz_sender(void)
 {
+	uint8_t bits = fuzz_byte(&in);
 	struct sender_options o = {.window = FRAME_WINDOW_MIN,
-	    .follow = fuzz_byte(&in) % 2,
-	    .groups = fuzz_byte(&in) % 2};
+	    .follow = bits & 1,
+	    .groups = bits & 2,
+	    .checksum = bits & 4};
 	struct source src = {&src_ops};
 	struct fault fault = {.file = ""};
 	struct sender *s;
@@ -319,10 +337,11 @@ fuzz_sender(void)
 			rc = sender_step(s, &out, &fault);
 		if (rc == EAGAIN)
 			rc = 0;
+		sender_resume(s);
 		check_output(&out);
 		take_frame(&f, data);
 		if (rc == 0)
-			rc = sender_frame(s, &f, &out, &what);
+			rc = sender_frame(s, &f, &out, &what, &fault);
 		if (rc == 0 && o.follow && sender_is_current(s))
 			rc = sender_look(s, true, &out, &fault);
 		check_output(&out);
