@@ -136,13 +136,13 @@ look_at_topic(struct cluster_sink *c, struct cluster_topic *t,
 	else if (missing || (rc == 0 && count < from->partitions)) {
 		free(leaders);
 		leaders = NULL;
-		rc = missing ? nodes_make(c->nodes, t->name, from->partitions,
-				   from->settings, f)
-			     : nodes_grow(c->nodes, t->name, from->partitions,
-				   f);
+		rc = missing
+		    ? nodes_make(c->nodes, t->name, from->partitions,
+			  from->settings, f)
+		    : nodes_grow(c->nodes, t->name, from->partitions, f);
 		if (rc == 0)
-			rc = nodes_topic(c->nodes, t->name, &count, &leaders,
-			    f);
+			rc =
+			    nodes_topic(c->nodes, t->name, &count, &leaders, f);
 		if (rc == 0)
 			rc = set_parts(t, leaders, count);
 	} else if (rc == 0) {
@@ -358,11 +358,11 @@ send_batch(struct cluster_sink *c, size_t topic, int32_t partition,
     const uint8_t *data, size_t size, int32_t count, struct fault *f)
 {
 	struct part *p = part_of(c, topic, partition);
-	struct produce_request_topic_data_partition_data d = {
-	    .index = partition,
+	struct produce_request_topic_data_partition_data d = {.index =
+								  partition,
 	    .records = {.data = data, .len = (int64_t)size}};
-	struct produce_request_topic_data t = {
-	    .name = bytes_of(c->topics[topic].name),
+	struct produce_request_topic_data t = {.name = bytes_of(
+						   c->topics[topic].name),
 	    .partition_data = &d,
 	    .partition_data_count = 1};
 	struct produce_request q = {.transactional_id = BYTES_NULL,

@@ -260,6 +260,9 @@ check_reproduce(void)
 	if (opt.request.cut)
 		cli_usage("--on-diverge does not go with --reproduce: what was "
 			  "sent cannot be cut");
+	if (opt.request.checksum)
+		cli_usage("--checksum does not go with --reproduce: batches "
+			  "are others there");
 	if (opt.request.mirror)
 		cli_usage("--cleanup does not go with --reproduce: the cluster "
 			  "cleans by its own settings");
@@ -477,8 +480,7 @@ begin_peer(struct peer *p)
 
 	if (opt.is_to_cluster)
 		return peer_fork_host(p, place->host,
-		    opt.reproduce ? reproduce_to_cluster
-				  : carry_to_cluster);
+		    opt.reproduce ? reproduce_to_cluster : carry_to_cluster);
 	if (place->remote)
 		return peer_ssh(p, place, opt.rsh, opt.remote_path);
 	return peer_fork(p, serve_child);

@@ -40,8 +40,8 @@ struct walk {
 static int
 ask_offset(struct walk *w, int64_t time, int64_t *out, struct fault *f)
 {
-	struct list_offsets_request_topics_partitions p = {
-	    .partition_index = w->partition,
+	struct list_offsets_request_topics_partitions p = {.partition_index =
+							       w->partition,
 	    .current_leader_epoch = -1,
 	    .timestamp = time};
 	struct list_offsets_request_topics t = {.name = bytes_of(w->topic),
@@ -149,11 +149,10 @@ read_batches(struct walk *w, struct stamp_mark *m, struct view v, int64_t *at,
 		v.data += b.size;
 		v.len -= b.size;
 	}
-	return rc == 0
-	    ? 0
-	    : trouble(f, STATUS_CLUSTER, w->topic,
-		  "what it has of partition %d cannot be read: %s",
-		  (int)w->partition, status_text(rc));
+	return rc == 0 ? 0
+		       : trouble(f, STATUS_CLUSTER, w->topic,
+			     "what it has of partition %d cannot be read: %s",
+			     (int)w->partition, status_text(rc));
 }
 
 /* From an offset to the end. */
@@ -282,8 +281,8 @@ marks_write(struct nodes *n, const char *topic, int32_t partition,
     const struct stamp_mark *m, struct fault *f)
 {
 	char text[STAMP_TEXT_LEN];
-	struct offset_commit_request_topics_partitions p = {
-	    .partition_index = partition,
+	struct offset_commit_request_topics_partitions p = {.partition_index =
+								partition,
 	    .committed_offset = m->end,
 	    .committed_leader_epoch = -1};
 	struct offset_commit_request_topics t = {.name = bytes_of(topic),

@@ -409,8 +409,8 @@ await_topic(struct nodes *n, const char *topic, int32_t partitions,
 		if (rc == 0 && count >= partitions)
 			return 0;
 		pause_before_look();
-	} while ((rc == 0 || rc == STATUS_NO_TOPIC) &&
-	    now_mono_ms() < until_ms);
+	} while (
+	    (rc == 0 || rc == STATUS_NO_TOPIC) && now_mono_ms() < until_ms);
 	return rc != 0 && rc != STATUS_NO_TOPIC
 	    ? rc
 	    : trouble(f, STATUS_CLUSTER, topic, "it does not come to be");

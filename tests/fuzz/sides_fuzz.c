@@ -362,7 +362,8 @@ begin_stream(struct buf *stream)
 	    .version_max = 1};
 
 	fuzz_must(frame_encode(&f, stream) == 0);
-	f = (struct frame){.type = FRAME_REQUEST, .data = {(const uint8_t *)one, sizeof(one)}};
+	f = (struct frame){.type = FRAME_REQUEST,
+	    .data = {(const uint8_t *)one, sizeof(one)}};
 	if (fuzz_byte(&in) % 2 == 0)
 		f.data = (struct view){(const uint8_t *)all, sizeof(all)};
 	fuzz_must(frame_encode(&f, stream) == 0);
@@ -372,6 +373,7 @@ static void
 fuzz_inlet(void)
 {
 	struct inlet_options o = {.root = "/dev/null/none",
+	    .version = "1",
 	    .open_max = 1,
 	    .parts_max = 6};
 	struct buf stream, out;
@@ -406,8 +408,8 @@ fuzz_inlet(void)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static void (*const sides[])(void) = {fuzz_sender, fuzz_receiver,
-	    fuzz_inlet};
+	static void (*const sides[])(
+	    void) = {fuzz_sender, fuzz_receiver, fuzz_inlet};
 
 	in = (struct fuzz_input){data, size};
 	sides[fuzz_byte(&in) % 3]();

@@ -486,8 +486,7 @@ add_random_frame(struct buf *b)
 {
 	struct wire_records records = random_records();
 	struct bytes text = random_string();
-	struct frame f = {.type = (enum frame_type)(
-			      1 + below(FRAME_TYPES - 1)),
+	struct frame f = {.type = (enum frame_type)(1 + below(FRAME_TYPES - 1)),
 	    .topic = below(3),
 	    .partition = (int32_t)below(4) - 1,
 	    .count = (int32_t)random_number(),
@@ -591,7 +590,8 @@ main(int argc, char **argv)
 	    addr_resolve(&name, list, &count, &what) != 0)
 		errx(2, "usage: fuzz ADDRESS SECONDS SEED SECRET-FILE");
 	if (trust_read(argv[4], &secret, &why) != 0)
-		errx(2, "%s: %s", argv[4], why != NULL ? why : "cannot be read");
+		errx(2, "%s: %s", argv[4],
+		    why != NULL ? why : "cannot be read");
 	server = list[0];
 	state = (uint64_t)seed;
 	arena_init(&arena, ANSWER_MAX);
