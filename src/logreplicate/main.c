@@ -80,7 +80,7 @@ static const struct cli_option options[] = {
     {0, NULL, NULL, NULL},
 };
 
-static const struct cli_option *const tables[] = {options, places_options,
+static const struct cli_option *const tables[] = {options, places_options_named,
     places_options_client, NULL};
 
 static const struct cli_program program = {

@@ -155,6 +155,14 @@ same_text() {
 	[ "$(logcat root/b)" = "$(seq 1 "$1")" ]
 }
 
+@test 'examples/replica.sh' {
+	mkdir here
+	for t in a b; do seq 10 | logappend --create "here/$t"; done
+	FOLLOW='' OPTIONS='--replica-secret secret' run_tool 0 \
+	    "$ROOT/examples/replica.sh" here/a here/b "kafka://$address"
+	same "$(logcat root/a root/b | wc -l)" 20
+}
+
 @test 'what is said when it cannot be' {
 	local first=$address
 	logcreate a
