@@ -80,7 +80,7 @@ static const struct cli_option options[] = {
     {0, NULL, NULL, NULL},
 };
 
-static const struct cli_option *const tables[] = {options, places_options,
+static const struct cli_option *const tables[] = {options, places_options_named,
     places_options_client, NULL};
 
 static const struct cli_program program = {
@@ -101,10 +101,10 @@ static struct {
 	struct peer_place src, dst;
 	struct place to;	/* DST, if it is a cluster */
 	bool is_to_cluster;
+	bool reproduce;
 	struct place from;	/* SRC, if it is one */
 	bool is_from_cluster;
 	struct login *login;	/* to SRC */
-	bool reproduce;
 	const char *secret_file;
 	struct trust_secret secret;
 	struct places places;
@@ -248,6 +248,42 @@ set_option(int id)
 	}
 }
 
+/* What makes a copy, and no more than records, cannot be asked. */
+static void
+check_reproduce(void)
+{
+	if (opt.secret_file != NULL)
+		cli_usage("--reproduce does not go with --replica-secret");
+	if (opt.request.groups)
+		cli_usage("--groups does not go with --reproduce: offsets are "
+			  "others there");
+	if (opt.request.cut)
+		cli_usage("--on-diverge does not go with --reproduce: what was "
+			  "sent cannot be cut");
+	if (opt.request.checksum)
+		cli_usage("--checksum does not go with --reproduce: batches "
+			  "are others there");
+	if (opt.request.mirror)
+		cli_usage("--cleanup does not go with --reproduce: the cluster "
+			  "cleans by its own settings");
+}
+
+static void
+read_secret(const char *s)
+{
+	const char *why;
+	int rc;
+
+	if (opt.secret_file == NULL)
+		cli_usage("%s: --replica-secret FILE if it is a logserve, "
+			  "--reproduce if it is another cluster",
+		    s);
+	rc = trust_read(opt.secret_file, &opt.secret, &why);
+	if (rc != 0)
+		errx(CLI_FAIL, "%s: %s", opt.secret_file,
+		    why != NULL ? why : status_text(rc));
+}
+
 /* The user's properties for kafka://, once. */
 static void
 load_settings(void)
@@ -279,39 +315,6 @@ parse_source_cluster(const char *s)
 	strlcpy(opt.src.path,
 	    opt.from.topic[0] != '\0' ? opt.from.topic : opt.from.brokers,
 	    sizeof(opt.src.path));
-}
-
-/* What makes a copy, and no more than records, cannot be asked. */
-static void
-check_reproduce(void)
-{
-	if (opt.secret_file != NULL)
-		cli_usage("--reproduce does not go with --replica-secret");
-	if (opt.request.groups)
-		cli_usage("--groups does not go with --reproduce: offsets are "
-			  "others there");
-	if (opt.request.cut)
-		cli_usage("--on-diverge does not go with --reproduce: what was "
-			  "sent cannot be cut");
-	if (opt.request.mirror)
-		cli_usage("--cleanup does not go with --reproduce: the cluster "
-			  "cleans by its own settings");
-}
-
-static void
-read_secret(const char *s)
-{
-	const char *why;
-	int rc;
-
-	if (opt.secret_file == NULL)
-		cli_usage("%s: --replica-secret FILE if it is a logserve, "
-			  "--reproduce if it is another cluster",
-		    s);
-	rc = trust_read(opt.secret_file, &opt.secret, &why);
-	if (rc != 0)
-		errx(CLI_FAIL, "%s: %s", opt.secret_file,
-		    why != NULL ? why : status_text(rc));
 }
 
 /* DST is kafka://. */
