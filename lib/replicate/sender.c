@@ -1,95 +1,66 @@
 #include "replicate/sender.h"
 
-#include <sys/queue.h>
-
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/now.h"
+#include "base/siphash.h"
 #include "base/status.h"
+#include "replicate/sender_impl.h"
 #include "store/properties.h"
 
 enum {
 	/* Bytes of one DATA frame, but for a batch that is larger. */
 	RUN_BYTES = 512 << 10,
-	/* Offers without an answer. */
+	/* Partitions of which it is not known where to go on. */
 	OFFERED_MAX = 64,
+	/* Following: how far does the source go by now? */
+	MEANWHILE_MS = 1000,
 	/* Positions of groups are looked at so often, when following. */
 	GROUPS_MS = 1000,
-	REASON_LEN = 700,
-};
-
-enum part_state {
-	NEW,
-	OFFERED,
-	SEARCHING,
-	CUTTING,
-	SENDING,
-	CLOSING,
-	CURRENT,
-	REFUSED,
-};
-
-struct part {
-	TAILQ_ENTRY(part) link;	/* of the list of its state, if it has one */
-	size_t topic;
-	int32_t number;
-	enum part_state state;
-	int64_t start, end;	/* the source's, as last looked at */
-	int64_t next;		/* what is sent next; -1 the first there is */
-	int64_t from;		/* where sending began this time */
-	int64_t bytes;
-	int64_t low, high;	/* searching: common below low, not at high */
-	bool common;		/* something was found to be common */
-};
-
-TAILQ_HEAD(part_list, part);
-
-struct topic {
-	char name[TOPIC_NAME_MAX + 1];
-	struct part **parts;	/* by number; NULL: not asked for */
-	int32_t count;
-	bool refused;
-};
-
-struct sender {
-	struct source *src;
-	struct sender_options o;
-	struct topic *topics;
-	size_t count;
-	struct part_list fresh;	/* NEW */
-	struct part_list ready;	/* SENDING */
-	size_t unsettled;	/* neither CURRENT nor REFUSED */
-	size_t offered;		/* OFFERED */
-	int64_t credit;
-	bool begun;
-	bool end_sent;
-	bool end_come;
-	int64_t groups_ms;	/* when last sent; 0 never */
-	struct sender_totals totals;
+	/* The longest wait of sender_read(). */
+	READ_MS = 1000,
 };
 
 /* --- states --------------------------------------------------------------- */
 
 static bool
-is_settled(enum part_state state)
+is_settled(enum sender_state state)
 {
-	return state == CURRENT || state == REFUSED;
+	return state == SENDER_CURRENT || state == SENDER_REFUSED;
 }
 
-static struct part_list *
-list_of(struct sender *s, enum part_state state)
+/* Is it being found out where to go on?  Each of these is open. */
+static bool
+is_in_question(enum sender_state state)
 {
-	return state == NEW ? &s->fresh : state == SENDING ? &s->ready : NULL;
+	return state >= SENDER_OFFERED && state <= SENDER_CUTTING;
 }
 
-/* The only place where a partition's state changes. */
-static void
-enter(struct sender *s, struct part *p, enum part_state state)
+static struct sender_parts *
+list_of(struct sender *s, enum sender_state state)
 {
-	struct part_list *was = list_of(s, p->state);
-	struct part_list *is = list_of(s, state);
+	switch (state) {
+	case SENDER_NEW:
+		return &s->fresh;
+	case SENDER_CHECKING:
+		return &s->checking;
+	case SENDER_SENDING:
+		return &s->ready;
+	case SENDER_WAITING:
+		return &s->waiting;
+	default:
+		return NULL;
+	}
+}
+
+void
+sender_enter(struct sender *s, struct sender_part *p, enum sender_state state)
+{
+	struct sender_parts *was = list_of(s, p->state);
+	struct sender_parts *is = list_of(s, state);
 
 	if (was != NULL)
 		TAILQ_REMOVE(was, p, link);
@@ -97,13 +68,14 @@ enter(struct sender *s, struct part *p, enum part_state state)
 		TAILQ_INSERT_TAIL(is, p, link);
 	s->unsettled += (size_t)(!is_settled(state));
 	s->unsettled -= (size_t)(!is_settled(p->state));
-	s->offered += (size_t)(state == OFFERED);
-	s->offered -= (size_t)(p->state == OFFERED);
+	s->offered += (size_t)is_in_question(state);
+	s->offered -= (size_t)is_in_question(p->state);
 	p->state = state;
 }
 
-static void
-report(struct sender *s, const struct part *p, enum report_kind kind)
+void
+sender_report(struct sender *s, const struct sender_part *p,
+    enum report_kind kind)
 {
 	struct report r = {.kind = kind,
 	    .topic = s->topics[p->topic].name,
@@ -117,7 +89,7 @@ report(struct sender *s, const struct part *p, enum report_kind kind)
 
 /* Something of a topic (p NULL), or a partition, is given up. */
 static void
-give_up(struct sender *s, size_t topic, struct part *p, int status,
+give_up(struct sender *s, size_t topic, struct sender_part *p, int status,
     const char *text)
 {
 	struct report r = {.kind = REPORT_REFUSED,
@@ -130,20 +102,24 @@ give_up(struct sender *s, size_t topic, struct part *p, int status,
 		s->totals.status = status;
 	report_send(&s->o.reporter, &r);
 	if (p != NULL)
-		enter(s, p, REFUSED);
+		sender_enter(s, p, SENDER_REFUSED);
 }
 
-/* An error of our own, which concerns this partition alone. */
-static int
-refuse(struct sender *s, struct part *p, int rc, const struct fault *f,
-    struct buf *out)
+int
+sender_refuse(struct sender *s, struct sender_part *p, int rc,
+    const struct fault *f, struct buf *out)
 {
-	char text[REASON_LEN];
+	char text[SENDER_REASON_LEN];
 	struct frame frame = {.type = FRAME_REFUSE,
 	    .topic = (uint32_t)p->topic,
 	    .partition = p->number,
 	    .status = report_status(rc)};
 
+	if (rc == STATUS_CLUSTER) {
+		if (f != NULL)
+			s->fault = *f;
+		return rc;
+	}
 	report_reason(rc, f, text, sizeof(text));
 	frame.data = (struct view){(const uint8_t *)text, strlen(text)};
 	give_up(s, p->topic, p, frame.status, text);
@@ -155,15 +131,15 @@ refuse(struct sender *s, struct part *p, int rc, const struct fault *f,
 static int
 add_parts(struct sender *s, size_t topic, int32_t count)
 {
-	struct topic *t = &s->topics[topic];
-	struct part **more =
+	struct sender_topic *t = &s->topics[topic];
+	struct sender_part **more =
 	    reallocarray(t->parts, (size_t)count, sizeof(*more));
 
 	if (more == NULL)
 		return ENOMEM;
 	t->parts = more;
 	for (; t->count < count; t->count++) {
-		struct part *p = NULL;
+		struct sender_part *p = NULL;
 
 		if (s->src->ops->has(s->src, topic, t->count)) {
 			p = calloc(1, sizeof(*p));
@@ -171,7 +147,8 @@ add_parts(struct sender *s, size_t topic, int32_t count)
 				return ENOMEM;
 			p->topic = topic;
 			p->number = t->count;
-			p->state = NEW;
+			p->state = SENDER_NEW;
+			p->late = s->looked;
 			TAILQ_INSERT_TAIL(&s->fresh, p, link);
 			s->unsettled++;
 			s->totals.partitions++;
@@ -181,13 +158,18 @@ add_parts(struct sender *s, size_t topic, int32_t count)
 	return 0;
 }
 
+/* Tell of a topic what was not told, or has changed. */
 static int
-announce(size_t topic, const struct source_topic *t, struct buf *out)
+announce(struct sender *s, size_t topic, const struct source_topic *t,
+    struct buf *out)
 {
+	static const uint64_t key[2] = {0, 0};
 	struct frame f = {.type = FRAME_TOPIC,
 	    .topic = (uint32_t)topic,
 	    .count = t->partitions};
+	struct sender_topic *own = &s->topics[topic];
 	struct buf data;
+	uint64_t hash;
 	int rc;
 
 	buf_init(&data, FRAME_TEXT_MAX);
@@ -195,11 +177,15 @@ announce(size_t topic, const struct source_topic *t, struct buf *out)
 	rc = buf_add(&data, t->name, strlen(t->name) + 1);
 	if (rc == 0)
 		rc = properties_write(t->settings, &data);
-	f.data = (struct view){data.data, data.len};
-	if (rc == 0)
-		rc = frame_encode(&f, out);
-	buf_release(&data);
-	return rc;
+	hash = siphash_128(key, data.data, data.len).low;
+	if (rc == 0 && own->is_told && hash == own->told &&
+	    t->partitions <= own->count) {
+		buf_release(&data);
+		return 0;
+	}
+	own->is_told = true;
+	own->told = hash;
+	return frame_encode_with(&f, rc, &data, out);
 }
 
 /* Topics and partitions that are new to us, told and put to the others. */
@@ -207,7 +193,7 @@ static int
 look_at_topics(struct sender *s, struct buf *out, struct fault *f)
 {
 	struct source_topic t;
-	struct topic *more;
+	struct sender_topic *more;
 	size_t count;
 	int rc = s->src->ops->refresh(s->src, &count, f);
 
@@ -220,14 +206,14 @@ look_at_topics(struct sender *s, struct buf *out, struct fault *f)
 	s->count = count;
 	for (size_t i = 0; rc == 0 && i < count; i++) {
 		rc = s->src->ops->topic(s->src, i, &t, f);
-		if (rc != 0 || s->topics[i].refused ||
-		    t.partitions <= s->topics[i].count)
+		if (rc != 0 || s->topics[i].refused)
 			continue;
 		strlcpy(s->topics[i].name, t.name, sizeof(s->topics[i].name));
-		rc = announce(i, &t, out);
-		if (rc == 0)
+		rc = announce(s, i, &t, out);
+		if (rc == 0 && t.partitions > s->topics[i].count)
 			rc = add_parts(s, i, t.partitions);
 	}
+	s->looked = true;
 	return rc;
 }
 
@@ -243,9 +229,19 @@ sender_new(struct source *src, const struct sender_options *o,
 	s->o = *o;
 	s->credit = o->window;
 	TAILQ_INIT(&s->fresh);
+	TAILQ_INIT(&s->checking);
 	TAILQ_INIT(&s->ready);
+	TAILQ_INIT(&s->waiting);
 	*out = s;
 	return 0;
+}
+
+static void
+free_part(struct sender_part *p)
+{
+	if (p != NULL)
+		free(p->checking);
+	free(p);
 }
 
 void
@@ -255,156 +251,29 @@ sender_free(struct sender *s)
 		return;
 	for (size_t i = 0; i < s->count; i++) {
 		for (int32_t n = 0; n < s->topics[i].count; n++)
-			free(s->topics[i].parts[n]);
+			free_part(s->topics[i].parts[n]);
 		free(s->topics[i].parts);
 	}
 	free(s->topics);
 	free(s);
 }
 
-/* --- finding where to go on ----------------------------------------------- */
-
-static int
-send_offset(const struct part *p, enum frame_type type, int64_t offset,
-    struct buf *out)
-{
-	struct frame f = {.type = type,
-	    .topic = (uint32_t)p->topic,
-	    .partition = p->number,
-	    .offset = offset};
-
-	return frame_encode(&f, out);
-}
-
-/* Is a batch of the receiver's ours, too? */
-static int
-compare(struct sender *s, struct part *p, const struct frame_batch *theirs,
-    bool *same, struct fault *f)
-{
-	struct frame_batch ours;
-	bool cleaned = false;
-	int rc = s->src->ops->batch_at(s->src, p->topic, p->number,
-	    theirs->base_offset, &ours, &cleaned, f);
-
-	if (rc == STATUS_END) {
-		/* Nothing that old is left here: nothing speaks against it. */
-		*same = theirs->base_offset < p->start;
-		return 0;
-	}
-	if (rc != 0)
-		return rc;
-	*same = ours.base_offset == theirs->base_offset &&
-	    ours.last_offset == theirs->last_offset &&
-	    ours.leader_epoch == theirs->leader_epoch &&
-	    ours.crc == theirs->crc;
-	if (cleaned && ours.leader_epoch <= theirs->leader_epoch)
-		*same = true;
-	return 0;
-}
-
-static void
-go_on_from(struct sender *s, struct part *p, int64_t next)
-{
-	p->next = p->from = next;
-	p->bytes = 0;
-	enter(s, p, SENDING);
-}
-
-/* Ask for the batch in the middle of what is not known, or it is found. */
-static int
-search(struct sender *s, struct part *p, struct buf *out)
-{
-	enter(s, p, SEARCHING);
-	if (p->low < p->high)
-		return send_offset(p, FRAME_ASK,
-		    p->low + (p->high - p->low) / 2, out);
-	enter(s, p, CUTTING);
-	return send_offset(p, FRAME_DIVERGED, p->common ? p->low : 0, out);
-}
-
-/* What the receiver has of a partition that was offered. */
-static int
-take_offer(struct sender *s, struct part *p, const struct frame *f,
-    struct buf *out, struct fault *fault)
-{
-	bool same = true;
-	int rc = 0;
-
-	if (f->batch.base_offset >= 0)
-		rc = compare(s, p, &f->batch, &same, fault);
-	if (rc != 0)
-		return refuse(s, p, rc, fault, out);
-	if (f->batch.base_offset < 0 && f->end > p->end)
-		same = false;
-	if (!same) {
-		p->low = p->start > f->start ? p->start : f->start;
-		p->high = f->batch.base_offset >= 0 ? f->batch.base_offset : 0;
-		if (p->high > p->end)
-			p->high = p->end;
-		p->common = false;
-		return search(s, p, out);
-	}
-	go_on_from(s, p, f->end == 0 ? -1 : f->end);
-	return 0;
-}
-
-static int
-take_found(struct sender *s, struct part *p, const struct frame *f,
-    struct buf *out, struct fault *fault)
-{
-	int64_t middle = p->low + (p->high - p->low) / 2;
-	bool same = false;
-	int rc = 0;
-
-	if (f->batch.base_offset >= 0)
-		rc = compare(s, p, &f->batch, &same, fault);
-	if (rc != 0)
-		return refuse(s, p, rc, fault, out);
-	if (same) {
-		p->common = true;
-		p->low = f->batch.last_offset >= middle
-		    ? f->batch.last_offset + 1
-		    : middle + 1;
-	} else {
-		p->high = f->batch.base_offset >= p->low &&
-			f->batch.base_offset < middle
-		    ? f->batch.base_offset
-		    : middle;
-	}
-	return search(s, p, out);
-}
-
-/* It was cut; what is left is common. */
-static int
-take_cut(struct sender *s, struct part *p, const struct frame *f,
-    struct buf *out)
-{
-	int64_t common = p->common ? p->low : 0;
-
-	if (f->batch.base_offset >= 0 && f->end > common)
-		return refuse(s, p, STATUS_DIFFERS, NULL, out);
-	p->from = common;
-	report(s, p, REPORT_CUT);
-	s->totals.cut++;
-	go_on_from(s, p, f->batch.base_offset < 0 ? -1 : f->end);
-	return 0;
-}
-
 /* --- frames --------------------------------------------------------------- */
 
 static int
-take_synced(struct sender *s, struct part *p)
+take_synced(struct sender *s, struct sender_part *p)
 {
-	report(s, p, REPORT_CURRENT);
-	enter(s, p, CURRENT);
+	sender_report(s, p, REPORT_CURRENT);
+	sender_enter(s, p, SENDER_CURRENT);
 	return 0;
 }
 
 static void
-text_of(const struct frame *f, char out[REASON_LEN])
+text_of(const struct frame *f, char out[SENDER_REASON_LEN])
 {
-	size_t len =
-	    f->data.len < REASON_LEN - 1 ? f->data.len : REASON_LEN - 1;
+	size_t len = f->data.len < SENDER_REASON_LEN - 1
+	    ? f->data.len
+	    : SENDER_REASON_LEN - 1;
 
 	memcpy(out, f->data.data, len);
 	out[len] = '\0';
@@ -413,18 +282,26 @@ text_of(const struct frame *f, char out[REASON_LEN])
 static int
 take_note(struct sender *s, const struct frame *f)
 {
-	char text[REASON_LEN];
+	char text[SENDER_REASON_LEN];
+
+	struct report done = {.kind = REPORT_DONE,
+	    .topic = s->topics[f->topic].name,
+	    .partition = -1,
+	    .text = text};
 
 	text_of(f, text);
-	give_up(s, f->topic, NULL, f->status, text);
+	if (f->status == 0)
+		report_send(&s->o.reporter, &done);
+	else
+		give_up(s, f->topic, NULL, f->status, text);
 	return 0;
 }
 
 static int
 take_refusal(struct sender *s, const struct frame *f)
 {
-	struct topic *t = &s->topics[f->topic];
-	char text[REASON_LEN];
+	struct sender_topic *t = &s->topics[f->topic];
+	char text[SENDER_REASON_LEN];
 
 	text_of(f, text);
 	if (f->partition >= 0) {
@@ -434,13 +311,13 @@ take_refusal(struct sender *s, const struct frame *f)
 	t->refused = true;
 	give_up(s, f->topic, NULL, f->status, text);
 	for (int32_t n = 0; n < t->count; n++)
-		if (t->parts[n] != NULL && t->parts[n]->state != REFUSED)
-			enter(s, t->parts[n], REFUSED);
+		if (t->parts[n] != NULL && t->parts[n]->state != SENDER_REFUSED)
+			sender_enter(s, t->parts[n], SENDER_REFUSED);
 	return 0;
 }
 
 /* The partition that a frame is about; NULL: none of ours. */
-static struct part *
+static struct sender_part *
 part_of(struct sender *s, const struct frame *f)
 {
 	if (f->topic >= s->count || f->partition < 0 ||
@@ -450,22 +327,23 @@ part_of(struct sender *s, const struct frame *f)
 }
 
 static int
-take_part_frame(struct sender *s, struct part *p, const struct frame *f,
+take_part_frame(struct sender *s, struct sender_part *p, const struct frame *f,
     struct buf *out)
 {
-	struct fault fault = {.file = ""};
-
-	if (p->state == REFUSED)
+	if (p->state == SENDER_REFUSED)
 		return 0; /* they did not know yet */
 	if (f->type == FRAME_REFUSE)
 		return take_refusal(s, f);
-	if (f->type == FRAME_HAVE && p->state == OFFERED)
-		return take_offer(s, p, f, out, &fault);
-	if (f->type == FRAME_HAVE && p->state == SEARCHING)
-		return take_found(s, p, f, out, &fault);
-	if (f->type == FRAME_HAVE && p->state == CUTTING)
-		return take_cut(s, p, f, out);
-	if (f->type == FRAME_SYNCED && p->state == CLOSING)
+	if (f->type == FRAME_HAVE && p->state == SENDER_OFFERED)
+		return search_take_offer(s, p, f, out);
+	if (f->type == FRAME_HAVE && p->state == SENDER_SEARCHING)
+		return search_take_found(s, p, f, out);
+	if (f->type == FRAME_HAVE && p->state == SENDER_CUTTING)
+		return search_take_cut(s, p, f, out);
+	if (f->type == FRAME_CHECKED && is_in_question(p->state) &&
+	    p->checking != NULL)
+		return checking_take(s, p, f, out);
+	if (f->type == FRAME_SYNCED && p->state == SENDER_CLOSING)
 		return take_synced(s, p);
 	return STATUS_CORRUPT;
 }
@@ -474,7 +352,7 @@ int
 sender_frame(struct sender *s, const struct frame *f, struct buf *out,
     const char **what)
 {
-	struct part *p;
+	struct sender_part *p;
 
 	*what = "a frame that a receiver does not send now";
 	switch (f->type) {
@@ -493,6 +371,7 @@ sender_frame(struct sender *s, const struct frame *f, struct buf *out,
 			return take_refusal(s, f);
 		/* FALLTHROUGH */
 	case FRAME_HAVE:
+	case FRAME_CHECKED:
 	case FRAME_SYNCED:
 		p = part_of(s, f);
 		return p == NULL ? STATUS_CORRUPT
@@ -505,7 +384,7 @@ sender_frame(struct sender *s, const struct frame *f, struct buf *out,
 /* --- what is to be done --------------------------------------------------- */
 
 static int
-offer(struct sender *s, struct part *p, struct buf *out)
+offer(struct sender *s, struct sender_part *p, struct buf *out)
 {
 	struct fault fault = {.file = ""};
 	struct frame f = {.type = FRAME_OFFER,
@@ -515,32 +394,69 @@ offer(struct sender *s, struct part *p, struct buf *out)
 	    &p->end, &fault);
 
 	if (rc != 0)
-		return refuse(s, p, rc, &fault, out);
+		return sender_refuse(s, p, rc, &fault, out);
 	f.start = p->start;
 	f.end = p->end;
-	enter(s, p, OFFERED);
+	p->looked_ms = now_mono_ms();
+	sender_enter(s, p, SENDER_OFFERED);
 	return frame_encode(&f, out);
+}
+
+/* So far the source goes now: nobody answers. */
+static int
+tell_extent(const struct sender_part *p, struct buf *out)
+{
+	struct frame f = {.type = FRAME_EXTENT,
+	    .topic = (uint32_t)p->topic,
+	    .partition = p->number,
+	    .start = p->start,
+	    .end = p->end};
+
+	return frame_encode(&f, out);
+}
+
+/*
+ * Following, what is sent may have grown meanwhile; the others that wait get
+ * their turn then.
+ */
+static int
+look_meanwhile(struct sender *s, struct sender_part *p, struct buf *out)
+{
+	struct fault fault = {.file = ""};
+	int64_t now = now_mono_ms(), end = p->end;
+	int rc;
+
+	if (!s->o.follow || now - p->looked_ms < MEANWHILE_MS)
+		return 0;
+	p->looked_ms = now;
+	TAILQ_REMOVE(&s->ready, p, link);
+	TAILQ_INSERT_TAIL(&s->ready, p, link);
+	rc = s->src->ops->bounds(s->src, p->topic, p->number, &p->start,
+	    &p->end, &fault);
+	if (rc != 0)
+		return sender_refuse(s, p, rc, &fault, out);
+	return p->end != end ? tell_extent(p, out) : 0;
 }
 
 /* All is sent: let it be made durable. */
 static int
-close_part(struct sender *s, struct part *p, struct buf *out)
+close_part(struct sender *s, struct sender_part *p, struct buf *out)
 {
 	struct frame f = {.type = FRAME_DONE,
 	    .topic = (uint32_t)p->topic,
 	    .partition = p->number,
-	    .start = p->start,
+	    .start = p->begin > p->start ? p->begin : p->start,
 	    .end = p->next < 0 ? p->start : p->next};
 
 	p->next = f.end;
 	if (p->from < 0)
 		p->from = p->start < p->next ? p->start : p->next;
-	enter(s, p, CLOSING);
+	sender_enter(s, p, SENDER_CLOSING);
 	return frame_encode(&f, out);
 }
 
 static int
-send_data(struct sender *s, struct part *p, struct buf *out)
+send_data(struct sender *s, struct sender_part *p, struct buf *out)
 {
 	struct fault fault = {.file = ""};
 	struct frame f = {.type = FRAME_DATA,
@@ -557,14 +473,20 @@ send_data(struct sender *s, struct part *p, struct buf *out)
 	    &run, &fault);
 	if (rc == STATUS_END)
 		return close_part(s, p, out);
+	if (rc == EAGAIN) {
+		sender_enter(s, p, SENDER_WAITING);
+		return 0;
+	}
 	if (rc == STATUS_OFFSET && p->next >= 0) {
 		/* Retention was faster: what is there now. */
 		p->next = -1;
+		p->floor = 0;
 		return 0;
 	}
 	if (rc != 0)
-		return refuse(s, p, rc, &fault, out);
-	f.offset = run.segment;
+		return sender_refuse(s, p, rc, &fault, out);
+	f.offset =
+	    run.segment < 0 || run.segment > p->floor ? run.segment : p->floor;
 	f.data = (struct view){run.data, run.len};
 	if (p->from < 0 && run.len > 0)
 		p->from = run.base_offset;
@@ -573,56 +495,8 @@ send_data(struct sender *s, struct part *p, struct buf *out)
 	s->totals.bytes += (int64_t)run.len;
 	s->totals.batches += run.batches;
 	s->credit -= (int64_t)run.len;
-	return frame_encode(&f, out);
-}
-
-static int
-send_position(size_t topic, const struct source_position *pos, struct buf *out)
-{
-	struct frame f = {.type = FRAME_GROUP,
-	    .topic = (uint32_t)topic,
-	    .partition = pos->partition,
-	    .offset = pos->offset,
-	    .epoch = pos->leader_epoch,
-	    .time = pos->commit_ms};
-	struct buf data;
-	int rc;
-
-	buf_init(&data, FRAME_TEXT_MAX);
-	rc = buf_add(&data, pos->group, strlen(pos->group) + 1);
-	if (rc == 0 && pos->metadata.len > 0)
-		rc = buf_add(&data, pos->metadata.data, pos->metadata.len);
-	f.data = (struct view){data.data, data.len};
-	if (rc == 0)
-		rc = frame_encode(&f, out);
-	buf_release(&data);
-	return rc;
-}
-
-/* Positions behind what is over there are told the next time. */
-static int
-send_groups(struct sender *s, struct buf *out, struct fault *f)
-{
-	struct source_position pos;
-	int rc = 0;
-
-	for (size_t t = 0; rc == 0 && t < s->count; t++) {
-		struct topic *topic = &s->topics[t];
-
-		for (size_t i = 0; rc == 0 && !topic->refused; i++) {
-			rc = s->src->ops->position(s->src, t, i, &pos, f);
-			if (rc != 0)
-				break;
-			if (pos.partition < topic->count &&
-			    topic->parts[pos.partition] != NULL &&
-			    topic->parts[pos.partition]->state == CURRENT &&
-			    topic->parts[pos.partition]->next >= pos.offset)
-				rc = send_position(t, &pos, out);
-		}
-		rc = rc == STATUS_END ? 0 : rc;
-	}
-	s->groups_ms = now_mono_ms();
-	return rc;
+	rc = frame_encode(&f, out);
+	return rc == 0 ? look_meanwhile(s, p, out) : rc;
 }
 
 /* Nothing is left to be sent of any partition. */
@@ -637,7 +511,7 @@ finish(struct sender *s, struct buf *out, struct fault *f)
 
 	if (s->o.groups && !s->o.dry_run && !s->end_sent &&
 	    (s->groups_ms == 0 || now_mono_ms() - s->groups_ms >= GROUPS_MS))
-		rc = send_groups(s, out, f);
+		rc = positions_send(s, out, f);
 	if (rc != 0)
 		return rc;
 	if (s->o.follow || s->end_sent)
@@ -657,6 +531,8 @@ sender_step(struct sender *s, struct buf *out, struct fault *f)
 		return STATUS_END;
 	if (!TAILQ_EMPTY(&s->fresh) && s->offered < OFFERED_MAX)
 		return offer(s, TAILQ_FIRST(&s->fresh), out);
+	if (!TAILQ_EMPTY(&s->checking))
+		return checking_step(s, TAILQ_FIRST(&s->checking), out);
 	if (!TAILQ_EMPTY(&s->ready) && s->credit > 0)
 		return send_data(s, TAILQ_FIRST(&s->ready), out);
 	return s->unsettled > 0 ? EAGAIN : finish(s, out, f);
@@ -664,7 +540,7 @@ sender_step(struct sender *s, struct buf *out, struct fault *f)
 
 /* Has a partition grown? */
 static int
-look_at_part(struct sender *s, struct part *p, struct buf *out)
+look_at_part(struct sender *s, struct sender_part *p, struct buf *out)
 {
 	struct fault fault = {.file = ""};
 	int64_t start = p->start;
@@ -672,10 +548,12 @@ look_at_part(struct sender *s, struct part *p, struct buf *out)
 	    &p->end, &fault);
 
 	if (rc != 0)
-		return refuse(s, p, rc, &fault, out);
-	if (p->end > p->next || p->start > start)
-		go_on_from(s, p, p->next);
-	return 0;
+		return sender_refuse(s, p, rc, &fault, out);
+	if (p->end <= p->next && p->start <= start)
+		return 0;
+	p->looked_ms = now_mono_ms();
+	search_go_on(s, p, p->next);
+	return tell_extent(p, out);
 }
 
 int
@@ -684,14 +562,71 @@ sender_look(struct sender *s, bool topics, struct buf *out, struct fault *f)
 	int rc = topics ? look_at_topics(s, out, f) : 0;
 
 	for (size_t i = 0; rc == 0 && i < s->count; i++) {
-		struct topic *t = &s->topics[i];
+		struct sender_topic *t = &s->topics[i];
 
 		for (int32_t n = 0; rc == 0 && n < t->count; n++)
 			if (t->parts[n] != NULL &&
-			    t->parts[n]->state == CURRENT)
+			    t->parts[n]->state == SENDER_CURRENT)
 				rc = look_at_part(s, t->parts[n], out);
 	}
 	return rc;
+}
+
+void
+sender_resume(struct sender *s)
+{
+	struct sender_part *p;
+
+	while ((p = TAILQ_FIRST(&s->waiting)) != NULL)
+		sender_enter(s, p, SENDER_SENDING);
+}
+
+int
+sender_read(struct sender *s, const struct sender_part *p, int64_t offset,
+    size_t max, struct raw_run *out, struct fault *f)
+{
+	struct pollfd fd = {.fd = s->src->ops->wait_fd(s->src),
+	    .events = POLLIN};
+	bool woken;
+	int rc;
+
+	while ((rc = s->src->ops->next(s->src, p->topic, p->number, offset, max,
+		    out, f)) == EAGAIN) {
+		rc = s->src->ops->turn(s->src, &woken, f);
+		if (rc == 0 && !woken && poll(&fd, 1, READ_MS) < 0 &&
+		    errno != EINTR)
+			rc = errno;
+		if (rc != 0)
+			return rc;
+	}
+	return rc;
+}
+
+const struct fault *
+sender_fault(const struct sender *s)
+{
+	return &s->fault;
+}
+
+int64_t
+sender_behind(const struct sender *s, size_t *partitions)
+{
+	int64_t behind = 0;
+
+	*partitions = 0;
+	for (size_t i = 0; i < s->count; i++) {
+		for (int32_t n = 0; n < s->topics[i].count; n++) {
+			const struct sender_part *p = s->topics[i].parts[n];
+
+			if (p == NULL || p->state < SENDER_SENDING ||
+			    p->state == SENDER_REFUSED || p->end <= p->next)
+				continue;
+			behind +=
+			    p->end - (p->next > p->start ? p->next : p->start);
+			++*partitions;
+		}
+	}
+	return behind;
 }
 
 bool

@@ -12,6 +12,7 @@
 #include <sys/types.h>
 
 #include "store/batch.h"
+#include "store/epoch.h"
 #include "store/lock.h"
 #include "store/partition.h"
 #include "store/producer.h"
@@ -88,6 +89,14 @@ void partition_end(struct partition *p);
  * On an error nothing of it is there.
  */
 int partition_put(struct partition *p, uint8_t *data, size_t len);
+
+/*
+ * Trim the leader epochs: trim() is one of epoch.h.  *latest (or NULL): the
+ * latest of those left, -1 if there is none.
+ */
+int partition_trim_epochs(struct partition *p,
+    bool (*trim)(struct epoch_list *list, int64_t offset), int64_t offset,
+    int32_t *latest);
 
 /* recover.c: with the log lock held, make st and the files agree. */
 int recover_check(struct partition *p, struct fault *f);

@@ -62,6 +62,9 @@ enum {
 	CONFIG_UPKEEP_KEYS_BYTES = 64 << 20,	/* keys of one pass */
 	CONFIG_POSITIONS_BYTES = 64 << 20,	/* of a topic's groups */
 	CONFIG_METADATA_BYTES = 4096,	/* offset.metadata.max.bytes */
+	/* Replicas: clients at a time, topics and partitions of each. */
+	CONFIG_REPLICAS = 16,
+	CONFIG_REPLICA_PARTS = 200000,
 };
 
 struct config {
@@ -70,6 +73,7 @@ struct config {
 	size_t listen_count;
 	const char *advertise;		/* NULL: the address listened on */
 	const char *metrics;		/* NULL: no metrics */
+	const char *secret;		/* a file; NULL: no replicas */
 	bool read_only;
 	int32_t auto_create;		/* partitions; 0: topics are not */
 	int threads;

@@ -275,6 +275,8 @@ request_begin(struct server *s, struct client *c, struct slot *slot,
 	rc = wire_request_peek(v, &r->header);
 	if (rc == 0)
 		r->api = api_find(r->header.key);
+	if (r->api != NULL && !server_offers(s, r->api))
+		r->api = NULL;
 	if (rc == 0 && r->api != NULL && r->api->key == API_VERSIONS &&
 	    !api_is_served(r->api, r->header.version)) {
 		refuse_version(r);

@@ -763,6 +763,45 @@ test_producer(void)
 	free(copy);
 }
 
+/*
+ * A writer died before its sync: its batch, sent again or not followed, is
+ * durable and seen when the next one has synced.
+ */
+static void
+test_producer_left(enum partition_mode mode, int32_t sequence, int want)
+{
+	struct partition *p;
+	struct partition_offsets o;
+	struct batch_builder bb;
+	const uint8_t *data;
+	uint8_t *copy;
+	size_t size;
+	struct partition_append a;
+
+	fresh();
+	batch_builder_init(&bb, CODEC_NONE, 0, BATCH_BYTES_MAX);
+	encode(&bb, "x", 3, 1000, &data, &size);
+	copy = malloc(size);
+	memcpy(copy, data, size);
+	batch_set_producer(copy, size, 77, 0, 0);
+	a = (struct partition_append){.data = copy, .len = size, .expect = -1};
+	p = open_with(PARTITION_WRITE, 0);
+	tap_int(partition_append(p, &a, NULL), 0, "not synced");
+	partition_close(p);
+	p = open_with(mode, 0);
+	batch_set_producer(copy, size, 77, 0, sequence);
+	tap_int(partition_append(p, &a, NULL), want, "sequence %d",
+	    (int)sequence);
+	tap_int(partition_sync(p, NULL), 0, "synced");
+	tap_int(partition_offsets(p, &o, NULL), 0, "offsets");
+	tap_int(o.high_watermark, 3, "seen");
+	if (mode == PARTITION_WRITE)
+		tap_int(o.synced, 3, "durable");
+	partition_close(p);
+	batch_builder_release(&bb);
+	free(copy);
+}
+
 int
 main(void)
 {
@@ -782,5 +821,8 @@ main(void)
 	test_roles();
 	test_producer();
 	test_window();
+	test_producer_left(PARTITION_WRITE, 0, STATUS_DUPLICATE);
+	test_producer_left(PARTITION_WRITE, 2, STATUS_SEQUENCE);
+	test_producer_left(PARTITION_WRITE_RELAXED, 2, STATUS_SEQUENCE);
 	return tap_done();
 }
