@@ -66,7 +66,9 @@ say_batch(struct buf *b, int64_t offset, size_t value_len)
 static struct inlet *
 open_inlet(void)
 {
-	struct inlet_options o = {.root = root, .open_max = 4, .parts_max = 10};
+	struct inlet_options o = {.root = root,
+	    .open_max = 4,
+	    .parts_max = 10};
 	struct inlet *in;
 
 	if (inlet_new(&o, &in) != 0)
