@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "base/buf.h"
+#include "base/cli.h"
 #include "base/status.h"
 #include "catalog.h"
 #include "client.h"
@@ -181,8 +182,7 @@ take_nonce(struct request *r, struct replica *rep)
 static size_t
 open_max(void)
 {
-	size_t max =
-	    server_logs_max(64 * CONFIG_REPLICAS) / CONFIG_REPLICAS;
+	size_t max = server_logs_max(64 * CONFIG_REPLICAS) / CONFIG_REPLICAS;
 
 	return max < 2 ? 2 : max;
 }
@@ -192,6 +192,7 @@ static const char *
 admit(struct server *s, struct replica *rep)
 {
 	struct inlet_options o = {.root = catalog_root(s->catalog),
+	    .version = CLI_VERSION,
 	    .open_max = open_max(),
 	    .parts_max = CONFIG_REPLICA_PARTS,
 	    .reporter = {told, rep}};
@@ -294,7 +295,8 @@ take_frames(struct request *r, struct replica *rep)
 void
 on_replicate(struct request *r)
 {
-	static void (*const steps[])(struct request *r, struct replica *rep) = {
+	static void (*const steps[])(struct request * r,
+	    struct replica * rep) = {
 	    [STEP_NONCE] = take_nonce,
 	    [STEP_PROOF] = take_proof,
 	    [STEP_FRAMES] = take_frames,

@@ -67,6 +67,7 @@ static struct inlet *
 open_inlet(void)
 {
 	struct inlet_options o = {.root = root,
+	    .version = "1",
 	    .open_max = 4,
 	    .parts_max = 10};
 	struct inlet *in;
