@@ -27,7 +27,7 @@ same_batches() {
 	has "$out" 'a/2: offsets 0 to '
 	same_batches root/a b
 	# Its segments are as its own settings say.
-	[ "$(ls b/0/*.log | wc -l)" -gt 1 ]
+	[ "$(find b/0 -name '*.log' | wc -l)" -gt 1 ]
 	same "$(cd b && echo ?/*.log)" "$(cd root/a && echo ?/*.log)"
 	same "$(grep -v '#\|logkit' b/topic.properties | sort)" \
 	    "$(grep -v '#\|logkit' root/a/topic.properties | sort)"
@@ -38,7 +38,8 @@ same_batches() {
 	echo new | logappend -p 3 root/a
 	copy 0 -n "kafka://$address/a" b
 	copy 0 -v "kafka://$address/a" b
-	same "$(wc -l <<<"$out")" 2
+	same "$(grep -c '/[13]: offsets' <<<"$out")" 2
+	has "$out" 'a: grown to 4 partitions'
 	same_batches root/a b
 	copy 0 --checksum -v "kafka://$address/a" b
 	has "$out" ' compared'
