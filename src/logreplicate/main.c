@@ -101,10 +101,10 @@ static struct {
 	struct peer_place src, dst;
 	struct place to;	/* DST, if it is a cluster */
 	bool is_to_cluster;
+	bool reproduce;
 	struct place from;	/* SRC, if it is one */
 	bool is_from_cluster;
 	struct login *login;	/* to SRC */
-	bool reproduce;
 	const char *secret_file;
 	struct trust_secret secret;
 	struct places places;
@@ -248,39 +248,6 @@ set_option(int id)
 	}
 }
 
-/* The user's properties for kafka://, once. */
-static void
-load_settings(void)
-{
-	static bool loaded;
-	struct fault f = {.file = ""};
-	int rc = loaded
-	    ? 0
-	    : settings_load(&opt.places.settings, opt.places.config, &f);
-
-	if (rc != 0)
-		exit(message_warn("--config", rc, &f));
-	loaded = true;
-}
-
-/* SRC is kafka://. */
-static void
-parse_source_cluster(const char *s)
-{
-	struct fault f = {.file = ""};
-	int rc;
-
-	places_parse(s, &opt.from);
-	opt.is_from_cluster = true;
-	load_settings();
-	rc = login_new(&opt.places.settings, &opt.from, &opt.login, &f);
-	if (rc != 0)
-		exit(message_warn(s, rc, &f));
-	strlcpy(opt.src.path,
-	    opt.from.topic[0] != '\0' ? opt.from.topic : opt.from.brokers,
-	    sizeof(opt.src.path));
-}
-
 /* What makes a copy, and no more than records, cannot be asked. */
 static void
 check_reproduce(void)
@@ -315,6 +282,39 @@ read_secret(const char *s)
 	if (rc != 0)
 		errx(CLI_FAIL, "%s: %s", opt.secret_file,
 		    why != NULL ? why : status_text(rc));
+}
+
+/* The user's properties for kafka://, once. */
+static void
+load_settings(void)
+{
+	static bool loaded;
+	struct fault f = {.file = ""};
+	int rc = loaded
+	    ? 0
+	    : settings_load(&opt.places.settings, opt.places.config, &f);
+
+	if (rc != 0)
+		exit(message_warn("--config", rc, &f));
+	loaded = true;
+}
+
+/* SRC is kafka://. */
+static void
+parse_source_cluster(const char *s)
+{
+	struct fault f = {.file = ""};
+	int rc;
+
+	places_parse(s, &opt.from);
+	opt.is_from_cluster = true;
+	load_settings();
+	rc = login_new(&opt.places.settings, &opt.from, &opt.login, &f);
+	if (rc != 0)
+		exit(message_warn(s, rc, &f));
+	strlcpy(opt.src.path,
+	    opt.from.topic[0] != '\0' ? opt.from.topic : opt.from.brokers,
+	    sizeof(opt.src.path));
 }
 
 /* DST is kafka://. */
@@ -440,6 +440,12 @@ name_source(void)
 	char host[256] = "", path[PATH_MAX];
 	bool away = opt.dst.remote;
 
+	if (opt.is_from_cluster) {
+		snprintf(asked.source, sizeof(asked.source),
+		    "kafka%s://%.2000s/%s", opt.from.tls ? "+tls" : "",
+		    opt.from.brokers, opt.from.topic);
+		return;
+	}
 	if (opt.src.remote) {
 		snprintf(asked.source, sizeof(asked.source), "%.320s:%.3000s",
 		    opt.src.host, opt.src.path);

@@ -91,6 +91,8 @@ has_records() {
 	wait_for has_records copy/b 20
 	wait_for has_records copy/a 15
 	wait_for position_there copy/a g 1 5
+	logadmin topic set root/a retention.ms=3d >/dev/null
+	wait_for setting_there
 	# The server goes away, and another is there in its place.
 	kill "$server_pid"
 	wait_exit 0 "$server_pid"
@@ -102,6 +104,10 @@ has_records() {
 	[ ! -e copy/no ]
 	same_batches root/a copy/a
 	same_batches root/b copy/b
+}
+
+setting_there() {
+	grep -q '^retention.ms=259200000$' copy/a/topic.properties
 }
 
 position_there() {
