@@ -32,7 +32,11 @@ positions_send(struct sender *s, struct buf *out, struct fault *f)
 	for (size_t t = 0; rc == 0 && t < s->count; t++) {
 		struct sender_topic *topic = &s->topics[t];
 
-		for (size_t i = 0; rc == 0 && !topic->refused; i++) {
+		if (topic->refused ||
+		    (s->src->ops->changed != NULL && !topic->groups_due))
+			continue;
+		topic->groups_due = false;
+		for (size_t i = 0; rc == 0; i++) {
 			rc = s->src->ops->position(s->src, t, i, &pos, f);
 			if (rc != 0)
 				break;
@@ -42,6 +46,8 @@ positions_send(struct sender *s, struct buf *out, struct fault *f)
 				SENDER_CURRENT &&
 			    topic->parts[pos.partition]->next >= pos.offset)
 				rc = send_position(t, &pos, out);
+			else
+				topic->groups_due = true;
 		}
 		rc = rc == STATUS_END ? 0 : rc;
 	}

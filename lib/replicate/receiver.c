@@ -328,17 +328,6 @@ keep_all(struct receiver *r, int64_t idle_ms)
 	}
 }
 
-void
-receiver_tick(struct receiver *r, bool alive)
-{
-	int64_t now = now_mono_ms();
-
-	if (now - r->ticked_ms < RECEIVER_KEEP_MS)
-		return;
-	r->ticked_ms = now;
-	keep_all(r, alive ? RECEIVER_KEEP_IDLE_MS : INT64_MAX);
-}
-
 /* --- partitions ----------------------------------------------------------- */
 
 static int
@@ -735,6 +724,19 @@ receiver_frame(struct receiver *r, const struct frame *f, struct buf *out,
 	default:
 		return STATUS_CORRUPT;
 	}
+}
+
+int
+receiver_tick(struct receiver *r, bool alive, struct buf *out)
+{
+	int64_t now = now_mono_ms();
+
+	if (now - r->ticked_ms >= RECEIVER_KEEP_MS) {
+		r->ticked_ms = now;
+		keep_all(r, alive ? RECEIVER_KEEP_IDLE_MS : INT64_MAX);
+	}
+	/* While nothing comes nobody else would take care of them. */
+	return commit_positions(r, out);
 }
 
 int64_t

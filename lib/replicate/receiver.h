@@ -59,10 +59,10 @@ void receiver_free(struct receiver *r);
 int receiver_frame(struct receiver *r, const struct frame *f, struct buf *out,
     const char **what);
 /*
- * To be called now and then; costs nothing more than once a second.  alive: the
- * sender was heard of lately.
+ * To be called when all frames that have come are taken, and each second.
+ * alive: the sender was heard of lately.  Errors as receiver_frame().
  */
-void receiver_tick(struct receiver *r, bool alive);
+int receiver_tick(struct receiver *r, bool alive, struct buf *out);
 /* As sender_behind(), of what is not durable here. */
 int64_t receiver_behind(const struct receiver *r, size_t *partitions);
 const struct receiver_totals *receiver_totals(const struct receiver *r);

@@ -80,11 +80,10 @@ int sender_frame(struct sender *s, const struct frame *f, struct buf *out,
  */
 int sender_step(struct sender *s, struct buf *out, struct fault *f);
 /*
- * Follow: is there more, and are there more topics?  Errors of partitions are
- * theirs.
+ * Follow: is there more, and are there more topics?  To be called when the
+ * source has been woken, and each second.  Errors of partitions are theirs.
  */
-int sender_look(struct sender *s, bool topics, struct buf *out,
-    struct fault *f);
+int sender_look(struct sender *s, struct buf *out, struct fault *f);
 /*
  * How many offsets are not sent that are known to be there; *partitions: in how
  * many.

@@ -12,6 +12,7 @@
 enum {
 	TICK_MS = 1000,		/* the longest wait */
 	LOOK_MS = 1000,		/* following: look, whatever was told */
+	BUSY_LOOK_MS = 10,	/* no more often while there is work */
 };
 
 int
@@ -262,7 +263,6 @@ sender_take(void *arg, const struct frame *f, struct buf *out,
 struct follower {
 	struct source *src;
 	int64_t looked_ms;
-	int64_t topics_ms;
 };
 
 static int
@@ -270,16 +270,25 @@ look(struct session *s, struct sender *snd, struct follower *w, bool woken,
     struct fault *f)
 {
 	int64_t now = now_mono_ms();
-	bool topics = now - w->topics_ms >= LOOK_MS;
 
 	if (woken)
 		w->src->ops->woken(w->src);
 	else if (now - w->looked_ms < LOOK_MS)
 		return 0;
 	w->looked_ms = now;
-	if (topics)
-		w->topics_ms = now;
-	return sender_look(snd, topics, &s->link.output, f);
+	return sender_look(snd, &s->link.output, f);
+}
+
+/* To wait on; while there is enough to do that can wait, too. */
+static int
+wait_fd(const struct follower *w, const struct sender *snd, bool follow)
+{
+	if (!follow)
+		return -1;
+	return sender_is_current(snd) ||
+		now_mono_ms() - w->looked_ms >= BUSY_LOOK_MS
+	    ? w->src->ops->wait_fd(w->src)
+	    : -1;
 }
 
 /* Do what can be done; *idle: nothing, until something comes. */
@@ -308,15 +317,14 @@ static int
 send_loop(struct session *s, struct sender *snd, const struct sender_options *o,
     struct source *src)
 {
-	struct follower w = {src, now_mono_ms(), now_mono_ms()};
+	struct follower w = {src, now_mono_ms()};
 	struct fault f = {.file = ""};
 	bool idle, woken = false;
-	int fd = o->follow ? src->ops->wait_fd(src) : -1;
 	int rc = 0;
 
 	while (rc == 0) {
 		rc = take_all(s, sender_take, snd);
-		if (rc == 0 && o->follow && sender_is_current(snd))
+		if (rc == 0 && o->follow)
 			rc = look(s, snd, &w, woken, &f);
 		if (rc == 0)
 			rc = work(s, snd, &idle, &f);
@@ -325,8 +333,7 @@ send_loop(struct session *s, struct sender *snd, const struct sender_options *o,
 		if (rc == 0)
 			rc = link_poll(&s->link,
 			    idle || link_pending(&s->link) >= LINK_OUT_BYTES,
-			    sender_is_current(snd) ? fd : -1,
-			    fd < 0 && o->follow ? 100 : TICK_MS, &woken);
+			    wait_fd(&w, snd, o->follow), TICK_MS, &woken);
 	}
 	s->compared = sender_totals(snd)->compared;
 	s->skipped = sender_totals(snd)->skipped;
@@ -367,8 +374,11 @@ receive_loop(struct session *s, struct receiver *r)
 
 	while (rc == 0) {
 		rc = take_all(s, receiver_take, r);
-		receiver_tick(r,
-		    now_mono_ms() - s->link.heard_ms < 3 * LINK_ALIVE_MS);
+		if (rc == 0)
+			rc = receiver_tick(r,
+			    now_mono_ms() - s->link.heard_ms <
+				3 * LINK_ALIVE_MS,
+			    &s->link.output);
 		note_progress(s, receiver_totals(r)->bytes,
 		    receiver_totals(r)->cut);
 		if (rc == 0)
