@@ -110,6 +110,11 @@ size_t conn_queued(const struct conn *c);
  */
 struct evbuffer *conn_buffer(void);
 /*
+ * Add a copy of len bytes.  Not evbuffer_add(), which behind a range of a file
+ * asks for as much memory as the file has up to its end.
+ */
+int conn_buffer_add(struct evbuffer *b, const void *data, size_t len);
+/*
  * Add len bytes from malloc(3), which are freed when they are sent or given up,
  * and until then are part of what the budget (or NULL) has.  If this fails,
  * data stays the caller's.

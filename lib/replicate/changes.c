@@ -95,7 +95,7 @@ changes_fd(const struct changes *c)
 }
 
 void
-changes_take(struct changes *c, bool *lost)
+changes_take(struct changes *c, bool *any, bool *lost)
 {
 	int number;
 
@@ -111,6 +111,7 @@ changes_take(struct changes *c, bool *lost)
 		c->entries[number].waits = true;
 		c->queue[(c->first + c->waiting++) % c->count] = number;
 	}
+	*any = c->waiting > 0;
 }
 
 bool

@@ -20,10 +20,10 @@ int changes_add(struct changes *c, const char *path,
 /* To be polled; -1: nothing is told, and the caller looks everywhere. */
 int changes_fd(const struct changes *c);
 /*
- * Take what has been told since; *lost: some of it was not, anything may have
- * changed.
+ * Take what has been told since; *any: something waits for changes_next();
+ * *lost: some was not told, anything may have changed.
  */
-void changes_take(struct changes *c, bool *lost);
+void changes_take(struct changes *c, bool *any, bool *lost);
 /* The next of them; false: there is none. */
 bool changes_next(struct changes *c, struct source_changed *out);
 

@@ -142,13 +142,13 @@ is_range(const struct stretch *r)
 }
 
 int
-checking_step(struct sender *s, struct sender_part *p, struct buf *out)
+checking_step(struct sender *s, struct sender_part *p, struct buf *out,
+    struct fault *fault)
 {
-	struct fault fault = {.file = ""};
 	struct checking *c = p->checking;
 	struct raw_run run = {.len = 0};
 	int rc = s->src->ops->next(s->src, p->topic, p->number, c->at,
-	    RUN_BYTES, &run, &fault);
+	    RUN_BYTES, &run, fault);
 
 	if (rc == STATUS_END || (rc == 0 && run.base_offset >= c->end)) {
 		c->at = c->end;
@@ -159,12 +159,12 @@ checking_step(struct sender *s, struct sender_part *p, struct buf *out)
 		return end_range(s, p, out);
 	}
 	if (rc == STATUS_OFFSET)
-		rc = skip_deleted(s, p, &fault);
+		rc = skip_deleted(s, p, fault);
 	else if (rc == 0 && run.len > 0)
 		rc = digest_add(&c->now.digest,
 		    (struct view){run.data, run.len});
 	if (rc != 0)
-		return sender_refuse(s, p, rc, &fault, out);
+		return sender_refuse(s, p, rc, fault, out);
 	if (run.len > 0)
 		c->at = run.next_offset;
 	c->now.bytes += (int64_t)run.len;
@@ -197,9 +197,9 @@ read_range(struct sender *s, const struct sender_part *p, struct digest *d,
 
 /* Ask for the first half of what differs, or it is found. */
 static int
-narrow(struct sender *s, struct sender_part *p, struct buf *out)
+narrow(struct sender *s, struct sender_part *p, struct buf *out,
+    struct fault *fault)
 {
-	struct fault fault = {.file = ""};
 	struct checking *c = p->checking;
 	struct digest *d = &c->now.digest;
 	int64_t found = c->low;
@@ -212,9 +212,9 @@ narrow(struct sender *s, struct sender_part *p, struct buf *out)
 	}
 	sender_enter(s, p, SENDER_NARROWING);
 	digest_begin(d, c->low, c->low + (c->high - c->low) / 2);
-	rc = read_range(s, p, d, &fault);
+	rc = read_range(s, p, d, fault);
 	return rc == 0 ? ask(p, d->start, d->end, out)
-		       : sender_refuse(s, p, rc, &fault, out);
+		       : sender_refuse(s, p, rc, fault, out);
 }
 
 static bool
@@ -225,7 +225,7 @@ is_same(const struct digest *d, const struct frame *f)
 
 static int
 take_half(struct sender *s, struct sender_part *p, const struct frame *f,
-    struct buf *out)
+    struct buf *out, struct fault *fault)
 {
 	struct checking *c = p->checking;
 	const struct digest *d = &c->now.digest;
@@ -236,7 +236,7 @@ take_half(struct sender *s, struct sender_part *p, const struct frame *f,
 		c->low = d->end;
 	else
 		c->high = d->end;
-	return narrow(s, p, out);
+	return narrow(s, p, out, fault);
 }
 
 /* What a range's answer means. */
@@ -262,13 +262,13 @@ judge(struct checking *c, const struct stretch *r, const struct frame *f)
 
 int
 checking_take(struct sender *s, struct sender_part *p, const struct frame *f,
-    struct buf *out)
+    struct buf *out, struct fault *fault)
 {
 	struct checking *c = p->checking;
 	const struct stretch *r;
 
 	if (p->state == SENDER_NARROWING)
-		return take_half(s, p, f, out);
+		return take_half(s, p, f, out, fault);
 	if (c->count == 0)
 		return STATUS_CORRUPT;
 	r = &c->asked[c->first];
@@ -281,7 +281,7 @@ checking_take(struct sender *s, struct sender_part *p, const struct frame *f,
 	if (c->differs && p->state == SENDER_CHECKING)
 		sender_enter(s, p, SENDER_AWAITING);
 	if (c->count == 0 && c->differs)
-		return narrow(s, p, out);
+		return narrow(s, p, out, fault);
 	if (c->count == 0 && is_read(c))
 		return finish(s, p, out);
 	if (p->state == SENDER_AWAITING && !c->differs && !is_read(c))

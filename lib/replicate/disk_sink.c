@@ -508,6 +508,7 @@ disk_sink_open(const char *path, const struct disk_sink_options *o,
 	d->opened.open = open_part;
 	d->opened.leave = partition_sync;
 	d->opened.arg = d;
+	d->opened.max = o->open_max;
 	d->o = *o;
 	d->path = strdup(path);
 	if (d->path == NULL) {

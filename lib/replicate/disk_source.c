@@ -400,15 +400,21 @@ source_wait_fd(struct source *s)
 	return d->changes == NULL ? -1 : changes_fd(d->changes);
 }
 
-static void
-source_woken(struct source *s)
+static int
+source_turn(struct source *s, bool *changed, struct fault *f)
 {
 	struct disk_source *d = self(s);
 	bool lost;
 
-	changes_take(d->changes, &lost);
+	(void)f;
+	*changed = false;
+	if (d->changes == NULL)
+		return 0;
+	changes_take(d->changes, changed, &lost);
 	if (lost)
 		d->sweep_left = d->count;
+	*changed = *changed || lost;
+	return 0;
 }
 
 /* A part of all topics each second, so that each has its turn in a minute. */
@@ -538,6 +544,6 @@ static const struct source_ops ops = {
     .changed = source_changed,
     .find = source_find,
     .wait_fd = source_wait_fd,
-    .woken = source_woken,
+    .turn = source_turn,
     .close = source_close,
 };

@@ -114,7 +114,10 @@ struct frame {
 	uint8_t identity[FRAME_IDENTITY_LEN]; /* of the topic's directory */
 	int64_t start;		/* the log start */
 	int64_t end;		/* of the next record */
-	/* Of DATA: its segment's base; of CHECKED: what is damaged, or -1. */
+	/*
+	 * Of DATA: its segment's base, -1 unknown; of CHECKED: what is damaged,
+	 * or -1.
+	 */
 	int64_t offset;
 	struct frame_batch batch;
 	int32_t epoch;

@@ -25,10 +25,11 @@ int
 opened_find(struct opened *o, size_t topic, int32_t partition,
     struct opened_part **out, struct fault *f)
 {
+	size_t max = o->max == 0 || o->max > OPENED_MAX ? OPENED_MAX : o->max;
 	struct opened_part *oldest = &o->parts[0];
 	int rc;
 
-	for (size_t i = 0; i < OPENED_MAX; i++) {
+	for (size_t i = 0; i < max; i++) {
 		struct opened_part *part = &o->parts[i];
 
 		if (part->p != NULL && part->topic == topic &&

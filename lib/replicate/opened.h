@@ -26,6 +26,7 @@ struct opened_part {
 
 struct opened {
 	struct opened_part parts[OPENED_MAX];
+	size_t max;		/* of them in use; 0: OPENED_MAX */
 	uint64_t uses;
 	/*
 	 * Open a partition: p, and raw if it is read.  On an error what was

@@ -9,6 +9,7 @@
 #include "base/bounds.h"
 #include "base/now.h"
 #include "base/status.h"
+#include "store/batch.h"
 #include "store/groups.h"
 #include "store/properties.h"
 #include "store/topic.h"
@@ -26,6 +27,7 @@ struct part {
 	bool is_damaged;	/* at damaged, as CHECKED has told */
 	int64_t damaged;
 	int64_t from;		/* as of the last SYNCED */
+	int64_t end;		/* where the copy ends, by what we know */
 	int64_t bytes;
 	int64_t source_end;	/* as last heard */
 };
@@ -44,6 +46,7 @@ struct receiver {
 	struct receiver_options o;
 	struct incoming *topics;
 	size_t count;
+	int64_t parts;		/* topics and partitions */
 
 	/* What was appended and not synced: of one partition at a time. */
 	bool dirty;
@@ -156,12 +159,17 @@ parse_settings(struct view text, struct properties *out)
 }
 
 static int
-grow_topic(struct incoming *t, int32_t count)
+grow_topic(struct receiver *r, struct incoming *t, int32_t count,
+    const char **what)
 {
 	struct part *more;
 
 	if (count <= t->count)
 		return 0;
+	*what = "more topics and partitions than are taken";
+	if (r->o.parts_max > 0 && r->parts + count - t->count > r->o.parts_max)
+		return STATUS_CORRUPT;
+	r->parts += count - t->count;
 	more = recallocarray(t->parts, (size_t)t->count, (size_t)count,
 	    sizeof(*more));
 	if (more == NULL)
@@ -179,12 +187,14 @@ slot_of(struct receiver *r, const struct frame *f)
 
 	if (f->topic < r->count)
 		return &r->topics[f->topic];
-	if (f->topic != r->count || r->count == RECEIVER_TOPICS_MAX)
+	if (f->topic != r->count || r->count == RECEIVER_TOPICS_MAX ||
+	    (r->o.parts_max > 0 && r->parts >= r->o.parts_max))
 		return NULL;
 	more = recallocarray(r->topics, r->count, r->count + 1, sizeof(*more));
 	if (more == NULL)
 		return NULL;
 	r->topics = more;
+	r->parts++;
 	return &r->topics[r->count++];
 }
 
@@ -271,7 +281,7 @@ take_topic(struct receiver *r, const struct frame *f, struct buf *out,
 	strlcpy(t->name, name, sizeof(t->name));
 	rc = parse_settings(data, &settings);
 	if (rc == 0)
-		rc = grow_topic(t, f->count);
+		rc = grow_topic(r, t, f->count, what);
 	if (rc != 0)
 		return rc;
 	st.name = name;
@@ -364,7 +374,7 @@ answer_have(struct receiver *r, const struct frame *f, int64_t offset,
 	have.end = state.end;
 	have.batch = state.batch;
 	if (offset < 0) {
-		p->from = state.end;
+		p->from = p->end = state.end;
 		p->fresh = state.start == state.end;
 	}
 	return frame_encode(&have, out);
@@ -451,6 +461,31 @@ take_diverged(struct receiver *r, const struct frame *f, struct part *p,
 	return answer_have(r, f, -1, p, out);
 }
 
+/* The offset behind the last of the batches, which were appended. */
+static int64_t
+end_of(struct view data, int64_t end)
+{
+	struct batch b;
+
+	for (size_t at = 0; at < data.len; at += b.size) {
+		if (batch_decode(data.data + at, data.len - at, &b, NULL) != 0)
+			break;
+		end = b.last_offset + 1;
+	}
+	return end;
+}
+
+/* Does the copy end elsewhere than we have left it? */
+static bool
+has_moved(struct receiver *r, const struct frame *f, const struct part *p)
+{
+	struct sink_state state;
+
+	return r->sink->ops->state(r->sink, f->topic, f->partition, -1, &state,
+		   NULL) == 0 &&
+	    state.end != p->end;
+}
+
 static int
 append(struct receiver *r, const struct frame *f, struct part *p,
     struct buf *out)
@@ -459,8 +494,11 @@ append(struct receiver *r, const struct frame *f, struct part *p,
 	int rc = r->sink->ops->append(r->sink, f->topic, f->partition,
 	    f->offset, (uint8_t *)(uintptr_t)f->data.data, f->data.len, &fault);
 
+	if (rc == STATUS_CORRUPT && has_moved(r, f, p))
+		return STATUS_MISMATCH;
 	if (rc != 0)
 		return refuse(r, f->topic, f->partition, rc, &fault, out);
+	p->end = end_of(f->data, p->end);
 	p->bytes += (int64_t)f->data.len;
 	r->totals.bytes += (int64_t)f->data.len;
 	if (!r->dirty) {
@@ -763,4 +801,13 @@ const struct receiver_totals *
 receiver_totals(const struct receiver *r)
 {
 	return &r->totals;
+}
+
+size_t
+receiver_memory(const struct receiver *r)
+{
+	size_t size = sizeof(*r) + r->count * sizeof(struct incoming) +
+	    r->position_cap * sizeof(struct sink_position);
+
+	return size + (size_t)r->parts * sizeof(struct part);
 }

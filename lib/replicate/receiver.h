@@ -11,6 +11,7 @@
  */
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/buf.h"
@@ -26,6 +27,7 @@ struct receiver_options {
 	bool dry_run;
 	bool named;		/* topics must have names: the sink is a root */
 	const char *source;	/* where that is, in words; NULL: not known */
+	int64_t parts_max;	/* topics and partitions; 0: no bound */
 	struct reporter reporter;
 };
 
@@ -54,7 +56,10 @@ void receiver_free(struct receiver *r);
 /*
  * A frame has come; its data may be changed.  Answers go to out.  STATUS_END:
  * it was END, and is answered.  STATUS_CORRUPT: not now, or not one of a
- * sender; *what says why.  Else an error that concerns all.
+ * sender; *what says why.  STATUS_MISMATCH: somebody else has written to a
+ * partition meanwhile, such as an earlier connection that was given up here and
+ * not there: what it has is to be asked again.  Else an error that concerns
+ * all.
  */
 int receiver_frame(struct receiver *r, const struct frame *f, struct buf *out,
     const char **what);
@@ -66,5 +71,7 @@ int receiver_tick(struct receiver *r, bool alive, struct buf *out);
 /* As sender_behind(), of what is not durable here. */
 int64_t receiver_behind(const struct receiver *r, size_t *partitions);
 const struct receiver_totals *receiver_totals(const struct receiver *r);
+/* Memory for what it was told of, in bytes. */
+size_t receiver_memory(const struct receiver *r);
 
 #endif

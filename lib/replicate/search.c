@@ -95,9 +95,9 @@ find_floor(struct sender *s, struct sender_part *p, struct fault *f)
 
 /* There is nothing over there yet. */
 static int
-begin_copy(struct sender *s, struct sender_part *p, struct buf *out)
+begin_copy(struct sender *s, struct sender_part *p, struct buf *out,
+    struct fault *fault)
 {
-	struct fault fault = {.file = ""};
 	struct frame f = {.type = FRAME_DATA,
 	    .topic = (uint32_t)p->topic,
 	    .partition = p->number};
@@ -110,11 +110,11 @@ begin_copy(struct sender *s, struct sender_part *p, struct buf *out)
 	}
 	if (s->src->ops->find != NULL)
 		rc = s->src->ops->find(s->src, p->topic, p->number, &s->o.from,
-		    &p->begin, &fault);
+		    &p->begin, fault);
 	if (rc == 0 && p->begin > p->start)
-		rc = find_floor(s, p, &fault);
+		rc = find_floor(s, p, fault);
 	if (rc != 0)
-		return sender_refuse(s, p, rc, &fault, out);
+		return sender_refuse(s, p, rc, fault, out);
 	search_go_on(s, p, p->begin > p->start ? p->floor : -1);
 	/* The log begins there, even if nothing comes. */
 	f.offset = p->floor;
@@ -123,16 +123,15 @@ begin_copy(struct sender *s, struct sender_part *p, struct buf *out)
 
 int
 search_take_offer(struct sender *s, struct sender_part *p,
-    const struct frame *f, struct buf *out)
+    const struct frame *f, struct buf *out, struct fault *fault)
 {
-	struct fault fault = {.file = ""};
 	bool same = true;
 	int rc = 0;
 
 	if (f->batch.base_offset >= 0)
-		rc = compare(s, p, &f->batch, &same, &fault);
+		rc = compare(s, p, &f->batch, &same, fault);
 	if (rc != 0)
-		return sender_refuse(s, p, rc, &fault, out);
+		return sender_refuse(s, p, rc, fault, out);
 	if (f->batch.base_offset < 0 && f->end > p->end)
 		same = false;
 	p->low = p->start > f->start ? p->start : f->start;
@@ -144,7 +143,7 @@ search_take_offer(struct sender *s, struct sender_part *p,
 	if (!same)
 		return search_begin(s, p, out);
 	if (f->end == 0)
-		return begin_copy(s, p, out);
+		return begin_copy(s, p, out, fault);
 	/* One that is empty goes on where it begins, whatever the segment. */
 	if (f->batch.base_offset < 0)
 		p->floor = f->end;
@@ -154,17 +153,16 @@ search_take_offer(struct sender *s, struct sender_part *p,
 
 int
 search_take_found(struct sender *s, struct sender_part *p,
-    const struct frame *f, struct buf *out)
+    const struct frame *f, struct buf *out, struct fault *fault)
 {
-	struct fault fault = {.file = ""};
 	int64_t middle = p->low + (p->high - p->low) / 2;
 	bool same = false;
 	int rc = 0;
 
 	if (f->batch.base_offset >= 0)
-		rc = compare(s, p, &f->batch, &same, &fault);
+		rc = compare(s, p, &f->batch, &same, fault);
 	if (rc != 0)
-		return sender_refuse(s, p, rc, &fault, out);
+		return sender_refuse(s, p, rc, fault, out);
 	if (same) {
 		p->common = true;
 		p->low = f->batch.last_offset >= middle

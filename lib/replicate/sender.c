@@ -48,6 +48,8 @@ list_of(struct sender *s, enum sender_state state)
 		return &s->checking;
 	case SENDER_SENDING:
 		return &s->ready;
+	case SENDER_WAITING:
+		return &s->waiting;
 	default:
 		return NULL;
 	}
@@ -112,10 +114,21 @@ sender_refuse(struct sender *s, struct sender_part *p, int rc,
 	    .partition = p->number,
 	    .status = report_status(rc)};
 
+	/* Not the partition, but where all of them are. */
+	if (rc == STATUS_CLUSTER)
+		return rc;
 	report_reason(rc, f, text, sizeof(text));
 	frame.data = (struct view){(const uint8_t *)text, strlen(text)};
 	give_up(s, p->topic, p, frame.status, text);
 	return frame_encode(&frame, out);
+}
+
+/* What stood there was another partition's. */
+static void
+forget_fault(struct fault *f)
+{
+	if (f != NULL)
+		f->file[0] = '\0';
 }
 
 /* --- topics --------------------------------------------------------------- */
@@ -238,6 +251,7 @@ sender_new(struct source *src, const struct sender_options *o,
 	TAILQ_INIT(&s->fresh);
 	TAILQ_INIT(&s->checking);
 	TAILQ_INIT(&s->ready);
+	TAILQ_INIT(&s->waiting);
 	*out = s;
 	return 0;
 }
@@ -267,14 +281,15 @@ sender_free(struct sender *s)
 /* --- frames --------------------------------------------------------------- */
 
 static int look_at_part(struct sender *s, struct sender_part *p,
-    struct buf *out);
+    struct buf *out, struct fault *fault);
 
 static int
-take_synced(struct sender *s, struct sender_part *p, struct buf *out)
+take_synced(struct sender *s, struct sender_part *p, struct buf *out,
+    struct fault *fault)
 {
 	sender_report(s, p, REPORT_CURRENT);
 	sender_enter(s, p, SENDER_CURRENT);
-	return p->stale && s->o.follow ? look_at_part(s, p, out) : 0;
+	return p->stale && s->o.follow ? look_at_part(s, p, out, fault) : 0;
 }
 
 static void
@@ -337,29 +352,30 @@ part_of(struct sender *s, const struct frame *f)
 
 static int
 take_part_frame(struct sender *s, struct sender_part *p, const struct frame *f,
-    struct buf *out)
+    struct buf *out, struct fault *fault)
 {
+	forget_fault(fault);
 	if (p->state == SENDER_REFUSED)
 		return 0; /* they did not know yet */
 	if (f->type == FRAME_REFUSE)
 		return take_refusal(s, f);
 	if (f->type == FRAME_HAVE && p->state == SENDER_OFFERED)
-		return search_take_offer(s, p, f, out);
+		return search_take_offer(s, p, f, out, fault);
 	if (f->type == FRAME_HAVE && p->state == SENDER_SEARCHING)
-		return search_take_found(s, p, f, out);
+		return search_take_found(s, p, f, out, fault);
 	if (f->type == FRAME_HAVE && p->state == SENDER_CUTTING)
 		return search_take_cut(s, p, f, out);
 	if (f->type == FRAME_CHECKED && is_in_question(p->state) &&
 	    p->checking != NULL)
-		return checking_take(s, p, f, out);
+		return checking_take(s, p, f, out, fault);
 	if (f->type == FRAME_SYNCED && p->state == SENDER_CLOSING)
-		return take_synced(s, p, out);
+		return take_synced(s, p, out, fault);
 	return STATUS_CORRUPT;
 }
 
 int
 sender_frame(struct sender *s, const struct frame *f, struct buf *out,
-    const char **what)
+    const char **what, struct fault *fault)
 {
 	struct sender_part *p;
 
@@ -384,7 +400,7 @@ sender_frame(struct sender *s, const struct frame *f, struct buf *out,
 	case FRAME_SYNCED:
 		p = part_of(s, f);
 		return p == NULL ? STATUS_CORRUPT
-				 : take_part_frame(s, p, f, out);
+				 : take_part_frame(s, p, f, out, fault);
 	default:
 		return STATUS_CORRUPT;
 	}
@@ -393,17 +409,17 @@ sender_frame(struct sender *s, const struct frame *f, struct buf *out,
 /* --- what is to be done --------------------------------------------------- */
 
 static int
-offer(struct sender *s, struct sender_part *p, struct buf *out)
+offer(struct sender *s, struct sender_part *p, struct buf *out,
+    struct fault *fault)
 {
-	struct fault fault = {.file = ""};
 	struct frame f = {.type = FRAME_OFFER,
 	    .topic = (uint32_t)p->topic,
 	    .partition = p->number};
 	int rc = s->src->ops->bounds(s->src, p->topic, p->number, &p->start,
-	    &p->end, &fault);
+	    &p->end, fault);
 
 	if (rc != 0)
-		return sender_refuse(s, p, rc, &fault, out);
+		return sender_refuse(s, p, rc, fault, out);
 	f.start = p->start;
 	f.end = p->end;
 	p->looked_ms = now_mono_ms();
@@ -429,9 +445,9 @@ tell_extent(const struct sender_part *p, struct buf *out)
  * their turn then.
  */
 static int
-look_meanwhile(struct sender *s, struct sender_part *p, struct buf *out)
+look_meanwhile(struct sender *s, struct sender_part *p, struct buf *out,
+    struct fault *fault)
 {
-	struct fault fault = {.file = ""};
 	int64_t now = now_mono_ms(), end = p->end;
 	int rc;
 
@@ -441,9 +457,9 @@ look_meanwhile(struct sender *s, struct sender_part *p, struct buf *out)
 	TAILQ_REMOVE(&s->ready, p, link);
 	TAILQ_INSERT_TAIL(&s->ready, p, link);
 	rc = s->src->ops->bounds(s->src, p->topic, p->number, &p->start,
-	    &p->end, &fault);
+	    &p->end, fault);
 	if (rc != 0)
-		return sender_refuse(s, p, rc, &fault, out);
+		return sender_refuse(s, p, rc, fault, out);
 	return p->end != end ? tell_extent(p, out) : 0;
 }
 
@@ -465,9 +481,9 @@ close_part(struct sender *s, struct sender_part *p, struct buf *out)
 }
 
 static int
-send_data(struct sender *s, struct sender_part *p, struct buf *out)
+send_data(struct sender *s, struct sender_part *p, struct buf *out,
+    struct fault *fault)
 {
-	struct fault fault = {.file = ""};
 	struct frame f = {.type = FRAME_DATA,
 	    .topic = (uint32_t)p->topic,
 	    .partition = p->number};
@@ -479,9 +495,13 @@ send_data(struct sender *s, struct sender_part *p, struct buf *out)
 		return close_part(s, p, out);
 	}
 	rc = s->src->ops->next(s->src, p->topic, p->number, p->next, RUN_BYTES,
-	    &run, &fault);
+	    &run, fault);
 	if (rc == STATUS_END)
 		return close_part(s, p, out);
+	if (rc == EAGAIN) {
+		sender_enter(s, p, SENDER_WAITING);
+		return 0;
+	}
 	if (rc == STATUS_OFFSET && p->next >= 0) {
 		/* Retention was faster: what is there now. */
 		p->next = -1;
@@ -489,8 +509,9 @@ send_data(struct sender *s, struct sender_part *p, struct buf *out)
 		return 0;
 	}
 	if (rc != 0)
-		return sender_refuse(s, p, rc, &fault, out);
-	f.offset = run.segment > p->floor ? run.segment : p->floor;
+		return sender_refuse(s, p, rc, fault, out);
+	f.offset =
+	    run.segment < 0 || run.segment > p->floor ? run.segment : p->floor;
 	f.data = (struct view){run.data, run.len};
 	if (p->from < 0 && run.len > 0)
 		p->from = run.base_offset;
@@ -500,7 +521,7 @@ send_data(struct sender *s, struct sender_part *p, struct buf *out)
 	s->totals.batches += run.batches;
 	s->credit -= (int64_t)run.len;
 	rc = frame_encode(&f, out);
-	return rc == 0 ? look_meanwhile(s, p, out) : rc;
+	return rc == 0 ? look_meanwhile(s, p, out, fault) : rc;
 }
 
 /* Nothing is left to be sent of any partition. */
@@ -527,6 +548,7 @@ finish(struct sender *s, struct buf *out, struct fault *f)
 int
 sender_step(struct sender *s, struct buf *out, struct fault *f)
 {
+	forget_fault(f);
 	if (!s->begun) {
 		s->begun = true;
 		return look_at_topics(s, out, f);
@@ -534,30 +556,30 @@ sender_step(struct sender *s, struct buf *out, struct fault *f)
 	if (s->end_come)
 		return STATUS_END;
 	if (!TAILQ_EMPTY(&s->fresh) && s->offered < OFFERED_MAX)
-		return offer(s, TAILQ_FIRST(&s->fresh), out);
+		return offer(s, TAILQ_FIRST(&s->fresh), out, f);
 	if (!TAILQ_EMPTY(&s->checking))
-		return checking_step(s, TAILQ_FIRST(&s->checking), out);
+		return checking_step(s, TAILQ_FIRST(&s->checking), out, f);
 	if (!TAILQ_EMPTY(&s->ready) && s->credit > 0)
-		return send_data(s, TAILQ_FIRST(&s->ready), out);
+		return send_data(s, TAILQ_FIRST(&s->ready), out, f);
 	return s->unsettled > 0 ? EAGAIN : finish(s, out, f);
 }
 
 /* Has a partition grown? */
 static int
-look_at_part(struct sender *s, struct sender_part *p, struct buf *out)
+look_at_part(struct sender *s, struct sender_part *p, struct buf *out,
+    struct fault *fault)
 {
-	struct fault fault = {.file = ""};
 	int64_t start = p->start;
 	int rc;
 
 	p->stale = p->state != SENDER_CURRENT;
 	if (p->stale)
 		return 0; /* when it is */
+	forget_fault(fault);
 	rc = s->src->ops->bounds(s->src, p->topic, p->number, &p->start,
-	    &p->end, &fault);
-
+	    &p->end, fault);
 	if (rc != 0)
-		return sender_refuse(s, p, rc, &fault, out);
+		return sender_refuse(s, p, rc, fault, out);
 	if (p->end <= p->next && p->start <= start)
 		return 0;
 	p->looked_ms = now_mono_ms();
@@ -566,7 +588,7 @@ look_at_part(struct sender *s, struct sender_part *p, struct buf *out)
 }
 
 static int
-look_at_all(struct sender *s, struct buf *out)
+look_at_all(struct sender *s, struct buf *out, struct fault *f)
 {
 	int rc = 0;
 
@@ -575,14 +597,15 @@ look_at_all(struct sender *s, struct buf *out)
 
 		for (int32_t n = 0; rc == 0 && n < t->count; n++)
 			if (t->parts[n] != NULL)
-				rc = look_at_part(s, t->parts[n], out);
+				rc = look_at_part(s, t->parts[n], out, f);
 	}
 	return rc;
 }
 
 /* What the source says of itself; *topics: of those, too. */
 static int
-look_at_changes(struct sender *s, bool *topics, struct buf *out)
+look_at_changes(struct sender *s, bool *topics, struct buf *out,
+    struct fault *f)
 {
 	struct source_changed c;
 	int rc = 0;
@@ -601,7 +624,7 @@ look_at_changes(struct sender *s, bool *topics, struct buf *out)
 		else if (c.what == SOURCE_PARTITION && t != NULL &&
 		    c.partition >= 0 && c.partition < t->count &&
 		    t->parts[c.partition] != NULL)
-			rc = look_at_part(s, t->parts[c.partition], out);
+			rc = look_at_part(s, t->parts[c.partition], out, f);
 	}
 	return rc;
 }
@@ -612,12 +635,13 @@ sender_look(struct sender *s, struct buf *out, struct fault *f)
 	bool topics = false;
 	int rc;
 
-	if (!s->looked || s->end_sent)
+	if (!s->looked || s->end_sent ||
+	    (s->src->ops->changed == NULL && !sender_is_current(s)))
 		return 0;
 	if (s->src->ops->changed != NULL)
-		rc = look_at_changes(s, &topics, out);
+		rc = look_at_changes(s, &topics, out, f);
 	else
-		rc = look_at_all(s, out);
+		rc = look_at_all(s, out, f);
 	if (s->src->ops->changed == NULL &&
 	    now_mono_ms() - s->topics_ms >= TOPICS_MS)
 		topics = true;
@@ -643,6 +667,15 @@ sender_behind(const struct sender *s, size_t *partitions)
 		}
 	}
 	return behind;
+}
+
+void
+sender_resume(struct sender *s)
+{
+	struct sender_part *p;
+
+	while ((p = TAILQ_FIRST(&s->waiting)) != NULL)
+		sender_enter(s, p, SENDER_SENDING);
 }
 
 bool

@@ -18,6 +18,8 @@
  *	AWAITING -> SEARCHING	the same, behind what was compared
  *	SEARCHING -> CUTTING	DIVERGED: the last that is common ends here
  *	CUTTING -> SENDING	HAVE: it was cut
+ *	SENDING -> WAITING	the source has not got more yet
+ *	WAITING -> SENDING	it may have (sender_resume)
  *	SENDING -> CLOSING	DATA until the end, then DONE
  *	CLOSING -> CURRENT	SYNCED: it is on the disk over there
  *	CURRENT -> SENDING	there is more (sender_look)
@@ -27,6 +29,9 @@
  * compaction rewrote, or took, on our side alone is taken for the same if its
  * leader epoch is not below that of what stands here.  Where all is compared, a
  * range in which compaction has been on our side is not, but for damage.
+ *
+ * STATUS_CLUSTER of a source is an error that concerns all: the way to it is
+ * lost, or it is not what it was.
  */
 
 #include <stdbool.h>
@@ -39,6 +44,7 @@
 #include "replicate/report.h"
 #include "replicate/source.h"
 
+struct fault;
 struct sender;
 
 struct sender_options {
@@ -69,10 +75,10 @@ void sender_free(struct sender *s);
 
 /*
  * A frame has come.  STATUS_CORRUPT: not now, or not one of a receiver; *what
- * says why.  Else an error that concerns all.
+ * says why.  Else an error that concerns all, and fault says where.
  */
 int sender_frame(struct sender *s, const struct frame *f, struct buf *out,
-    const char **what);
+    const char **what, struct fault *fault);
 /*
  * Do a piece of what is to be done: some frames into out.  EAGAIN: nothing is
  * to be done before a frame comes, or sender_look() finds something.
@@ -89,6 +95,8 @@ int sender_look(struct sender *s, struct buf *out, struct fault *f);
  * many.
  */
 int64_t sender_behind(const struct sender *s, size_t *partitions);
+/* The source may have what next() had not. */
+void sender_resume(struct sender *s);
 /* Is everything that was there over there? */
 bool sender_is_current(const struct sender *s);
 const struct sender_totals *sender_totals(const struct sender *s);

@@ -25,6 +25,7 @@ enum sender_state {
 	SENDER_SEARCHING,
 	SENDER_CUTTING,
 	SENDER_SENDING,
+	SENDER_WAITING,
 	SENDER_CLOSING,
 	SENDER_CURRENT,
 	SENDER_REFUSED,
@@ -70,6 +71,7 @@ struct sender {
 	struct sender_parts fresh; /* NEW */
 	struct sender_parts checking; /* CHECKING */
 	struct sender_parts ready; /* SENDING */
+	struct sender_parts waiting; /* WAITING */
 	size_t unsettled; /* neither CURRENT nor REFUSED */
 	size_t offered; /* OFFERED */
 	int64_t credit;
@@ -85,7 +87,7 @@ struct sender {
 /* The only place where a partition's state changes. */
 void sender_enter(struct sender *s, struct sender_part *p,
     enum sender_state state);
-/* An error of our own, which concerns this partition alone. */
+/* An error of our own, which mostly concerns this partition alone. */
 int sender_refuse(struct sender *s, struct sender_part *p, int rc,
     const struct fault *f, struct buf *out);
 void sender_report(struct sender *s, const struct sender_part *p,
@@ -93,9 +95,9 @@ void sender_report(struct sender *s, const struct sender_part *p,
 
 /* search.c: the answer to OFFER, to ASK, and to DIVERGED has come. */
 int search_take_offer(struct sender *s, struct sender_part *p,
-    const struct frame *f, struct buf *out);
+    const struct frame *f, struct buf *out, struct fault *fault);
 int search_take_found(struct sender *s, struct sender_part *p,
-    const struct frame *f, struct buf *out);
+    const struct frame *f, struct buf *out, struct fault *fault);
 int search_take_cut(struct sender *s, struct sender_part *p,
     const struct frame *f, struct buf *out);
 /* What is found where is asked for by halves, until it is known. */
@@ -113,9 +115,10 @@ void search_go_on(struct sender *s, struct sender_part *p, int64_t next);
 int checking_begin(struct sender *s, struct sender_part *p,
     const struct frame *have, bool same, struct buf *out);
 /* Read some more of it. */
-int checking_step(struct sender *s, struct sender_part *p, struct buf *out);
+int checking_step(struct sender *s, struct sender_part *p, struct buf *out,
+    struct fault *fault);
 int checking_take(struct sender *s, struct sender_part *p,
-    const struct frame *f, struct buf *out);
+    const struct frame *f, struct buf *out, struct fault *fault);
 
 /* positions.c: those of all groups, as far as the records are over there. */
 int positions_send(struct sender *s, struct buf *out, struct fault *f);

@@ -55,6 +55,13 @@ struct partition {
 	struct producer_table *tail_producers;
 	struct segment_list segments;	/* as last listed */
 	bool has_segments;
+
+	/* lookup.c: where the last range ended, mostly the next one begins. */
+	struct {
+		int64_t base;	/* of the segment */
+		int64_t offset;
+		int64_t pos;	/* 0: there was none */
+	} range_end;
 };
 
 enum {

@@ -18,6 +18,9 @@
 #include "base/now.h"
 #include "base/parse.h"
 #include "base/status.h"
+#include "client/place.h"
+#include "direct/cluster_source.h"
+#include "direct/login.h"
 #include "peer.h"
 #include "replicate/disk_sink.h"
 #include "replicate/disk_source.h"
@@ -25,6 +28,9 @@
 #include "session.h"
 #include "store/root.h"
 #include "store/topic.h"
+#include "tool/message.h"
+#include "tool/places.h"
+#include "tunnel.h"
 
 enum {
 	OPT_RSH = 256,
@@ -37,6 +43,8 @@ enum {
 	OPT_STATS,
 	OPT_INCLUDE,
 	OPT_EXCLUDE,
+	OPT_REPLICA_SECRET,
+	OPT_REPRODUCE,
 	OPT_SERVER,
 	OPT_ONLY,
 	OPT_UNDER,
@@ -61,19 +69,22 @@ static const struct cli_option options[] = {
     {OPT_BWLIMIT, "bwlimit", "SIZE", "bytes a second at most"},
     {OPT_RSH, "rsh", "CMD", "remote shell and its options (ssh)"},
     {OPT_REMOTE_PATH, "remote-path", "PATH", "logreplicate on the other host"},
+    {OPT_REPLICA_SECRET, "replica-secret", "FILE",
+	"DST is a logserve that knows what is in FILE, too"},
     {OPT_SERVER, "server", NULL, "serve another on stdin and stdout"},
     {OPT_ONLY, "only", "MODE", "with --server: only send or only receive"},
     {OPT_UNDER, "under", "DIR", "with --server: only what is below DIR"},
     {0, NULL, NULL, NULL},
 };
 
-static const struct cli_option *const tables[] = {options, NULL};
+static const struct cli_option *const tables[] = {options, places_options,
+    places_options_client, NULL};
 
 static const struct cli_program program = {
     "[OPTION]... SRC DST",
     "Make DST hold the same record batches as SRC, at the same offsets.\n"
     "A place is PATH, HOST:PATH or ssh://[USER@]HOST[:PORT]/PATH: a topic, or\n"
-    "a directory of topics.",
+    "a directory of topics, or kafka://HOST[:PORT][,HOST...]/[TOPIC].",
     tables,
 };
 
@@ -85,6 +96,14 @@ static struct {
 	bool server;
 	struct serve_limits limits;
 	struct peer_place src, dst;
+	struct place to;	/* DST, if it is a cluster */
+	bool is_to_cluster;
+	struct place from;	/* SRC, if it is one */
+	bool is_from_cluster;
+	struct login *login;	/* to SRC */
+	const char *secret_file;
+	struct trust_secret secret;
+	struct places places;
 	const char *name;	/* of the topic, where it has no other */
 } opt = {.rsh = "ssh", .remote_path = "logreplicate"};
 
@@ -212,10 +231,71 @@ set_option(int id)
 	case OPT_REMOTE_PATH:
 		opt.remote_path = cli_arg;
 		break;
+	case OPT_REPLICA_SECRET:
+		opt.secret_file = cli_arg;
+		break;
 	default:
-		set_server_option(id);
+		if (!places_set(&opt.places, id))
+			set_server_option(id);
 		break;
 	}
+}
+
+/* The user's properties for kafka://, once. */
+static void
+load_settings(void)
+{
+	static bool loaded;
+	struct fault f = {.file = ""};
+	int rc = loaded
+	    ? 0
+	    : settings_load(&opt.places.settings, opt.places.config, &f);
+
+	if (rc != 0)
+		exit(message_warn("--config", rc, &f));
+	loaded = true;
+}
+
+/* SRC is kafka://. */
+static void
+parse_source_cluster(const char *s)
+{
+	struct fault f = {.file = ""};
+	int rc;
+
+	places_parse(s, &opt.from);
+	opt.is_from_cluster = true;
+	load_settings();
+	rc = login_new(&opt.places.settings, &opt.from, &opt.login, &f);
+	if (rc != 0)
+		exit(message_warn(s, rc, &f));
+	strlcpy(opt.src.path,
+	    opt.from.topic[0] != '\0' ? opt.from.topic : opt.from.brokers,
+	    sizeof(opt.src.path));
+}
+
+/* DST is kafka://. */
+static void
+parse_cluster(const char *s)
+{
+	const char *why;
+	int rc;
+
+	places_parse(s, &opt.to);
+	opt.is_to_cluster = true;
+	if (opt.to.partition >= 0)
+		cli_usage("%s: a topic or a cluster; -p says which partitions",
+		    s);
+	if (opt.secret_file == NULL)
+		cli_usage("%s: --replica-secret FILE, if it is a logserve", s);
+	rc = trust_read(opt.secret_file, &opt.secret, &why);
+	if (rc != 0)
+		errx(CLI_FAIL, "%s: %s", opt.secret_file,
+		    why != NULL ? why : status_text(rc));
+	load_settings();
+	snprintf(opt.dst.host, sizeof(opt.dst.host), "%.300s", opt.to.brokers);
+	strlcpy(opt.dst.path, opt.to.topic[0] != '\0' ? opt.to.topic : "/",
+	    sizeof(opt.dst.path));
 }
 
 static void
@@ -249,10 +329,18 @@ take_operands(int count, char **operand)
 {
 	if (count != 2)
 		cli_usage("wanted: SRC and DST");
-	parse_place(operand[0], &opt.src);
-	parse_place(operand[1], &opt.dst);
-	if (opt.src.remote && opt.dst.remote)
+	if (place_is_remote(operand[0]))
+		parse_source_cluster(operand[0]);
+	else
+		parse_place(operand[0], &opt.src);
+	if (place_is_remote(operand[1]))
+		parse_cluster(operand[1]);
+	else
+		parse_place(operand[1], &opt.dst);
+	if (opt.src.remote && (opt.dst.remote || opt.is_to_cluster))
 		cli_usage("only one of SRC and DST may be on another host");
+	if (opt.is_from_cluster && opt.request.checksum)
+		cli_usage("--checksum: SRC has to be a directory");
 	opt.name = last_part(opt.src.path);
 }
 
@@ -344,11 +432,25 @@ serve_child(int in, int out)
 	return serve(in, out, &any);
 }
 
+/* The child by way of which a logserve is reached. */
+static int
+carry_to_cluster(int in, int out)
+{
+	const struct tunnel t = {.place = &opt.to,
+	    .settings = &opt.places.settings,
+	    .secret = &opt.secret,
+	    .timeout_ms = opt.places.timeout_ms};
+
+	return tunnel_run(&t, in, out);
+}
+
 static int
 begin_peer(struct peer *p)
 {
 	const struct peer_place *place = opt.src.remote ? &opt.src : &opt.dst;
 
+	if (opt.is_to_cluster)
+		return peer_fork_host(p, place->host, carry_to_cluster);
 	if (place->remote)
 		return peer_ssh(p, place, opt.rsh, opt.remote_path);
 	return peer_fork(p, serve_child);
@@ -404,6 +506,40 @@ push_from_disk(struct session *s)
 	if (rc != 0)
 		return fail_local(s, opt.src.path, rc, &f);
 	asked.named = first.name[0] != '\0';
+	status = push(s, src);
+	src->ops->close(src);
+	return status;
+}
+
+static void
+warn_of_settings(const char *topic, const char *text)
+{
+	cli_warn("%s: its settings are not told: %s", topic, text);
+}
+
+/* Another try may find a cluster that this one has not. */
+static bool cluster_lost;
+
+static int
+push_from_cluster(struct session *s)
+{
+	struct cluster_source_options o = {.place = &opt.from,
+	    .login = opt.login,
+	    .timeout_ms = opt.places.timeout_ms,
+	    .partitions = opt.request.partitions.count > 0
+		? &opt.request.partitions
+		: NULL,
+	    .patterns = opt.request.patterns,
+	    .follow = opt.request.follow,
+	    .warn = warn_of_settings};
+	struct fault f = {.file = ""};
+	struct source *src;
+	int status, rc = cluster_source_open(&o, &src, &f);
+
+	cluster_lost = rc == STATUS_CLUSTER;
+	if (rc != 0)
+		return fail_local(s, opt.src.path, rc, &f);
+	asked.named = opt.from.topic[0] == '\0';
 	status = push(s, src);
 	src->ops->close(src);
 	return status;
@@ -471,12 +607,20 @@ explain(struct session *s, const struct peer *p, int peer_status)
 {
 	if (p->host == NULL)
 		return;
-	if (peer_status == 127)
+	if (peer_status == 127 && !opt.is_to_cluster)
 		snprintf(s->text, sizeof(s->text),
 		    "no %s there (--remote-path says where it is)",
 		    opt.remote_path);
 	else if (peer_status != 0 && p->line[0] != '\0')
 		snprintf(s->text, sizeof(s->text), "%s", p->line);
+}
+
+static int
+replicate(struct session *s)
+{
+	if (opt.src.remote)
+		return pull_to_disk(s);
+	return opt.is_from_cluster ? push_from_cluster(s) : push_from_disk(s);
 }
 
 /* *lost: the connection was, which another one may make good. */
@@ -498,18 +642,23 @@ run_once(bool *lost)
 	s.progress = progress;
 	listening = &p;
 	status = session_greet(&s);
-	p.relay = s.greeted;
+	p.relay = s.greeted && !opt.is_to_cluster;
 	if (status == CLI_DONE)
-		status = opt.src.remote ? pull_to_disk(&s) : push_from_disk(&s);
+		status = replicate(&s);
 	silent = !s.greeted && s.link.input.len == 0;
 	session_close(&s);
 	cli_progress_end();
 	listening = NULL;
 	peer_status = peer_end(&p);
-	if (silent)
+	/* What carries to a logserve knows best why it has ended. */
+	if (silent || (opt.is_to_cluster && s.text[0] != '\0'))
 		explain(&s, &p, peer_status);
-	*lost = s.text[0] != '\0' && status == CLI_FAIL;
-	if (s.text[0] != '\0')
+	*lost = s.text[0] != '\0' && status == CLI_FAIL &&
+	    !(opt.is_to_cluster && peer_status == TUNNEL_REFUSED);
+	*lost = *lost || cluster_lost;
+	if (s.text[0] != '\0' && s.told)
+		warnx("%s", s.text);
+	else if (s.text[0] != '\0')
 		warnx("%s: %s", p.host != NULL ? p.host : opt.dst.path, s.text);
 	if (opt.stats)
 		print_stats(&s, began_ms);
@@ -557,6 +706,7 @@ main(int argc, char **argv)
 
 	cli_start(argv);
 	request_init(&opt.request);
+	places_init(&opt.places);
 	while ((id = cli_next(&program, argc, argv)) != -1)
 		set_option(id);
 	if (opt.server)
@@ -566,6 +716,8 @@ main(int argc, char **argv)
 	request_other_end();
 	status = run();
 	request_release(&opt.request);
+	login_free(opt.login);
+	places_release(&opt.places);
 	cli_close_stdout();
 	return status;
 }

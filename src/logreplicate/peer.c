@@ -137,28 +137,57 @@ keep_ours(struct peer *p, struct pipes *pipes)
 	close_pipes(pipes);
 }
 
+/* errs: of a pipe for its stderr; -1: it has ours. */
+static int
+fork_on(struct peer *p, struct pipes *pipes, int errs[2],
+    int (*serve)(int in, int out))
+{
+	p->pid = fork();
+	if (p->pid < 0) {
+		close_pipes(pipes);
+		return errno;
+	}
+	if (p->pid == 0) {
+		close(pipes->to[1]);
+		close(pipes->from[0]);
+		if (errs[1] >= 0 && dup2(errs[1], 2) < 0)
+			_exit(126);
+		_exit(serve(pipes->to[0], pipes->from[1]));
+	}
+	keep_ours(p, pipes);
+	return 0;
+}
+
 int
 peer_fork(struct peer *p, int (*serve)(int in, int out))
 {
+	int errs[2] = {-1, -1};
 	struct pipes pipes;
 	int rc = make_pipes(&pipes);
 
 	*p = (struct peer){.in = -1, .out = -1, .err = -1};
+	return rc == 0 ? fork_on(p, &pipes, errs, serve) : rc;
+}
+
+int
+peer_fork_host(struct peer *p, const char *host, int (*serve)(int in, int out))
+{
+	struct pipes pipes;
+	int errs[2], rc = make_pipes(&pipes);
+
+	*p = (struct peer){.in = -1, .out = -1, .err = -1, .host = host};
 	if (rc != 0)
 		return rc;
-	p->pid = fork();
-	if (p->pid < 0) {
+	if (pipe2(errs, O_CLOEXEC) != 0) {
 		rc = errno;
 		close_pipes(&pipes);
 		return rc;
 	}
-	if (p->pid == 0) {
-		close(pipes.to[1]);
-		close(pipes.from[0]);
-		_exit(serve(pipes.to[0], pipes.from[1]));
-	}
-	keep_ours(p, &pipes);
-	return 0;
+	rc = fork_on(p, &pipes, errs, serve);
+	(void)io_close(&errs[1]);
+	p->err = errs[0];
+	(void)fcntl(p->err, F_SETFL, O_NONBLOCK);
+	return rc;
 }
 
 /* The words of rsh, then what ssh is to do. */

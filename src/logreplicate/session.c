@@ -12,7 +12,7 @@
 enum {
 	TICK_MS = 1000,		/* the longest wait */
 	LOOK_MS = 1000,		/* following: look, whatever was told */
-	BUSY_LOOK_MS = 10,	/* no more often while there is work */
+	POLL_MS = 100,		/* where nothing tells of changes */
 };
 
 int
@@ -55,6 +55,7 @@ fail_with(struct session *s, int rc, const struct fault *f)
 		return fail(s, CLI_FAIL, "nothing was heard for %d s",
 		    LINK_DEAD_MS / 1000);
 	report_reason(rc, f, text, sizeof(text));
+	s->told = f != NULL && f->file[0] != '\0';
 	return fail(s, report_status(rc), "%s", text);
 }
 
@@ -190,7 +191,7 @@ session_hear(struct session *s, struct request *r)
 
 /* One frame for who is at work here; STATUS_END: it was the last. */
 typedef int take_frame(void *arg, const struct frame *f, struct buf *out,
-    const char **what);
+    const char **what, struct fault *fault);
 
 /*
  * Give all frames that have come to take().  0; STATUS_END; else it is over
@@ -199,6 +200,7 @@ typedef int take_frame(void *arg, const struct frame *f, struct buf *out,
 static int
 take_all(struct session *s, take_frame *take, void *arg)
 {
+	struct fault fault = {.file = ""};
 	const char *what = "";
 	struct frame f;
 	int rc;
@@ -210,14 +212,14 @@ take_all(struct session *s, take_frame *take, void *arg)
 			(void)fail_as_told(s, &f);
 			return STATUS_FAILED;
 		}
-		rc = take(arg, &f, &s->link.output, &what);
+		rc = take(arg, &f, &s->link.output, &what, &fault);
 		if (rc == STATUS_END)
 			return rc;
 		if (rc == STATUS_CORRUPT)
 			(void)fail(s, CLI_FAIL, "%s: %s", frame_name(f.type),
 			    what);
 		else if (rc != 0)
-			(void)fail_with(s, rc, NULL);
+			(void)fail_with(s, rc, &fault);
 		if (rc != 0)
 			return STATUS_FAILED;
 	}
@@ -254,14 +256,15 @@ session_tell(struct session *s, int status, const char *text)
 
 static int
 sender_take(void *arg, const struct frame *f, struct buf *out,
-    const char **what)
+    const char **what, struct fault *fault)
 {
-	return sender_frame(arg, f, out, what);
+	return sender_frame(arg, f, out, what, fault);
 }
 
-/* Following: is there more at the source? */
+/* Is there more at the source? */
 struct follower {
 	struct source *src;
+	bool follow;
 	int64_t looked_ms;
 };
 
@@ -271,24 +274,10 @@ look(struct session *s, struct sender *snd, struct follower *w, bool woken,
 {
 	int64_t now = now_mono_ms();
 
-	if (woken)
-		w->src->ops->woken(w->src);
-	else if (now - w->looked_ms < LOOK_MS)
+	if (!woken && now - w->looked_ms < LOOK_MS)
 		return 0;
 	w->looked_ms = now;
 	return sender_look(snd, &s->link.output, f);
-}
-
-/* To wait on; while there is enough to do that can wait, too. */
-static int
-wait_fd(const struct follower *w, const struct sender *snd, bool follow)
-{
-	if (!follow)
-		return -1;
-	return sender_is_current(snd) ||
-		now_mono_ms() - w->looked_ms >= BUSY_LOOK_MS
-	    ? w->src->ops->wait_fd(w->src)
-	    : -1;
 }
 
 /* Do what can be done; *idle: nothing, until something comes. */
@@ -313,27 +302,49 @@ note_progress(struct session *s, int64_t bytes, int64_t cut)
 		s->progress(bytes);
 }
 
+/*
+ * The source's turn, and the wait for what comes: of the other side, or of the
+ * source.
+ */
+static int
+rest(struct session *s, struct sender *snd, struct follower *w, bool idle,
+    bool *changed, struct fault *f)
+{
+	struct source *src = w->src;
+	bool full = link_pending(&s->link) >= LINK_OUT_BYTES, ready;
+	int fd = src->ops->wait_fd(src), rc;
+
+	rc = src->ops->turn(src, changed, f);
+	if (rc != 0)
+		return rc;
+	if (*changed)
+		sender_resume(snd);
+	return link_poll(&s->link, (idle || full) && !*changed, idle ? fd : -1,
+	    fd < 0 && w->follow ? POLL_MS : TICK_MS, &ready);
+}
+
 static int
 send_loop(struct session *s, struct sender *snd, const struct sender_options *o,
     struct source *src)
 {
-	struct follower w = {src, now_mono_ms()};
+	struct follower w = {src, o->follow, now_mono_ms()};
 	struct fault f = {.file = ""};
-	bool idle, woken = false;
+	bool idle = false, changed = false, woken = false;
 	int rc = 0;
 
 	while (rc == 0) {
 		rc = take_all(s, sender_take, snd);
-		if (rc == 0 && o->follow)
+		if (rc == 0 && o->follow) {
 			rc = look(s, snd, &w, woken, &f);
+			woken = false;
+		}
 		if (rc == 0)
 			rc = work(s, snd, &idle, &f);
 		note_progress(s, sender_totals(snd)->bytes,
 		    sender_totals(snd)->cut);
 		if (rc == 0)
-			rc = link_poll(&s->link,
-			    idle || link_pending(&s->link) >= LINK_OUT_BYTES,
-			    wait_fd(&w, snd, o->follow), TICK_MS, &woken);
+			rc = rest(s, snd, &w, idle, &changed, &f);
+		woken = woken || changed;
 	}
 	s->compared = sender_totals(snd)->compared;
 	s->skipped = sender_totals(snd)->skipped;
@@ -361,8 +372,9 @@ session_send(struct session *s, struct source *src,
 
 static int
 receiver_take(void *arg, const struct frame *f, struct buf *out,
-    const char **what)
+    const char **what, struct fault *fault)
 {
+	(void)fault;
 	return receiver_frame(arg, f, out, what);
 }
 

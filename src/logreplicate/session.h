@@ -20,6 +20,7 @@ struct session {
 	bool greeted;
 	/* What ended it: of the other side (ERROR), or of ours. */
 	char text[SESSION_TEXT_LEN];
+	bool told;		/* text begins with what it is about */
 	int status;
 	int64_t bytes;
 	int64_t cut;

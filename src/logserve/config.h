@@ -52,6 +52,9 @@ enum {
 	CONFIG_UPKEEP_RATE = 50000000,	/* bytes read in a second */
 	CONFIG_UPKEEP_KEYS_BYTES = 64 << 20,	/* keys of one pass */
 	CONFIG_METADATA_BYTES = 4096,	/* offset.metadata.max.bytes */
+	/* Replicas: clients at a time, topics and partitions of each. */
+	CONFIG_REPLICAS = 16,
+	CONFIG_REPLICA_PARTS = 200000,
 };
 
 struct config {
@@ -60,6 +63,7 @@ struct config {
 	size_t listen_count;
 	const char *advertise;		/* NULL: the address listened on */
 	const char *metrics;		/* NULL: no metrics */
+	const char *secret;		/* a file; NULL: no replicas */
 	bool read_only;
 	int32_t auto_create;		/* partitions; 0: topics are not */
 	int threads;

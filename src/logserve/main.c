@@ -19,8 +19,10 @@
 #include "base/cli.h"
 #include "base/io.h"
 #include "base/parse.h"
+#include "base/status.h"
 #include "config.h"
 #include "life.h"
+#include "replicate/trust.h"
 #include "server.h"
 #include "store/root.h"
 #include "store/topic.h"
@@ -35,6 +37,7 @@ enum {
 	OPTION_METRICS,
 	OPTION_READ_ONLY,
 	OPTION_READY_FD,
+	OPTION_REPLICA_SECRET,
 	OPTION_THREADS,
 };
 
@@ -54,6 +57,8 @@ static const struct cli_option options[] = {
     {OPTION_READ_ONLY, "read-only", NULL, "refuse everything that changes"},
     {OPTION_READY_FD, "ready-fd", "N",
 	"write the address there when clients may connect"},
+    {OPTION_REPLICA_SECRET, "replica-secret", "FILE",
+	"take copies from logreplicate that knows what is in FILE"},
     {OPTION_THREADS, "threads", "N", "loops (one per processor)"},
     {0, NULL, NULL, NULL},
 };
@@ -161,6 +166,9 @@ set_option(struct config *c, int id)
 	case OPTION_READY_FD:
 		c->ready_fd = (int)number(id, 0, 65535);
 		break;
+	case OPTION_REPLICA_SECRET:
+		c->secret = cli_arg;
+		break;
 	case OPTION_THREADS:
 		c->threads = (int)number(id, 1, CONFIG_THREADS_MAX);
 		break;
@@ -197,8 +205,17 @@ read_options(struct config *c, int argc, char **argv)
 static int
 check_config(const struct config *c)
 {
+	struct trust_secret secret;
 	struct stat st;
+	const char *why;
+	int rc;
 
+	if (c->secret != NULL) {
+		rc = trust_read(c->secret, &secret, &why);
+		if (rc != 0)
+			errx(CLI_FAIL, "%s: %s", c->secret,
+			    why != NULL ? why : status_text(rc));
+	}
 	if (c->root == NULL)
 		return CLI_DONE;
 	if (stat(c->root, &st) != 0)

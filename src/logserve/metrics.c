@@ -86,10 +86,10 @@ add_requests(struct evbuffer *b, struct server *s)
 	    "# HELP %s Requests that were taken, by API.\n# TYPE %s counter\n",
 	    name, name);
 	for (size_t i = 0; (api = api_at(i)) != NULL; i++)
-		if (api->served)
+		if (server_offers(s, api))
 			(void)evbuffer_add_printf(b,
 			    "%s{api=\"%s\"} %" PRIuFAST64 "\n", name, api->name,
-			    atomic_load(&s->requests[api->key]));
+			    atomic_load(&s->requests[api_number(api)]));
 	add(b, "request_bytes_total", "counter", "Bytes of requests.",
 	    atomic_load(&s->request_bytes));
 	add(b, "answer_bytes_total", "counter", "Bytes of answers.",

@@ -121,7 +121,7 @@ find_records(struct fetch *f, struct part *part, struct partition *p)
 	    .pos = range.pos};
 	f->bytes += range.len;
 	f->budget -= range.len;
-	return in->isolation_level == 1
+	return in->isolation_level == 1 && range.may_abort
 	    ? find_aborted(f, part, p, range.next_offset)
 	    : 0;
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/now.h"
 #include "base/status.h"
 #include "client.h"
 #include "config.h"
@@ -114,9 +115,9 @@ assemble(struct evbuffer *out, const struct buf *b,
 	for (size_t i = 0; i < cuts->count; i++) {
 		const struct wire_records *r = cuts->cuts[i].records;
 
-		if (rc == 0 &&
-		    evbuffer_add(out, b->data + at, cuts->cuts[i].at - at) != 0)
-			rc = ENOMEM;
+		if (rc == 0)
+			rc = conn_buffer_add(out, b->data + at,
+			    cuts->cuts[i].at - at);
 		at = cuts->cuts[i].at;
 		if (rc == 0)
 			rc = conn_buffer_add_file(out, r->fd, r->pos,
@@ -124,9 +125,7 @@ assemble(struct evbuffer *out, const struct buf *b,
 		else
 			close(r->fd);
 	}
-	if (rc == 0 && evbuffer_add(out, b->data + at, b->len - at) != 0)
-		rc = ENOMEM;
-	return rc;
+	return rc == 0 ? conn_buffer_add(out, b->data + at, b->len - at) : rc;
 }
 
 /* Without files the bytes are not copied again. */
@@ -271,10 +270,13 @@ request_begin(struct server *s, struct client *c, struct slot *slot,
 	r->client = client_retain(c);
 	r->slot = slot;
 	r->frame = frame;
+	r->came_ms = now_mono_ms();
 	arena_init(&r->arena, CONFIG_ARENA_BYTES);
 	rc = wire_request_peek(v, &r->header);
 	if (rc == 0)
 		r->api = api_find(r->header.key);
+	if (r->api != NULL && !server_offers(s, r->api))
+		r->api = NULL;
 	if (rc == 0 && r->api != NULL && r->api->key == API_VERSIONS &&
 	    !api_is_served(r->api, r->header.version)) {
 		refuse_version(r);

@@ -156,7 +156,8 @@ a/0: offsets 0 to 9"
 	run_tool 1 logreplicate a none/b
 	run_tool 2 logreplicate a
 	run_tool 2 logreplicate h:a h:b
-	run_tool 2 logreplicate kafka://h/a b
+	run_tool 2 logreplicate --checksum kafka://localhost/a b
+	has "$err" 'SRC has to be a directory'
 	run_tool 2 logreplicate -- a -oProxyCommand=x:b
 }
 

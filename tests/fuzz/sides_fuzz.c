@@ -92,7 +92,7 @@ src_next(struct source *s, size_t topic, int32_t partition, int64_t offset,
 	fuzz_must(offset >= -1 && max >= sizeof(bytes));
 	*out = (struct raw_run){.data = bytes, .len = fuzz_byte(&in)};
 	if (fuzz_byte(&in) % 4 == 0)
-		return STATUS_END;
+		return fuzz_byte(&in) % 2 == 0 ? STATUS_END : EAGAIN;
 	out->base_offset = offset < 0 ? 0 : offset;
 	out->next_offset = out->base_offset + fuzz_byte(&in);
 	return outcome();
@@ -335,10 +335,11 @@ fuzz_sender(void)
 			rc = sender_step(s, &out, &fault);
 		if (rc == EAGAIN)
 			rc = 0;
+		sender_resume(s);
 		check_output(&out);
 		take_frame(&f, data);
 		if (rc == 0)
-			rc = sender_frame(s, &f, &out, &what);
+			rc = sender_frame(s, &f, &out, &what, &fault);
 		if (rc == 0 && o.follow && sender_is_current(s))
 			rc = sender_look(s, &out, &fault);
 		check_output(&out);

@@ -3,7 +3,9 @@
 #include <arpa/inet.h>
 #include <event2/buffer.h>
 #include <fcntl.h>
+#include <linux/tcp.h>
 #include <netinet/in.h>
+#include <sys/resource.h>
 
 #include "base/status.h"
 #include "net.h"
@@ -380,7 +382,8 @@ send_output(void *arg)
 	evbuffer_add(b, zeros, o->before);
 	if (o->fd >= 0 && conn_buffer_add_file(b, o->fd, o->pos, o->len) != 0)
 		abort();
-	evbuffer_add(b, zeros, o->after);
+	if (conn_buffer_add(b, zeros, o->after) != 0)
+		abort();
 	conn_send(o->end->conn, b);
 	if (evbuffer_get_length(b) != 0)
 		abort();
@@ -437,6 +440,60 @@ test_files(void)
 	tap_int(e.counters.bytes_out, total, "bytes are counted");
 	end(&e);
 	free(got);
+}
+
+/* The other end is not woken for the first bytes, and again for the rest. */
+static void
+test_pieces_together(void)
+{
+	struct end e = {.other = -1};
+	struct output o = {&e, 100, make_file(8000), 0, 8000, 100, 0};
+	struct tcp_info info = {0};
+	socklen_t len = sizeof(info);
+	char got[8200];
+
+	begin_tcp(&e);
+	loop_call(loop, send_output, &o);
+	tap_int(net_read(e.other, got, sizeof(got)), sizeof(got),
+	    "memory, a file, memory");
+	if (getsockopt(e.other, IPPROTO_TCP, TCP_INFO, &info, &len) != 0)
+		abort();
+	tap_int(info.tcpi_data_segs_in, 1, "come as one segment");
+	end(&e);
+}
+
+/* Of the process, in bytes: what RLIMIT_DATA is about. */
+static rlim_t
+data_bytes(void)
+{
+	FILE *f = fopen("/proc/self/statm", "r");
+	unsigned long long pages;
+
+	if (f == NULL || fscanf(f, "%*u %*u %*u %*u %*u %llu", &pages) != 1)
+		abort();
+	fclose(f);
+	return (rlim_t)pages * (rlim_t)sysconf(_SC_PAGESIZE);
+}
+
+/* What is behind a range takes its own bytes, wherever the range is. */
+static void
+test_memory_behind_file(void)
+{
+	struct evbuffer *b = conn_buffer();
+	struct rlimit old, small;
+	int fd = make_file(1);
+
+	if (b == NULL || ftruncate(fd, (off_t)1 << 30) != 0 ||
+	    getrlimit(RLIMIT_DATA, &old) != 0)
+		abort();
+	if (conn_buffer_add_file(b, fd, 900 << 20, 100) != 0)
+		abort();
+	small = old;
+	small.rlim_cur = data_bytes() + (512 << 20);
+	(void)setrlimit(RLIMIT_DATA, &small);
+	tap_int(conn_buffer_add(b, "x", 1), 0, "a byte behind a range");
+	(void)setrlimit(RLIMIT_DATA, &old);
+	evbuffer_free(b);
 }
 
 static void
@@ -636,6 +693,8 @@ main(void)
 	test_pause();
 	test_close_in_frame();
 	test_files();
+	test_pieces_together();
+	test_memory_behind_file();
 	test_file_given_up();
 	test_file_cut();
 	test_peer_gone();

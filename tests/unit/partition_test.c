@@ -398,6 +398,55 @@ test_damage(void)
 	(void)f;
 }
 
+/* Another log in place of this one: as large batches of more records. */
+static void
+replace_log(const char *other)
+{
+	const char *names[] = {"00000000000000000000.log",
+	    "00000000000000000000.index"};
+	char from[300], to[300];
+
+	for (size_t i = 0; i < 2; i++) {
+		snprintf(from, sizeof(from), "%s/%s", other, names[i]);
+		snprintf(to, sizeof(to), "%s/%s", dir, names[i]);
+		if (rename(from, to) != 0)
+			abort();
+	}
+}
+
+/* It is only remembered where a range has ended: the headers decide. */
+static void
+test_range_replaced(void)
+{
+	struct partition *p;
+	struct lookup_range range;
+	char other[256];
+	int64_t at;
+
+	fresh();
+	p = open_with(PARTITION_WRITE, 0);
+	for (int i = 0; i < 20; i++)
+		append(p, "text", 2, 1000 + i * 10);
+	partition_close(p);
+	snprintf(other, sizeof(other), "%s", dir);
+	fresh();
+	p = open_with(PARTITION_WRITE, 0);
+	for (int i = 0; i < 40; i++)
+		append(p, "a text as long as", 1, 1000 + i * 10);
+	partition_close(p);
+	p = open_with(PARTITION_READ, 0);
+	tap_int(lookup_range(p, 0, 40, 1000, &range, NULL), 0, "a range");
+	at = range.next_offset;
+	close(range.fd);
+	replace_log(other);
+	tap_int(lookup_range(p, at, 40, 1000, &range, NULL), 0,
+	    "another one, when the file has been replaced");
+	tap(range.base_offset <= at && range.base_offset + 2 > at,
+	    "has its offset");
+	close(range.fd);
+	partition_close(p);
+}
+
 /*
  * From range to range: whole batches, which go on where the last ones ended,
  * through all segments; and from each offset the batch that has it.
@@ -726,6 +775,7 @@ main(void)
 	test_copy();
 	test_damage();
 	test_lookup();
+	test_range_replaced();
 	test_max_timestamp();
 	test_many(PARTITION_WRITE, "durable");
 	test_many(PARTITION_WRITE_RELAXED, "relaxed");

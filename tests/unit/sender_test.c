@@ -128,7 +128,7 @@ carry_to_sender(struct buf *buf, struct sender *s, struct buf *out)
 			abort();
 		answered[f.type]++;
 		said_bytes += (int64_t)f.data.len + FRAME_HEADER_LEN + 60;
-		rc = sender_frame(s, &f, out, &what);
+		rc = sender_frame(s, &f, out, &what, NULL);
 	}
 	buf->len = 0;
 	return rc;
