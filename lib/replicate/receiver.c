@@ -76,6 +76,12 @@ receiver_new(struct sink *sink, const struct receiver_options *o,
 		return ENOMEM;
 	r->sink = sink;
 	r->o = *o;
+	if (o->source != NULL)
+		r->o.source = strdup(o->source);
+	if (o->source != NULL && r->o.source == NULL) {
+		free(r);
+		return ENOMEM;
+	}
 	*out = r;
 	return 0;
 }
@@ -94,6 +100,7 @@ receiver_free(struct receiver *r)
 	if (r == NULL)
 		return;
 	forget_positions(r);
+	free((void *)(uintptr_t)r->o.source);
 	free(r->positions);
 	for (size_t i = 0; i < r->count; i++)
 		free(r->topics[i].parts);

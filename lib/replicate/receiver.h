@@ -26,7 +26,7 @@ struct receiver_options {
 	bool mirror;		/* delete what the source has deleted */
 	bool dry_run;
 	bool named;		/* topics must have names: the sink is a root */
-	const char *source;	/* where that is, in words; NULL: not known */
+	const char *source;	/* where it is, in words; NULL: not known */
 	int64_t parts_max;	/* topics and partitions; 0: no bound */
 	struct reporter reporter;
 };
@@ -48,7 +48,7 @@ enum {
 	RECEIVER_KEEP_IDLE_MS = 60000,
 };
 
-/* sink is the caller's. */
+/* sink is the caller's; the text of o is copied. */
 int receiver_new(struct sink *sink, const struct receiver_options *o,
     struct receiver **out);
 void receiver_free(struct receiver *r);

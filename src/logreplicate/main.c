@@ -399,7 +399,7 @@ static void
 name_source(void)
 {
 	char host[256] = "", path[PATH_MAX];
-	bool away = opt.dst.remote;
+	bool away = opt.dst.remote || opt.is_to_cluster;
 
 	if (opt.src.remote) {
 		snprintf(asked.source, sizeof(asked.source), "%.320s:%.3000s",
