@@ -35,6 +35,7 @@ struct receiver_totals {
 	int64_t partitions;
 	int64_t bytes;
 	int64_t cut;
+	int64_t done, wanted;	/* offsets, about: come over, and to come */
 	int status;		/* worst exit status of a partition */
 };
 
@@ -68,6 +69,8 @@ int receiver_frame(struct receiver *r, const struct frame *f, struct buf *out,
  * alive: the sender was heard of lately.  Errors as receiver_frame().
  */
 int receiver_tick(struct receiver *r, bool alive, struct buf *out);
+/* It ends here: what has come is made durable.  Errors as receiver_frame(). */
+int receiver_stop(struct receiver *r, struct buf *out);
 /* As sender_behind(), of what is not durable here. */
 int64_t receiver_behind(const struct receiver *r, size_t *partitions);
 const struct receiver_totals *receiver_totals(const struct receiver *r);

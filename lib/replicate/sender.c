@@ -460,6 +460,7 @@ look_meanwhile(struct sender *s, struct sender_part *p, struct buf *out,
 	    &p->end, fault);
 	if (rc != 0)
 		return sender_refuse(s, p, rc, fault, out);
+	s->totals.wanted += p->end - end;
 	return p->end != end ? tell_extent(p, out) : 0;
 }
 
@@ -515,6 +516,8 @@ send_data(struct sender *s, struct sender_part *p, struct buf *out,
 	f.data = (struct view){run.data, run.len};
 	if (p->from < 0 && run.len > 0)
 		p->from = run.base_offset;
+	s->totals.done +=
+	    run.next_offset - (p->next > p->start ? p->next : p->start);
 	p->next = run.next_offset;
 	p->bytes += (int64_t)run.len;
 	s->totals.bytes += (int64_t)run.len;
@@ -524,14 +527,24 @@ send_data(struct sender *s, struct sender_part *p, struct buf *out,
 	return rc == 0 ? look_meanwhile(s, p, out, fault) : rc;
 }
 
-/* Nothing is left to be sent of any partition. */
 static int
-finish(struct sender *s, struct buf *out, struct fault *f)
+send_end(struct sender *s, struct buf *out)
 {
 	struct frame end = {.type = FRAME_END,
 	    .status = s->totals.status,
 	    .count = (int32_t)s->totals.partitions,
 	    .bytes = s->totals.bytes};
+
+	if (s->end_sent)
+		return EAGAIN;
+	s->end_sent = true;
+	return frame_encode(&end, out);
+}
+
+/* Nothing is left to be sent of any partition. */
+static int
+finish(struct sender *s, struct buf *out, struct fault *f)
+{
 	int rc = 0;
 
 	if (s->o.groups && !s->o.dry_run && !s->end_sent &&
@@ -539,10 +552,7 @@ finish(struct sender *s, struct buf *out, struct fault *f)
 		rc = positions_send(s, out, f);
 	if (rc != 0)
 		return rc;
-	if (s->o.follow || s->end_sent)
-		return EAGAIN;
-	s->end_sent = true;
-	return frame_encode(&end, out);
+	return s->o.follow ? EAGAIN : send_end(s, out);
 }
 
 int
@@ -555,6 +565,8 @@ sender_step(struct sender *s, struct buf *out, struct fault *f)
 	}
 	if (s->end_come)
 		return STATUS_END;
+	if (s->stopping)
+		return send_end(s, out);
 	if (!TAILQ_EMPTY(&s->fresh) && s->offered < OFFERED_MAX)
 		return offer(s, TAILQ_FIRST(&s->fresh), out, f);
 	if (!TAILQ_EMPTY(&s->checking))
@@ -676,6 +688,12 @@ sender_resume(struct sender *s)
 
 	while ((p = TAILQ_FIRST(&s->waiting)) != NULL)
 		sender_enter(s, p, SENDER_SENDING);
+}
+
+void
+sender_stop(struct sender *s)
+{
+	s->stopping = true;
 }
 
 bool

@@ -63,6 +63,7 @@ struct sender_totals {
 	int64_t batches;
 	int64_t bytes;
 	int64_t cut;		/* partitions that had diverged */
+	int64_t done, wanted;	/* offsets: compared or sent, and to be */
 	int64_t compared;	/* bytes of batches */
 	int64_t skipped;	/* of these that compaction kept from being */
 	int status;		/* worst exit status of a partition */
@@ -97,6 +98,8 @@ int sender_look(struct sender *s, struct buf *out, struct fault *f);
 int64_t sender_behind(const struct sender *s, size_t *partitions);
 /* The source may have what next() had not. */
 void sender_resume(struct sender *s);
+/* Begin nothing more: END is said, and nothing but its answer waited for. */
+void sender_stop(struct sender *s);
 /* Is everything that was there over there? */
 bool sender_is_current(const struct sender *s);
 const struct sender_totals *sender_totals(const struct sender *s);

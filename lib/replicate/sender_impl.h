@@ -77,6 +77,7 @@ struct sender {
 	int64_t credit;
 	bool begun;
 	bool looked;		/* the first topics are known */
+	bool stopping;
 	bool end_sent;
 	bool end_come;
 	int64_t topics_ms;	/* when they were looked at */
