@@ -404,8 +404,8 @@ on_describe_groups(struct request *r)
 
 	out->groups =
 	    request_alloc(r, (size_t)in->groups_count, sizeof(*out->groups));
-	s.wanted = request_alloc(r, (size_t)in->groups_count,
-	    sizeof(*s.wanted));
+	s.wanted =
+	    request_alloc(r, (size_t)in->groups_count, sizeof(*s.wanted));
 	if (out->groups == NULL || s.wanted == NULL) {
 		request_fail(r, ENOMEM, "no memory");
 		return;
