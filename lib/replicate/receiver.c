@@ -456,7 +456,9 @@ refuse_diverged(struct receiver *r, const struct frame *f, const struct part *p,
 	    damaged ? "the copy is damaged:" : "diverged:",
 	    (long long)f->offset,
 	    damaged ? "" : " it is not what the source has",
-	    r->o.cut ? " (would be cut)" : " (--on-diverge truncate)");
+	    r->o.lasting   ? ""
+		: r->o.cut ? " (would be cut)"
+			   : " (--on-diverge truncate)");
 	return refuse_text(r, f->topic, f->partition, damaged ? 3 : 4, text,
 	    out);
 }

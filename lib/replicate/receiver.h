@@ -23,6 +23,7 @@ struct receiver;
 
 struct receiver_options {
 	bool cut;		/* what differs from the source is cut */
+	bool lasting;		/* it cannot be */
 	bool mirror;		/* delete what the source has deleted */
 	bool dry_run;
 	bool named;		/* topics must have names: the sink is a root */

@@ -70,6 +70,8 @@ sender_enter(struct sender *s, struct sender_part *p, enum sender_state state)
 	s->unsettled -= (size_t)(!is_settled(p->state));
 	s->offered += (size_t)is_in_question(state);
 	s->offered -= (size_t)is_in_question(p->state);
+	s->waits += (size_t)(state == SENDER_WAITING);
+	s->waits -= (size_t)(p->state == SENDER_WAITING);
 	p->state = state;
 }
 
@@ -633,6 +635,12 @@ bool
 sender_is_current(const struct sender *s)
 {
 	return s->begun && s->unsettled == 0;
+}
+
+bool
+sender_is_idle(const struct sender *s)
+{
+	return s->begun && s->unsettled == s->waits;
 }
 
 const struct sender_totals *

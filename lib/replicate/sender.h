@@ -101,6 +101,8 @@ int64_t sender_behind(const struct sender *s, size_t *partitions);
 const struct fault *sender_fault(const struct sender *s);
 /* Is everything that was there over there? */
 bool sender_is_current(const struct sender *s);
+/* The same, but for what the source has not got yet. */
+bool sender_is_idle(const struct sender *s);
 const struct sender_totals *sender_totals(const struct sender *s);
 
 #endif

@@ -70,6 +70,7 @@ struct sender {
 	struct sender_parts waiting; /* WAITING */
 	size_t unsettled; /* neither CURRENT nor REFUSED */
 	size_t offered; /* OFFERED */
+	size_t waits; /* WAITING */
 	int64_t credit;
 	bool begun;
 	bool looked;		/* the first topics are known */

@@ -80,7 +80,7 @@ static const struct cli_option options[] = {
     {0, NULL, NULL, NULL},
 };
 
-static const struct cli_option *const tables[] = {options, places_options,
+static const struct cli_option *const tables[] = {options, places_options_named,
     places_options_client, NULL};
 
 static const struct cli_program program = {
@@ -293,6 +293,9 @@ check_reproduce(void)
 	if (opt.request.cut)
 		cli_usage("--on-diverge does not go with --reproduce: what was "
 			  "sent cannot be cut");
+	if (opt.request.checksum)
+		cli_usage("--checksum does not go with --reproduce: batches "
+			  "are others there");
 	if (opt.request.mirror)
 		cli_usage("--cleanup does not go with --reproduce: the cluster "
 			  "cleans by its own settings");

@@ -337,7 +337,7 @@ send_loop(struct session *s, struct sender *snd, const struct sender_options *o,
 
 	while (rc == 0) {
 		rc = take_all(s, sender_take, snd);
-		if (rc == 0 && o->follow && sender_is_current(snd)) {
+		if (rc == 0 && o->follow && sender_is_idle(snd)) {
 			rc = look(s, snd, &w, woken, &f);
 			woken = false;
 		}

@@ -373,6 +373,7 @@ static void
 fuzz_inlet(void)
 {
 	struct inlet_options o = {.root = "/dev/null/none",
+	    .version = "1",
 	    .open_max = 1,
 	    .parts_max = 6};
 	struct buf stream, out;

@@ -157,6 +157,45 @@ same_text() {
 	[ "$(logcat root/b)" = "$(seq 1 "$1")" ]
 }
 
+@test '--reproduce: records sent again, each once' {
+	local at=kafka://$address/b
+	logcreate -P 2 a
+	seq 1 1000 | logappend -z zstd a
+	run_tool 0 logreplicate -n --reproduce a "$at"
+	has "$out" ': offsets 0 to 999'
+	same "$(ls root)" ''
+	run_tool 0 logreplicate --reproduce a "$at"
+	run_tool 0 logreplicate -v --reproduce a "$at"
+	same "$out" ''
+	echo more | logappend -p 1 a
+	echo theirs | logappend -p 0 "$at"
+	run_tool 0 logreplicate --reproduce a "$at"
+	echo last | logappend -p 0 a
+	run_tool 0 logreplicate --reproduce a "$at"
+	same "$(logcat -p 0 root/b | grep -v theirs)" "$(logcat -p 0 a)"
+	same "$(logcat -p 1 root/b)" "$(logcat -p 1 a)"
+	same "$(logcat -J -p 1 -o -1 root/b | jq -c .headers)" \
+	    "$(logcat -J -p 1 -o -1 a |
+		jq -c '[{key: "logkit.offset", value: (.offset | tostring)}]')"
+	local option
+	for option in --groups --checksum '--cleanup mirror' \
+	    '--on-diverge truncate' '--replica-secret secret'; do
+		# shellcheck disable=SC2086 # an option and its value
+		run_tool 2 logreplicate --reproduce $option a "$at"
+		has "$err" "${option% *}"
+	done
+	run_tool 2 logreplicate --reproduce a c
+	run_tool 2 logreplicate --replica-secret secret a c
+}
+
+@test 'examples/replica.sh' {
+	mkdir here
+	for t in a b; do seq 10 | logappend --create "here/$t"; done
+	FOLLOW='' OPTIONS='--replica-secret secret' run_tool 0 \
+	    "$ROOT/examples/replica.sh" here/a here/b "kafka://$address"
+	same "$(logcat root/a root/b | wc -l)" 20
+}
+
 @test 'what is said when it cannot be' {
 	local first=$address
 	logcreate a
