@@ -147,8 +147,7 @@ start(struct session *s, int fd)
 
 	s->out = conn_buffer();
 	rc = s->out != NULL
-	    ? slot_line_open(s->loop, &s->answered, s->limits->budget,
-	      &s->line)
+	    ? slot_line_open(s->loop, &s->answered, s->limits->budget, &s->line)
 	    : ENOMEM;
 	if (rc != 0) {
 		close(fd);

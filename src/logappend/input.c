@@ -375,9 +375,9 @@ take_batch(struct input *run, uint8_t *data, const struct batch *b,
 		    (b->attributes & BATCH_TRANSACTIONAL) != 0)
 			batch_clear_producer(data, b->size);
 		rc = check_batch(run, data, b);
-		return rc == 0 ? writer_add_batch(run->writer, data, b->size,
-				     partition, f)
-			       : rc;
+		return rc == 0
+		    ? writer_add_batch(run->writer, data, b->size, partition, f)
+		    : rc;
 	}
 	return take_rebuilt(run, data, b, partition, f);
 }

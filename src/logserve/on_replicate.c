@@ -182,8 +182,7 @@ take_nonce(struct request *r, struct replica *rep)
 static size_t
 open_max(void)
 {
-	size_t max =
-	    server_logs_max(64 * CONFIG_REPLICAS) / CONFIG_REPLICAS;
+	size_t max = server_logs_max(64 * CONFIG_REPLICAS) / CONFIG_REPLICAS;
 
 	return max < 2 ? 2 : max;
 }
@@ -296,7 +295,8 @@ take_frames(struct request *r, struct replica *rep)
 void
 on_replicate(struct request *r)
 {
-	static void (*const steps[])(struct request *r, struct replica *rep) = {
+	static void (*const steps[])(struct request * r,
+	    struct replica * rep) = {
 	    [STEP_NONCE] = take_nonce,
 	    [STEP_PROOF] = take_proof,
 	    [STEP_FRAMES] = take_frames,

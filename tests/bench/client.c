@@ -380,7 +380,6 @@ main(int argc, char **argv)
 	else if (argc == 3 && strcmp(argv[1], "cpu") == 0)
 		cpu(number(argv[2]));
 	else
-		errx(2,
-		    "usage: client produce|fetch|latency|cpu ...");
+		errx(2, "usage: client produce|fetch|latency|cpu ...");
 	return 0;
 }

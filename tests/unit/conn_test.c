@@ -472,8 +472,7 @@ data_bytes(void)
 	FILE *f = fopen("/proc/self/statm", "r");
 	unsigned long long pages;
 
-	if (f == NULL ||
-	    fscanf(f, "%*u %*u %*u %*u %*u %llu", &pages) != 1)
+	if (f == NULL || fscanf(f, "%*u %*u %*u %*u %*u %llu", &pages) != 1)
 		abort();
 	fclose(f);
 	return (rlim_t)pages * (rlim_t)sysconf(_SC_PAGESIZE);

@@ -41,8 +41,7 @@ test_proofs(void)
 	tap(trust_check(&s, &secret, v), "the client proves");
 	tap(trust_check(&c, &secret, proof_of(&s, &secret, sp)),
 	    "the server proves");
-	tap(!trust_check(&s, &secret, proof_of(&c, &other, sp)) &&
-		!s.is_proven,
+	tap(!trust_check(&s, &secret, proof_of(&c, &other, sp)) && !s.is_proven,
 	    "another secret");
 	tap(!trust_check(&c, &secret, v), "one's own proof sent back");
 	v.len--;
