@@ -129,6 +129,19 @@ position_there() {
 	[ -n "$(ls b/0/lost+found)" ]
 }
 
+@test 'more than is held at a time' {
+	local p
+	logcreate -P 6 --set max.message.bytes=20000000 root/a
+	head -c 9000000 /dev/zero | tr '\0' x >large
+	for p in 0 1 2 3 4 5; do
+		logappend --fsync none --whole -p "$p" root/a large large
+	done
+	copy 0 "kafka://$address/a" b
+	same_batches root/a b
+	copy 0 --checksum --stats "kafka://$address/a" b
+	has "$out" '108000888 bytes compared'
+}
+
 @test 'where a copy begins' {
 	logcreate root/a
 	for i in $(seq 100); do
