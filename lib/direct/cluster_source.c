@@ -87,6 +87,23 @@ take_topics(struct cluster_source *s, struct fault *f)
 	return rc;
 }
 
+/* Settings of topics that are known; as they were, if they cannot be had. */
+static int
+look_at_settings(struct cluster_source *s, struct fault *f)
+{
+	struct configs *now = calloc(s->count + 1, sizeof(*now));
+	int rc;
+
+	if (now == NULL)
+		return ENOMEM;
+	rc = configs_read(s->chart, 0, s->count, now, f);
+	for (size_t i = 0; rc == 0 && i < s->count; i++)
+		if (now[i].error == 0)
+			s->configs[i] = now[i];
+	free(now);
+	return rc == STATUS_CLUSTER ? 0 : rc;
+}
+
 static int
 take_parts(struct cluster_source *s)
 {
@@ -104,8 +121,11 @@ static int
 source_refresh(struct source *source, size_t *count, struct fault *f)
 {
 	struct cluster_source *s = self(source);
-	int rc = fetcher_refresh(s->fetcher, f);
+	bool looked;
+	int rc = fetcher_refresh(s->fetcher, &looked, f);
 
+	if (rc == 0 && looked)
+		rc = look_at_settings(s, f);
 	if (rc == 0)
 		rc = take_topics(s, f);
 	if (rc == 0)

@@ -194,10 +194,11 @@ fetcher_next(struct fetcher *x, size_t topic, int32_t partition, int64_t offset,
 }
 
 int
-fetcher_refresh(struct fetcher *x, struct fault *f)
+fetcher_refresh(struct fetcher *x, bool *looked, struct fault *f)
 {
 	int rc;
 
+	*looked = false;
 	if (now_mono_ms() - x->refreshed_ms < FETCHER_REFRESH_MS)
 		return 0;
 	x->refreshed_ms = now_mono_ms();
@@ -205,8 +206,9 @@ fetcher_refresh(struct fetcher *x, struct fault *f)
 	if (rc == STATUS_CLUSTER) {
 		/* It may pass; until then all is as it was. */
 		x->stale = true;
-		rc = 0;
+		return 0;
 	}
+	*looked = rc == 0;
 	return rc;
 }
 
@@ -495,7 +497,7 @@ take_error(struct fetcher *x, struct shelf_part *p, int error)
 {
 	if (error == KAFKA_OFFSET_OUT_OF_RANGE) {
 		p->look = true;
-		/* Of an epoch that a broker knows nothing of it says it, too. */
+		/* It is said of an epoch that is not known, too. */
 		p->epoch = -1;
 	} else if (chart_is_passing(error)) {
 		snprintf(x->why, sizeof(x->why), "%s", error_text(error));

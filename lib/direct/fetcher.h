@@ -61,7 +61,7 @@ int fetcher_fd(const struct fetcher *x);
  * more to be had.
  */
 int fetcher_turn(struct fetcher *x, bool *changed, struct fault *f);
-/* Look for new topics and partitions, if that was long ago. */
-int fetcher_refresh(struct fetcher *x, struct fault *f);
+/* Look for new topics and partitions, if that was long ago: *looked. */
+int fetcher_refresh(struct fetcher *x, bool *looked, struct fault *f);
 
 #endif

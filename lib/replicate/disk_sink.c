@@ -125,8 +125,9 @@ follow_topic(struct disk_sink *d, const struct sink_topic *from,
 		    sizeof(t->origin.source));
 		changed = true;
 	}
+	/* What is known for the first time can be found out again. */
 	return changed && !d->o.dry_run
-	    ? origin_write(topic->dirfd, &t->origin, true)
+	    ? origin_write(topic->dirfd, &t->origin, known)
 	    : 0;
 }
 

@@ -167,6 +167,7 @@ begin(struct inlet *in, const struct request *r, struct buf *out)
 	    .mirror = r->mirror,
 	    .dry_run = r->dry_run,
 	    .named = r->named,
+	    .source = r->source[0] != '\0' ? r->source : NULL,
 	    .parts_max = in->o.parts_max,
 	    .reporter = in->o.reporter};
 	char path[PATH_MAX];
@@ -268,7 +269,11 @@ inlet_take(struct inlet *in, struct view bytes, struct buf *out)
 		if (rc == 0)
 			rc = take_frame(in, &f, out);
 	}
-	return rc == STATUS_SHORT ? 0 : rc;
+	if (rc != STATUS_SHORT || in->state != RECEIVING)
+		return rc == STATUS_SHORT ? 0 : rc;
+	/* Whoever speaks is alive. */
+	rc = receiver_tick(in->receiver, true, out);
+	return rc == 0 ? 0 : fail_with(in, out, rc);
 }
 
 const char *

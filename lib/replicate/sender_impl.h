@@ -40,6 +40,7 @@ struct sender_part {
 	int64_t from; /* where sending began this time */
 	int64_t floor;		/* no segment begins below it */
 	int64_t begin;		/* of a copy that is new; start if less */
+	bool stale;		/* it may have grown since */
 	bool late;		/* come while following: all of it is wanted */
 	int64_t bytes;
 	int64_t low, high; /* searching: common below low, not at high */
@@ -55,6 +56,8 @@ struct sender_topic {
 	struct sender_part **parts; /* by number; NULL: not asked for */
 	int32_t count;
 	bool refused;
+	bool stale;		/* settings or partitions may have changed */
+	bool groups_due;	/* positions that were not told yet */
 	bool is_told;
 	uint64_t told;		/* a hash of name and settings, as told */
 };
@@ -74,8 +77,10 @@ struct sender {
 	int64_t credit;
 	bool begun;
 	bool looked;		/* the first topics are known */
+	bool stopping;
 	bool end_sent;
 	bool end_come;
+	int64_t topics_ms;	/* when they were looked at */
 	int64_t groups_ms; /* when last sent; 0 never */
 	struct sender_totals totals;
 	struct fault fault;	/* of STATUS_CLUSTER */

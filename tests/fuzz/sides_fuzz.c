@@ -343,7 +343,7 @@ fuzz_sender(void)
 		if (rc == 0)
 			rc = sender_frame(s, &f, &out, &what);
 		if (rc == 0 && o.follow && sender_is_current(s))
-			rc = sender_look(s, true, &out, &fault);
+			rc = sender_look(s, &out, &fault);
 		check_output(&out);
 	}
 	sender_free(s);

@@ -820,9 +820,9 @@ main(void)
 	test_many(PARTITION_WRITE_RELAXED, "relaxed");
 	test_roles();
 	test_producer();
+	test_window();
 	test_producer_left(PARTITION_WRITE, 0, STATUS_DUPLICATE);
 	test_producer_left(PARTITION_WRITE, 2, STATUS_SEQUENCE);
 	test_producer_left(PARTITION_WRITE_RELAXED, 2, STATUS_SEQUENCE);
-	test_window();
 	return tap_done();
 }
