@@ -197,16 +197,15 @@ find_part(struct sink *s, size_t topic, int32_t partition,
 
 static int
 find_batch(struct partition *p, int64_t offset, struct frame_batch *out,
-    struct fault *f)
+    bool *cleaned, struct fault *f)
 {
 	struct raw *raw = NULL;
 	struct batch b;
-	bool cleaned;
 	int rc = raw_open(p, &raw, f);
 
 	out->base_offset = -1;
 	if (rc == 0)
-		rc = raw_batch_at(raw, offset, &b, &cleaned, f);
+		rc = raw_batch_at(raw, offset, &b, cleaned, f);
 	if (rc == 0)
 		*out = (struct frame_batch){b.base_offset, b.last_offset,
 		    b.leader_epoch, b.crc};
@@ -236,6 +235,7 @@ sink_state(struct sink *s, size_t topic, int32_t partition, int64_t offset,
 	struct disk_sink *d = self(s);
 	struct partition_offsets o;
 	struct partition *p;
+	bool cleaned;
 	int rc;
 
 	*out = (struct sink_state){.batch = {.base_offset = -1}};
@@ -256,7 +256,27 @@ sink_state(struct sink *s, size_t topic, int32_t partition, int64_t offset,
 	if (o.log_end == 0)
 		return 0;
 	return find_batch(p, offset < 0 ? o.log_end - 1 : offset, &out->batch,
-	    f);
+	    &cleaned, f);
+}
+
+static int
+sink_records(struct sink *s, size_t topic, int32_t partition, int64_t offset,
+    struct imprints *out, struct fault *f)
+{
+	struct partition_offsets o;
+	struct frame_batch b;
+	struct partition *p;
+	int rc = find_part(s, topic, partition, &p, f);
+
+	if (rc == 0)
+		rc = partition_offsets(p, &o, f);
+	if (rc == 0)
+		rc = find_batch(p, offset, &b, &out->cleaned, f);
+	if (rc != 0 || b.base_offset < 0)
+		return rc;
+	if (b.base_offset < o.log_start)
+		out->cleaned = true;
+	return imprints_read(p, b.base_offset, b.last_offset, out, f);
 }
 
 static int
@@ -413,6 +433,7 @@ disk_sink_open(const char *path, const struct disk_sink_options *o,
 static const struct sink_ops ops = {
     .topic = sink_topic,
     .state = sink_state,
+    .records = sink_records,
     .cut = sink_cut,
     .append = sink_append,
     .sync = sink_sync,

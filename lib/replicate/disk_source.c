@@ -343,6 +343,16 @@ source_batch_at(struct source *s, size_t topic, int32_t partition,
 }
 
 static int
+source_records(struct source *s, size_t topic, int32_t partition, int64_t from,
+    int64_t last, struct imprints *out, struct fault *f)
+{
+	struct disk_part *part;
+	int rc = find_part(s, topic, partition, &part, f);
+
+	return rc == 0 ? imprints_read(part->p, from, last, out, f) : rc;
+}
+
+static int
 open_groups(struct disk_topic *t, struct fault *f)
 {
 	struct topic topic;
@@ -461,6 +471,7 @@ static const struct source_ops ops = {
     .bounds = source_bounds,
     .next = source_next,
     .batch_at = source_batch_at,
+    .records = source_records,
     .position = source_position,
     .wait_fd = source_wait_fd,
     .woken = source_woken,

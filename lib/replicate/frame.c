@@ -32,6 +32,8 @@ static const struct layout {
     [FRAME_REFUSE] = {"REFUSE", "tpxd"},
     [FRAME_ERROR] = {"ERROR", "xd"},
     [FRAME_NOTE] = {"NOTE", "txd"},
+    [FRAME_EXAMINE] = {"EXAMINE", "tpo"},
+    [FRAME_RECORDS] = {"RECORDS", "tpnd"},
 };
 
 const char *
@@ -43,7 +45,9 @@ frame_name(enum frame_type type)
 static size_t
 limit_of(enum frame_type type)
 {
-	return type == FRAME_DATA ? FRAME_PAYLOAD_MAX : FRAME_TEXT_MAX;
+	return type == FRAME_DATA   ? FRAME_PAYLOAD_MAX
+	    : type == FRAME_RECORDS ? FRAME_RECORDS_MAX
+				    : FRAME_TEXT_MAX;
 }
 
 static int

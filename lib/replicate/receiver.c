@@ -271,6 +271,34 @@ take_offer(struct receiver *r, const struct frame *f, struct part *p,
 	return answer_have(r, f, -1, p, out);
 }
 
+/* The records of a batch, one by one. */
+static int
+take_examine(struct receiver *r, const struct frame *f, struct buf *out)
+{
+	struct fault fault = {.file = ""};
+	struct frame records = {.type = FRAME_RECORDS,
+	    .topic = f->topic,
+	    .partition = f->partition};
+	struct imprints l;
+	struct buf data;
+	int rc = STATUS_UNSUPPORTED;
+
+	imprints_init(&l);
+	buf_init(&data, FRAME_RECORDS_MAX);
+	if (r->sink->ops->records != NULL)
+		rc = r->sink->ops->records(r->sink, f->topic, f->partition,
+		    f->offset, &l, &fault);
+	if (rc == 0)
+		rc = imprints_encode(&l, &data);
+	records.count = l.cleaned ? 1 : 0;
+	records.data = (struct view){data.data, data.len};
+	rc = rc == 0 ? frame_encode(&records, out)
+		     : refuse(r, f->topic, f->partition, rc, &fault, out);
+	imprints_release(&l);
+	buf_release(&data);
+	return rc;
+}
+
 static int
 take_diverged(struct receiver *r, const struct frame *f, struct part *p,
     struct buf *out)
@@ -530,9 +558,12 @@ take_part_frame(struct receiver *r, const struct frame *f, struct buf *out)
 		return take_data(r, f, p, out);
 	if (p->refused)
 		return 0;
+	if (f->offset < 0)
+		return STATUS_CORRUPT;
 	if (f->type == FRAME_ASK)
-		return f->offset < 0 ? STATUS_CORRUPT
-				     : answer_have(r, f, f->offset, p, out);
+		return answer_have(r, f, f->offset, p, out);
+	if (f->type == FRAME_EXAMINE)
+		return take_examine(r, f, out);
 	return f->type == FRAME_DIVERGED ? take_diverged(r, f, p, out)
 					 : take_done(r, f, p, out);
 }
@@ -554,6 +585,7 @@ receiver_frame(struct receiver *r, const struct frame *f, struct buf *out,
 		return take_topic(r, f, out, what);
 	case FRAME_OFFER:
 	case FRAME_ASK:
+	case FRAME_EXAMINE:
 	case FRAME_DIVERGED:
 	case FRAME_DATA:
 	case FRAME_DONE:

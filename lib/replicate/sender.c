@@ -8,6 +8,8 @@
 
 #include "base/now.h"
 #include "base/status.h"
+#include "replicate/imprints.h"
+#include "replicate/search.h"
 #include "store/properties.h"
 
 enum {
@@ -24,6 +26,7 @@ enum part_state {
 	NEW,
 	OFFERED,
 	SEARCHING,
+	EXAMINING,
 	CUTTING,
 	SENDING,
 	CLOSING,
@@ -40,8 +43,11 @@ struct part {
 	int64_t next;		/* what is sent next; -1 the first there is */
 	int64_t from;		/* where sending began this time */
 	int64_t bytes;
-	int64_t low, high;	/* searching: common below low, not at high */
-	bool common;		/* something was found to be common */
+	int64_t their_end;	/* the receiver's, when it was offered */
+	struct search search;	/* for where both part */
+	int64_t asked;		/* what ASK or DIVERGED said */
+	struct frame_batch theirs; /* what is compared */
+	bool cleaned;		/* what is here in its place may have been */
 };
 
 TAILQ_HEAD(part_list, part);
@@ -276,32 +282,6 @@ send_offset(const struct part *p, enum frame_type type, int64_t offset,
 	return frame_encode(&f, out);
 }
 
-/* Is a batch of the receiver's ours, too? */
-static int
-compare(struct sender *s, struct part *p, const struct frame_batch *theirs,
-    bool *same, struct fault *f)
-{
-	struct frame_batch ours;
-	bool cleaned = false;
-	int rc = s->src->ops->batch_at(s->src, p->topic, p->number,
-	    theirs->base_offset, &ours, &cleaned, f);
-
-	if (rc == STATUS_END) {
-		/* Nothing that old is left here: nothing speaks against it. */
-		*same = theirs->base_offset < p->start;
-		return 0;
-	}
-	if (rc != 0)
-		return rc;
-	*same = ours.base_offset == theirs->base_offset &&
-	    ours.last_offset == theirs->last_offset &&
-	    ours.leader_epoch == theirs->leader_epoch &&
-	    ours.crc == theirs->crc;
-	if (cleaned && ours.leader_epoch <= theirs->leader_epoch)
-		*same = true;
-	return 0;
-}
-
 static void
 go_on_from(struct sender *s, struct part *p, int64_t next)
 {
@@ -310,16 +290,120 @@ go_on_from(struct sender *s, struct part *p, int64_t next)
 	enter(s, p, SENDING);
 }
 
-/* Ask for the batch in the middle of what is not known, or it is found. */
 static int
-search(struct sender *s, struct part *p, struct buf *out)
+do_next(struct sender *s, struct part *p, enum search_next next, int64_t offset,
+    struct buf *out)
 {
-	enter(s, p, SEARCHING);
-	if (p->low < p->high)
-		return send_offset(p, FRAME_ASK,
-		    p->low + (p->high - p->low) / 2, out);
-	enter(s, p, CUTTING);
-	return send_offset(p, FRAME_DIVERGED, p->common ? p->low : 0, out);
+	if (next == SEARCH_NOTHING) {
+		go_on_from(s, p, p->their_end == 0 ? -1 : p->their_end);
+		return 0;
+	}
+	enter(s, p, next == SEARCH_ASK ? SEARCHING : CUTTING);
+	p->asked = offset;
+	return send_offset(p, next == SEARCH_ASK ? FRAME_ASK : FRAME_DIVERGED,
+	    offset, out);
+}
+
+/*
+ * Nothing is known by the batch that was looked at: where is what we have
+ * before it?
+ */
+static int
+look_below(struct sender *s, struct part *p, struct buf *out,
+    struct fault *fault)
+{
+	struct frame_batch ours = {.last_offset = -1};
+	int64_t base = p->theirs.base_offset, below, offset = 0;
+	enum search_next next;
+	bool cleaned;
+	int rc = base <= 0 ? STATUS_END
+			   : s->src->ops->batch_at(s->src, p->topic, p->number,
+				 base - 1, &ours, &cleaned, fault);
+
+	if (rc != 0 && rc != STATUS_END)
+		return refuse(s, p, rc, fault, out);
+	below = ours.last_offset < base ? ours.last_offset : base - 1;
+	next = search_silent(&p->search, below, &offset);
+	return do_next(s, p, next, offset, out);
+}
+
+static int
+take_verdict(struct sender *s, struct part *p, enum imprint_verdict verdict,
+    struct buf *out, struct fault *fault)
+{
+	enum search_next next;
+	int64_t offset = 0;
+
+	if (verdict == IMPRINT_SILENT)
+		return look_below(s, p, out, fault);
+	next = verdict == IMPRINT_SAME
+	    ? search_same(&p->search, p->theirs.last_offset, &offset)
+	    : search_different(&p->search, p->theirs.base_offset, &offset);
+	return do_next(s, p, next, offset, out);
+}
+
+static bool
+is_same(const struct frame_batch *a, const struct frame_batch *b)
+{
+	return a->base_offset == b->base_offset &&
+	    a->last_offset == b->last_offset &&
+	    a->leader_epoch == b->leader_epoch && a->crc == b->crc;
+}
+
+/* The same batch.  If nothing is left in it that says nothing. */
+static int
+take_same(struct sender *s, struct part *p, struct buf *out,
+    struct fault *fault)
+{
+	enum imprint_verdict verdict = IMPRINT_SAME;
+	struct imprints ours;
+	int rc = 0;
+
+	imprints_init(&ours);
+	if (p->cleaned && s->src->ops->records != NULL) {
+		rc = s->src->ops->records(s->src, p->topic, p->number,
+		    p->theirs.base_offset, p->theirs.last_offset, &ours, fault);
+		if (ours.count == 0)
+			verdict = IMPRINT_SILENT;
+	}
+	imprints_release(&ours);
+	return rc == 0 ? take_verdict(s, p, verdict, out, fault)
+		       : refuse(s, p, rc, fault, out);
+}
+
+/* A batch of the receiver's that is not one of ours: look at its records. */
+static int
+examine(struct sender *s, struct part *p, struct buf *out, struct fault *fault)
+{
+	if (!s->o.examines || s->src->ops->records == NULL)
+		return take_verdict(s, p, IMPRINT_DIFFERENT, out, fault);
+	enter(s, p, EXAMINING);
+	return send_offset(p, FRAME_EXAMINE, p->theirs.base_offset, out);
+}
+
+/* Is a batch of the receiver's ours, too? */
+static int
+compare(struct sender *s, struct part *p, struct buf *out, struct fault *fault)
+{
+	struct frame_batch ours;
+	int rc;
+
+	if (p->theirs.last_offset >= p->end)
+		return take_verdict(s, p, IMPRINT_DIFFERENT, out, fault);
+	rc = s->src->ops->batch_at(s->src, p->topic, p->number,
+	    p->theirs.base_offset, &ours, &p->cleaned, fault);
+	if (rc != 0 && rc != STATUS_END)
+		return refuse(s, p, rc, fault, out);
+	if (rc == 0 && is_same(&ours, &p->theirs))
+		return take_same(s, p, out, fault);
+	if (rc == 0 && ours.leader_epoch > p->theirs.leader_epoch)
+		return take_verdict(s, p, IMPRINT_DIFFERENT, out, fault);
+	/* What was deleted here speaks for nothing. */
+	if (p->theirs.last_offset < p->start)
+		return take_verdict(s, p, IMPRINT_SILENT, out, fault);
+	if (rc == STATUS_END || p->theirs.base_offset < p->start)
+		p->cleaned = true;
+	return examine(s, p, out, fault);
 }
 
 /* What the receiver has of a partition that was offered. */
@@ -327,51 +411,55 @@ static int
 take_offer(struct sender *s, struct part *p, const struct frame *f,
     struct buf *out, struct fault *fault)
 {
-	bool same = true;
-	int rc = 0;
-
-	if (f->batch.base_offset >= 0)
-		rc = compare(s, p, &f->batch, &same, fault);
-	if (rc != 0)
-		return refuse(s, p, rc, fault, out);
-	if (f->batch.base_offset < 0 && f->end > p->end)
-		same = false;
-	if (!same) {
-		p->low = p->start > f->start ? p->start : f->start;
-		p->high = f->batch.base_offset >= 0 ? f->batch.base_offset : 0;
-		if (p->high > p->end)
-			p->high = p->end;
-		p->common = false;
-		return search(s, p, out);
-	}
-	go_on_from(s, p, f->end == 0 ? -1 : f->end);
-	return 0;
+	search_init(&p->search, p->start > f->start ? p->start : f->start,
+	    p->end);
+	p->their_end = f->end;
+	p->theirs = f->batch;
+	if (f->end > p->end)
+		return take_verdict(s, p, IMPRINT_DIFFERENT, out, fault);
+	return f->batch.base_offset >= 0
+	    ? compare(s, p, out, fault)
+	    : take_verdict(s, p, IMPRINT_SILENT, out, fault);
 }
 
+/* The batch that it was asked for. */
 static int
 take_found(struct sender *s, struct part *p, const struct frame *f,
     struct buf *out, struct fault *fault)
 {
-	int64_t middle = p->low + (p->high - p->low) / 2;
-	bool same = false;
-	int rc = 0;
+	if (f->batch.base_offset > p->asked)
+		return STATUS_CORRUPT;
+	p->theirs = f->batch;
+	return f->batch.base_offset >= 0
+	    ? compare(s, p, out, fault)
+	    : take_verdict(s, p, IMPRINT_SILENT, out, fault);
+}
 
-	if (f->batch.base_offset >= 0)
-		rc = compare(s, p, &f->batch, &same, fault);
-	if (rc != 0)
-		return refuse(s, p, rc, fault, out);
-	if (same) {
-		p->common = true;
-		p->low = f->batch.last_offset >= middle
-		    ? f->batch.last_offset + 1
-		    : middle + 1;
-	} else {
-		p->high = f->batch.base_offset >= p->low &&
-			f->batch.base_offset < middle
-		    ? f->batch.base_offset
-		    : middle;
+static int
+take_records(struct sender *s, struct part *p, const struct frame *f,
+    struct buf *out, struct fault *fault)
+{
+	enum imprint_verdict verdict = IMPRINT_SILENT;
+	struct imprints ours, theirs;
+	int rc;
+
+	imprints_init(&ours);
+	imprints_init(&theirs);
+	ours.cleaned = p->cleaned;
+	theirs.cleaned = f->count != 0;
+	rc = imprints_decode(f->data, &theirs);
+	if (rc == 0) {
+		rc = s->src->ops->records(s->src, p->topic, p->number,
+		    p->theirs.base_offset, p->theirs.last_offset, &ours, fault);
+		if (rc == 0)
+			verdict = imprints_compare(&ours, &theirs,
+			    p->theirs.leader_epoch);
+		rc = rc == 0 ? take_verdict(s, p, verdict, out, fault)
+			     : refuse(s, p, rc, fault, out);
 	}
-	return search(s, p, out);
+	imprints_release(&ours);
+	imprints_release(&theirs);
+	return rc;
 }
 
 /* It was cut; what is left is common. */
@@ -379,11 +467,9 @@ static int
 take_cut(struct sender *s, struct part *p, const struct frame *f,
     struct buf *out)
 {
-	int64_t common = p->common ? p->low : 0;
-
-	if (f->batch.base_offset >= 0 && f->end > common)
+	if (f->batch.base_offset >= 0 && f->end > p->asked)
 		return refuse(s, p, STATUS_DIFFERS, NULL, out);
-	p->from = common;
+	p->from = p->asked;
 	report(s, p, REPORT_CUT);
 	s->totals.cut++;
 	go_on_from(s, p, f->batch.base_offset < 0 ? -1 : f->end);
@@ -463,6 +549,8 @@ take_part_frame(struct sender *s, struct part *p, const struct frame *f,
 		return take_offer(s, p, f, out, &fault);
 	if (f->type == FRAME_HAVE && p->state == SEARCHING)
 		return take_found(s, p, f, out, &fault);
+	if (f->type == FRAME_RECORDS && p->state == EXAMINING)
+		return take_records(s, p, f, out, &fault);
 	if (f->type == FRAME_HAVE && p->state == CUTTING)
 		return take_cut(s, p, f, out);
 	if (f->type == FRAME_SYNCED && p->state == CLOSING)
@@ -493,6 +581,7 @@ sender_frame(struct sender *s, const struct frame *f, struct buf *out,
 			return take_refusal(s, f);
 		/* FALLTHROUGH */
 	case FRAME_HAVE:
+	case FRAME_RECORDS:
 	case FRAME_SYNCED:
 		p = part_of(s, f);
 		return p == NULL ? STATUS_CORRUPT

@@ -9,7 +9,9 @@
  *
  *	NEW -> OFFERED		OFFER, with the source's bounds
  *	OFFERED -> SENDING	HAVE: the last batch there is ours, too
- *	OFFERED -> SEARCHING	it is not: ASK for others, by halves
+ *	OFFERED -> SEARCHING	it is not: ASK for others (search.h)
+ *	both -> EXAMINING	it may have been compacted: what is in it?
+ *	EXAMINING -> SENDING	RECORDS: the same, or SEARCHING
  *	SEARCHING -> CUTTING	DIVERGED: the last that is common ends here
  *	CUTTING -> SENDING	HAVE: it was cut
  *	SENDING -> CLOSING	DATA until the end, then DONE
@@ -17,9 +19,9 @@
  *	CURRENT -> SENDING	there is more (sender_look)
  *	any -> REFUSED		REFUSE, from either side
  *
- * Batches are the same if offsets, leader epoch and CRC are.  A batch that
- * compaction rewrote, or took, on our side alone is taken for the same if its
- * leader epoch is not below that of what stands here.
+ * Batches are the same if offsets, leader epoch and CRC are, or, where
+ * compaction was on either side, leader epoch and all records that both have
+ * (imprints.h).  If they have none there what is before it decides.
  */
 
 #include <stdbool.h>
@@ -37,6 +39,7 @@ struct sender_options {
 	bool follow;		/* do not end */
 	bool groups;		/* positions of groups, too */
 	bool dry_run;		/* no data */
+	bool examines;		/* the receiver does (FRAME_EXAMINES) */
 	uint32_t window;	/* of the receiver's HELLO */
 	struct reporter reporter;
 };

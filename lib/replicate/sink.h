@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "replicate/frame.h"
+#include "replicate/imprints.h"
 
 struct fault;
 struct properties;
@@ -55,6 +56,12 @@ struct sink_ops {
 	 */
 	int (*state)(struct sink *s, size_t topic, int32_t partition,
 	    int64_t offset, struct sink_state *out, struct fault *f);
+	/*
+	 * Add the records of the last batch that begins at or below offset, and
+	 * say whether they may have been cleaned.  NULL: they cannot be told.
+	 */
+	int (*records)(struct sink *s, size_t topic, int32_t partition,
+	    int64_t offset, struct imprints *out, struct fault *f);
 	/* Cut all behind offset, which is kept elsewhere. */
 	int (*cut)(struct sink *s, size_t topic, int32_t partition,
 	    int64_t offset, struct fault *f);

@@ -131,6 +131,7 @@ session_greet(struct session *s)
 	    .magic = FRAME_MAGIC,
 	    .version_min = FRAME_VERSION,
 	    .version_max = FRAME_VERSION,
+	    .capabilities = FRAME_EXAMINES,
 	    .window = FRAME_WINDOW,
 	    .data = {(const uint8_t *)version, sizeof(version) - 1}};
 	int status = put(s, &f);
@@ -342,6 +343,7 @@ session_send(struct session *s, struct source *src,
 	int rc, status;
 
 	own.window = s->hello.window;
+	own.examines = (s->hello.capabilities & FRAME_EXAMINES) != 0;
 	rc = sender_new(src, &own, &snd);
 	if (rc != 0)
 		return fail_with(s, rc, NULL);

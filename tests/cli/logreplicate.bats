@@ -218,6 +218,48 @@ END
 	same "$(logcat -n 1 late)" 11
 }
 
+@test "compaction hides no difference" {
+	logcreate --compact a
+	for i in 1 2 3; do echo "k$i=$i" | logappend -K = a; done
+	cp -r a c
+	# Two histories from offset 3 on; the one that is copied has the later
+	# epoch, the other one is compacted.
+	printf '%s\n' k1=c k2=c | logappend -K = c
+	run_tool 0 logreplicate c b
+	printf '%s\n' k1=a k2=a | logappend -K = a
+	logcompact --include-active a
+	printf '%s\n' k9=a | logappend -K = a
+	run_tool 4 logreplicate a b
+	has "$err" 'diverged: from offset '
+	run_tool 0 logreplicate --on-diverge truncate a b
+	has "$err" 'cut from offset 3 on'
+	cmp <(logcat -K = --latest a) <(logcat -K = --latest b)
+	run_tool 0 logfsck b
+	# A copy that is ahead of a source that has lost its end.
+	logcreate --compact d
+	for i in 1 2 3; do echo "k$i=$i" | logappend -K = d; done
+	logcompact --include-active d
+	cp -r d e
+	echo k1=d | logappend -K = d
+	logcompact --include-active d
+	run_tool 0 logreplicate d f
+	run_tool 4 logreplicate e f
+	has "$err" 'diverged: from offset '
+}
+
+@test "a copy that was compacted while it was no copy" {
+	logcreate --compact a
+	for i in 1 2 3 4; do echo "k$((i % 2))=$i" | logappend -K = a; done
+	run_tool 0 logreplicate a b
+	logadmin topic promote b
+	logcompact --include-active b
+	logadmin topic demote b
+	printf '%s\n' k0=a k2=a | logappend -K = a
+	run_tool 0 logreplicate a b
+	cmp <(logcat -K = --latest a | sort) <(logcat -K = --latest b | sort)
+	run_tool 0 logfsck b
+}
+
 @test "a root of topics" {
 	mkdir root copy
 	for t in orders orders-dlq metrics; do

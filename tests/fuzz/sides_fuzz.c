@@ -112,6 +112,35 @@ src_batch_at(struct source *s, size_t topic, int32_t partition, int64_t offset,
 	return out->base_offset < 0 ? STATUS_END : outcome();
 }
 
+/* Up to three of them. */
+static int
+take_imprints(struct imprints *out)
+{
+	uint8_t bytes[3 * 16] = {0};
+	struct view v = {bytes, (size_t)(fuzz_byte(&in) % 4) * 16};
+
+	for (size_t i = 0; i < v.len; i += 16) {
+		bytes[i + 7] = fuzz_byte(&in);
+		bytes[i + 15] = fuzz_byte(&in) % 4;
+	}
+	out->cleaned = fuzz_byte(&in) % 2;
+	/* Those that do not ascend are left out. */
+	(void)imprints_decode(v, out);
+	return outcome();
+}
+
+static int
+src_records(struct source *s, size_t topic, int32_t partition, int64_t from,
+    int64_t last, struct imprints *out, struct fault *f)
+{
+	(void)s;
+	(void)topic;
+	(void)partition;
+	(void)f;
+	fuzz_must(from >= 0 && last >= from);
+	return take_imprints(out);
+}
+
 static int
 src_position(struct source *s, size_t topic, size_t i,
     struct source_position *out, struct fault *f)
@@ -131,6 +160,7 @@ static const struct source_ops src_ops = {
     .bounds = src_bounds,
     .next = src_next,
     .batch_at = src_batch_at,
+    .records = src_records,
     .position = src_position,
 };
 
@@ -171,6 +201,18 @@ snk_state(struct sink *s, size_t topic, int32_t partition, int64_t offset,
 	*out = (struct sink_state){.end = fuzz_byte(&in)};
 	take_batch(&out->batch);
 	return known(topic, partition);
+}
+
+static int
+snk_records(struct sink *s, size_t topic, int32_t partition, int64_t offset,
+    struct imprints *out, struct fault *f)
+{
+	int rc = take_imprints(out);
+
+	(void)s;
+	(void)f;
+	fuzz_must(offset >= 0);
+	return rc == 0 ? known(topic, partition) : rc;
 }
 
 static int
@@ -229,6 +271,7 @@ snk_commit(struct sink *s, size_t topic, const struct sink_position *positions,
 static const struct sink_ops snk_ops = {
     .topic = snk_topic,
     .state = snk_state,
+    .records = snk_records,
     .cut = snk_cut,
     .append = snk_append,
     .sync = snk_sync,
@@ -298,8 +341,10 @@ fuzz_receiver(void)
 static void
 fuzz_sender(void)
 {
+	uint8_t flags = fuzz_byte(&in);
 	struct sender_options o = {.window = FRAME_WINDOW_MIN,
-	    .follow = fuzz_byte(&in) % 2,
+	    .follow = flags % 2,
+	    .examines = (flags & 2) == 0,
 	    .groups = fuzz_byte(&in) % 2};
 	struct source src = {&src_ops};
 	struct fault fault = {.file = ""};

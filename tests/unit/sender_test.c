@@ -136,7 +136,7 @@ run(bool cut, uint32_t window)
 {
 	struct disk_source_options so = {.partitions = NULL};
 	struct disk_sink_options ko = {.dry_run = false};
-	struct sender_options o = {.window = window};
+	struct sender_options o = {.window = window, .examines = true};
 	struct receiver_options ro = {.cut = cut};
 	struct source *src;
 	struct sink *snk;
