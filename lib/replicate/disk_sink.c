@@ -26,6 +26,7 @@ struct disk_topic {
 	char *path;		/* owned */
 	bool missing;		/* in a dry run */
 	int32_t count;
+	int64_t *ends;		/* of each partition, as we left it; owned */
 	struct properties settings;
 };
 
@@ -67,6 +68,22 @@ check_identity(const struct topic *t, const uint8_t *identity)
 }
 
 static int
+grow_ends(struct disk_topic *t, int32_t count)
+{
+	int64_t *more;
+
+	if (count <= t->count)
+		return 0;
+	more = recallocarray(t->ends, t->ends != NULL ? (size_t)t->count : 0,
+	    (size_t)count, sizeof(*more));
+	if (more == NULL)
+		return ENOMEM;
+	t->ends = more;
+	t->count = count;
+	return 0;
+}
+
+static int
 make_topic(struct disk_sink *d, const struct sink_topic *from,
     struct disk_topic *t, struct fault *f)
 {
@@ -89,7 +106,8 @@ make_topic(struct disk_sink *d, const struct sink_topic *from,
 	rc = check_identity(&topic, from->identity);
 	if (rc == 0 && topic.partitions < from->partitions && !d->o.dry_run)
 		rc = topic_grow(&topic, from->partitions, f);
-	t->count = topic.partitions;
+	if (rc == 0)
+		rc = grow_ends(t, topic.partitions);
 	t->settings = topic.settings;
 	topic_close(&topic);
 	return rc;
@@ -252,7 +270,7 @@ sink_state(struct sink *s, size_t topic, int32_t partition, int64_t offset,
 	if (rc != 0)
 		return rc;
 	out->start = o.log_start;
-	out->end = o.log_end;
+	out->end = d->topics[topic].ends[partition] = o.log_end;
 	if (o.log_end == 0)
 		return 0;
 	return find_batch(p, offset < 0 ? o.log_end - 1 : offset, &out->batch,
@@ -297,7 +315,9 @@ sink_append(struct sink *s, size_t topic, int32_t partition, int64_t segment,
 	int rc = find_part(s, topic, partition, &p, f);
 
 	if (rc == 0)
-		rc = replica_append(p, segment, data, len, f);
+		rc = replica_append_at(p,
+		    &self(s)->topics[topic].ends[partition], segment, data, len,
+		    f);
 	if (rc == 0)
 		partition_sync_start(p);
 	return rc;
@@ -398,6 +418,13 @@ sink_commit(struct sink *s, size_t topic, const struct sink_position *positions,
 }
 
 static void
+free_topic(struct disk_topic *t)
+{
+	free(t->path);
+	free(t->ends);
+}
+
+static void
 sink_close(struct sink *s)
 {
 	struct disk_sink *d = self(s);
@@ -405,7 +432,7 @@ sink_close(struct sink *s)
 	for (size_t i = 0; i < OPEN_MAX_COUNT; i++)
 		close_part(&d->parts[i]);
 	for (size_t i = 0; i < d->count; i++)
-		free(d->topics[i].path);
+		free_topic(&d->topics[i]);
 	free(d->topics);
 	free(d->path);
 	free(d);

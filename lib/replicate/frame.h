@@ -33,8 +33,8 @@
  *	ERROR     status data: why
  *	NOTE      topic status data: what was not done
  *	EXAMINE   topic partition offset
- *	RECORDS   topic partition count data: imprints (imprints.h); count is 1 if
- *	          compaction may have taken some, else 0
+ *	RECORDS   topic partition count data: imprints (imprints.h); count is 1
+ *	          if compaction may have taken some, else 0
  *
  * 1. HELLO is the first frame in both directions and the only one that will
  *    never change: each side goes on with the smaller of both maximums, or

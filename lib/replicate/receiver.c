@@ -208,6 +208,7 @@ take_topic(struct receiver *r, const struct frame *f, struct buf *out,
 	if (t == NULL || (known && strcmp(t->name, name) != 0))
 		return STATUS_CORRUPT;
 	strlcpy(t->name, name, sizeof(t->name));
+	t->refused = false;
 	rc = parse_settings(data, &settings);
 	if (rc == 0)
 		rc = grow_topic(t, f->count);
@@ -268,6 +269,7 @@ take_offer(struct receiver *r, const struct frame *f, struct part *p,
 	if (!p->offered)
 		r->totals.partitions++;
 	p->offered = true;
+	p->refused = false;
 	return answer_have(r, f, -1, p, out);
 }
 
@@ -336,6 +338,9 @@ append(struct receiver *r, const struct frame *f, struct part *p,
 	int rc = r->sink->ops->append(r->sink, f->topic, f->partition,
 	    f->offset, (uint8_t *)(uintptr_t)f->data.data, f->data.len, &fault);
 
+	/* Not the partition is in trouble, but we are where another one is. */
+	if (rc == EBUSY)
+		return rc;
 	if (rc != 0)
 		return refuse(r, f->topic, f->partition, rc, &fault, out);
 	p->bytes += (int64_t)f->data.len;

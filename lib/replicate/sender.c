@@ -19,6 +19,9 @@ enum {
 	OFFERED_MAX = 64,
 	/* Positions of groups are looked at so often, when following. */
 	GROUPS_MS = 1000,
+	/* What failed is tried again after so long, and twice that, to ... */
+	AGAIN_MS = 1000,
+	AGAIN_MS_MAX = 30000,
 	REASON_LEN = 700,
 };
 
@@ -46,6 +49,8 @@ struct part {
 	int64_t their_end;	/* the receiver's, when it was offered */
 	struct search search;	/* for where both part */
 	int64_t asked;		/* what ASK or DIVERGED said */
+	int64_t again_ms;	/* refused: it is tried again then; 0 never */
+	int64_t pause_ms;	/* it was waited for that; 0 not */
 	struct frame_batch theirs; /* what is compared */
 	bool cleaned;		/* what is here in its place may have been */
 };
@@ -57,6 +62,8 @@ struct topic {
 	struct part **parts;	/* by number; NULL: not asked for */
 	int32_t count;
 	bool refused;
+	int64_t again_ms;	/* as of a partition */
+	int64_t pause_ms;
 };
 
 struct sender {
@@ -68,6 +75,7 @@ struct sender {
 	struct part_list ready;	/* SENDING */
 	size_t unsettled;	/* neither CURRENT nor REFUSED */
 	size_t offered;		/* OFFERED */
+	size_t lost;		/* REFUSED for ever */
 	int64_t credit;
 	bool begun;
 	bool end_sent;
@@ -121,6 +129,34 @@ report(struct sender *s, const struct part *p, enum report_kind kind)
 	report_send(&s->o.reporter, &r);
 }
 
+/* When what has failed is tried again: each time twice as long. */
+static int64_t
+when_again(int64_t *pause_ms)
+{
+	*pause_ms = *pause_ms == 0 ? AGAIN_MS : *pause_ms * 2;
+	if (*pause_ms > AGAIN_MS_MAX)
+		*pause_ms = AGAIN_MS_MAX;
+	return now_mono_ms() + *pause_ms;
+}
+
+/*
+ * Nothing more is done with a partition.  again: for a while, when following
+ * (a disk is full); else somebody has to do something first (it has diverged).
+ */
+static void
+enter_refused(struct sender *s, struct part *p, bool again)
+{
+	p->again_ms = again ? when_again(&p->pause_ms) : 0;
+	s->lost += (size_t)(!again);
+	enter(s, p, REFUSED);
+}
+
+static bool
+is_passing(const struct sender *s, int status)
+{
+	return s->o.follow && status == 1;
+}
+
 /* Something of a topic (p NULL), or a partition, is given up. */
 static void
 give_up(struct sender *s, size_t topic, struct part *p, int status,
@@ -135,8 +171,8 @@ give_up(struct sender *s, size_t topic, struct part *p, int status,
 	if (status > s->totals.status)
 		s->totals.status = status;
 	report_send(&s->o.reporter, &r);
-	if (p != NULL)
-		enter(s, p, REFUSED);
+	if (p != NULL && p->state != REFUSED)
+		enter_refused(s, p, is_passing(s, status));
 }
 
 /* An error of our own, which concerns this partition alone. */
@@ -481,6 +517,7 @@ take_cut(struct sender *s, struct part *p, const struct frame *f,
 static int
 take_synced(struct sender *s, struct part *p)
 {
+	p->pause_ms = s->topics[p->topic].pause_ms = 0;
 	report(s, p, REPORT_CURRENT);
 	enter(s, p, CURRENT);
 	return 0;
@@ -517,11 +554,15 @@ take_refusal(struct sender *s, const struct frame *f)
 		give_up(s, f->topic, t->parts[f->partition], f->status, text);
 		return 0;
 	}
+	if (t->refused)
+		return 0;
 	t->refused = true;
+	if (is_passing(s, f->status))
+		t->again_ms = when_again(&t->pause_ms);
 	give_up(s, f->topic, NULL, f->status, text);
 	for (int32_t n = 0; n < t->count; n++)
 		if (t->parts[n] != NULL && t->parts[n]->state != REFUSED)
-			enter(s, t->parts[n], REFUSED);
+			enter_refused(s, t->parts[n], is_passing(s, f->status));
 	return 0;
 }
 
@@ -729,7 +770,9 @@ finish(struct sender *s, struct buf *out, struct fault *f)
 		rc = send_groups(s, out, f);
 	if (rc != 0)
 		return rc;
-	if (s->o.follow || s->end_sent)
+	/* Nobody waits for what cannot come. */
+	if ((s->o.follow && s->lost < (size_t)s->totals.partitions) ||
+	    (s->o.follow && s->totals.partitions == 0) || s->end_sent)
 		return EAGAIN;
 	s->end_sent = true;
 	return frame_encode(&end, out);
@@ -767,9 +810,39 @@ look_at_part(struct sender *s, struct part *p, struct buf *out)
 	return 0;
 }
 
+/* What was refused for a while: is it time? */
+static int
+look_at_refused(struct sender *s, size_t topic, int64_t now, struct buf *out,
+    struct fault *f)
+{
+	struct topic *t = &s->topics[topic];
+	struct source_topic st;
+	int rc;
+
+	if (t->refused && (t->again_ms == 0 || now < t->again_ms))
+		return 0;
+	if (t->refused) {
+		t->refused = false;
+		rc = s->src->ops->topic(s->src, topic, &st, f);
+		if (rc == 0)
+			rc = announce(topic, &st, out);
+		if (rc != 0)
+			return rc;
+	}
+	for (int32_t n = 0; n < t->count; n++) {
+		struct part *p = t->parts[n];
+
+		if (p != NULL && p->state == REFUSED && p->again_ms > 0 &&
+		    now >= p->again_ms)
+			enter(s, p, NEW);
+	}
+	return 0;
+}
+
 int
 sender_look(struct sender *s, bool topics, struct buf *out, struct fault *f)
 {
+	int64_t now = now_mono_ms();
 	int rc = topics ? look_at_topics(s, out, f) : 0;
 
 	for (size_t i = 0; rc == 0 && i < s->count; i++) {
@@ -779,6 +852,8 @@ sender_look(struct sender *s, bool topics, struct buf *out, struct fault *f)
 			if (t->parts[n] != NULL &&
 			    t->parts[n]->state == CURRENT)
 				rc = look_at_part(s, t->parts[n], out);
+		if (rc == 0)
+			rc = look_at_refused(s, i, now, out, f);
 	}
 	return rc;
 }

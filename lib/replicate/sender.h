@@ -18,6 +18,7 @@
  *	CLOSING -> CURRENT	SYNCED: it is on the disk over there
  *	CURRENT -> SENDING	there is more (sender_look)
  *	any -> REFUSED		REFUSE, from either side
+ *	REFUSED -> NEW		following, after a while, if its status was 1
  *
  * Batches are the same if offsets, leader epoch and CRC are, or, where
  * compaction was on either side, leader epoch and all records that both have
@@ -36,7 +37,7 @@
 struct sender;
 
 struct sender_options {
-	bool follow;		/* do not end */
+	bool follow;		/* do not end while there is anything to follow */
 	bool groups;		/* positions of groups, too */
 	bool dry_run;		/* no data */
 	bool examines;		/* the receiver does (FRAME_EXAMINES) */

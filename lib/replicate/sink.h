@@ -65,7 +65,10 @@ struct sink_ops {
 	/* Cut all behind offset, which is kept elsewhere. */
 	int (*cut)(struct sink *s, size_t topic, int32_t partition,
 	    int64_t offset, struct fault *f);
-	/* Append whole batches of one segment; not durable yet. */
+	/*
+	 * Append whole batches of one segment; not durable yet.  EBUSY: the log
+	 * does not end where it did, so another one is at work.
+	 */
 	int (*append)(struct sink *s, size_t topic, int32_t partition,
 	    int64_t segment, uint8_t *data, size_t len, struct fault *f);
 	/* Make durable and visible all that was appended to a partition. */

@@ -26,6 +26,9 @@
 #include "store/root.h"
 #include "store/topic.h"
 
+/* A connection that lasts so long has worked. */
+enum { WORKED_MS = 60000 };
+
 enum {
 	OPT_RSH = 256,
 	OPT_REMOTE_PATH,
@@ -33,6 +36,7 @@ enum {
 	OPT_CLEANUP,
 	OPT_GROUPS,
 	OPT_BWLIMIT,
+	OPT_IO_TIMEOUT,
 	OPT_STATS,
 	OPT_INCLUDE,
 	OPT_EXCLUDE,
@@ -54,6 +58,8 @@ static const struct cli_option options[] = {
     {OPT_INCLUDE, "include", "GLOB", "of a root, these topics"},
     {OPT_EXCLUDE, "exclude", "GLOB", "of a root, not these topics"},
     {OPT_BWLIMIT, "bwlimit", "SIZE", "bytes a second at most"},
+    {OPT_IO_TIMEOUT, "io-timeout", "DUR",
+	"give up a connection that was silent for so long (2m)"},
     {OPT_RSH, "rsh", "CMD", "remote shell and its options (ssh)"},
     {OPT_REMOTE_PATH, "remote-path", "PATH", "logreplicate on the other host"},
     {OPT_SERVER, "server", NULL, "serve another on stdin and stdout"},
@@ -166,6 +172,14 @@ set_option(int id)
 	case OPT_BWLIMIT:
 		if (parse_size(cli_arg, &r->rate) != 0 || r->rate < 1)
 			cli_usage("--bwlimit %s: not a size", cli_arg);
+		break;
+	case OPT_IO_TIMEOUT:
+		if (parse_duration(cli_arg, &r->timeout_ms) != 0 ||
+		    r->timeout_ms < REQUEST_TIMEOUT_MS_MIN ||
+		    r->timeout_ms > REQUEST_TIMEOUT_MS_MAX)
+			cli_usage("--io-timeout %s: not a duration from 1s to "
+				  "1d",
+			    cli_arg);
 		break;
 	case OPT_RSH:
 		opt.rsh = cli_arg;
@@ -403,9 +417,12 @@ explain(struct session *s, const struct peer *p, int peer_status)
 		snprintf(s->text, sizeof(s->text), "%s", p->line);
 }
 
-/* *lost: the connection was, which another one may make good. */
+/*
+ * *lost: the connection was, which another one may make good.  *worked: until
+ * then it did.
+ */
 static int
-run_once(bool *lost)
+run_once(bool *lost, bool *worked)
 {
 	int64_t began_ms = now_mono_ms();
 	bool silent;
@@ -419,6 +436,8 @@ run_once(bool *lost)
 		warnc(rc, "%s", opt.rsh);
 		return CLI_FAIL;
 	}
+	if (asked.timeout_ms > 0)
+		link_set_timeout(&s.link, asked.timeout_ms);
 	s.progress = progress;
 	listening = &p;
 	status = session_greet(&s);
@@ -429,10 +448,11 @@ run_once(bool *lost)
 	session_close(&s);
 	cli_progress_end();
 	listening = NULL;
-	peer_status = peer_end(&p);
+	peer_status = peer_end(&p, s.dead ? 0 : s.link.dead_ms);
 	if (silent)
 		explain(&s, &p, peer_status);
 	*lost = s.text[0] != '\0' && status == CLI_FAIL;
+	*worked = s.bytes > 0 || now_mono_ms() - began_ms > WORKED_MS;
 	if (s.text[0] != '\0')
 		warnx("%s: %s", p.host != NULL ? p.host : opt.dst.path, s.text);
 	if (opt.stats)
@@ -458,17 +478,15 @@ pause_before_retry(int tries)
 static int
 run(void)
 {
-	int64_t began_ms;
-	bool lost;
+	bool lost, worked;
 	int status;
 
 	for (int tries = 0;; tries++) {
-		lost = false;
-		began_ms = now_mono_ms();
-		status = run_once(&lost);
+		lost = worked = false;
+		status = run_once(&lost, &worked);
 		if (!opt.request.follow || !lost)
 			return status;
-		if (now_mono_ms() - began_ms > 60000)
+		if (worked)
 			tries = 0;
 		pause_before_retry(tries);
 	}

@@ -50,9 +50,11 @@ fail_with(struct session *s, int rc, const struct fault *f)
 
 	if (rc == STATUS_END || rc == EPIPE || rc == ECONNRESET)
 		return fail(s, CLI_FAIL, "the connection was closed");
-	if (rc == STATUS_TIMEOUT)
-		return fail(s, CLI_FAIL, "nothing was heard for %d s",
-		    LINK_DEAD_MS / 1000);
+	if (rc == STATUS_TIMEOUT) {
+		s->dead = true;
+		return fail(s, CLI_FAIL, "nothing was heard for %.3g s",
+		    (double)s->link.dead_ms / 1000);
+	}
 	report_reason(rc, f, text, sizeof(text));
 	return fail(s, report_status(rc), "%s", text);
 }

@@ -324,6 +324,58 @@ has_records() {
 	[ "$(logcat "$1" | wc -l)" -eq "$2" ]
 }
 
+@test "-f ends where nothing is left to follow" {
+	logcreate a
+	echo 1 | logappend a
+	run_tool 0 logreplicate a b
+	logadmin topic promote b
+	run_tool 4 logreplicate -f a b
+	has "$err" 'not a replica'
+	# One of several is left: it goes on with the others.
+	mkdir root copy
+	mv a b root
+	run_tool 0 logreplicate root copy
+	logadmin topic promote copy/b
+	start rep logreplicate -f root copy
+	wait_for grep -q 'b/0: not a replica' rep.err
+	echo 2 | logappend root/a
+	wait_for has_records copy/a 2
+	# Until that one goes, too.
+	logadmin topic promote copy/a
+	echo 3 | logappend root/a
+	wait_exit 4 "$rep_pid"
+}
+
+@test "a link that is silent is given up by both ends" {
+	# What stops a link, or the other end, without a word.
+	cat >ssh <<'END'
+#!/bin/sh
+shift
+exec sh -c "echo \$\$ >server.pid; exec $*"
+END
+	chmod +x ssh
+	logcreate a
+	echo 1 | logappend a
+	run_tool 2 logreplicate --io-timeout 10ms a host:b
+	start rep logreplicate -f --io-timeout 1s --rsh ./ssh a "host:$PWD/b"
+	wait_for has_records b 1
+	server=$(cat server.pid)
+	kill -STOP "$server"
+	# Another one takes its place, and the one that stands still is gone.
+	wait_for grep -q 'nothing was heard for 1 s' rep.err
+	echo 2 | logappend a
+	wait_for has_records b 2
+	wait_for process_gone "$server"
+	# An end that hears nothing any more.
+	server=$(cat server.pid)
+	kill -STOP "$rep_pid"
+	wait_for process_gone "$server"
+	kill -CONT "$rep_pid"
+	echo 3 | logappend a
+	wait_for has_records b 3
+	kill "$rep_pid"
+}
+
 @test "damage at the source is told and not copied" {
 	logcreate -P 2 a
 	seq 1 1000 | logappend -p 0 --batch-bytes 500 a

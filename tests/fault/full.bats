@@ -122,3 +122,35 @@ fill() {
 	cmp ../a/0/00000000000000000000.log b/0/00000000000000000000.log
 	run_tool 0 logfsck b
 }
+
+@test 'a copy that is kept current waits for space' {
+	seq -f "%06g-$(printf %0100d 0)" 30000 |
+		logappend --create --batch-bytes 20000 a
+	logcreate c
+	echo 1 | logappend c
+	mkdir root
+	mv a c root
+	small size=1m
+	mkdir b
+	logreplicate -f ../root b 2>../rep.err 3>&- &
+	rep=$!
+	wait_for grep -q 'a/0: No space left on device' ../rep.err
+	# It has said it once more, and lives; others go on as they can.
+	wait_for has_lines ../rep.err 2
+	logcat b/a >../part
+	[ "$(lines ../part)" -gt 1000 ]
+	logcat ../root/a | head -n "$(lines ../part)" | cmp - ../part
+	mount -o remount,size=16m .
+	wait_for same_record_count ../root/a b/a
+	echo 2 | logappend ../root/c
+	wait_for same_record_count ../root/c b/c
+	kill "$rep"
+	wait "$rep" || true
+	cmp ../root/a/0/00000000000000000000.log b/a/0/00000000000000000000.log
+	run_tool 0 logfsck b/a b/c
+	run ! grep -v 'No space left on device' ../rep.err
+}
+
+same_record_count() {
+	[ "$(logcat "$1" | wc -l)" -eq "$(logcat "$2" | wc -l)" ]
+}

@@ -257,6 +257,63 @@ test_refused(void)
 	buf_release(&out);
 }
 
+/* The first batch of the source, as a frame. */
+static void
+first_data(struct frame *f, struct buf *data)
+{
+	char name[300];
+	FILE *file;
+
+	snprintf(name, sizeof(name), "%s/0/%020d.log", source_path, 0);
+	file = fopen(name, "r");
+	if (file == NULL || buf_reserve(data, 1 << 16) != 0)
+		abort();
+	data->len = fread(data->data, 1, 1 << 16, file);
+	fclose(file);
+	*f =
+	    (struct frame){.type = FRAME_DATA, .data = {data->data, data->len}};
+}
+
+/* A receiver that did not know that its link was dead, and the next one. */
+static void
+test_two_receivers(void)
+{
+	struct disk_sink_options ko = {.dry_run = false};
+	struct receiver_options ro = {.cut = false};
+	struct frame topic = {.type = FRAME_TOPIC,
+	    .count = 1,
+	    .data = {(const uint8_t *)"", 1}};
+	struct frame offer = {.type = FRAME_OFFER, .end = 1};
+	struct receiver *r[2];
+	struct sink *snk[2];
+	const char *what;
+	struct buf out, bytes;
+	struct frame data;
+
+	fresh();
+	append(source_path, 0, 1, 'x');
+	buf_init(&out, 1 << 20);
+	buf_init(&bytes, 1 << 20);
+	first_data(&data, &bytes);
+	for (int i = 0; i < 2; i++) {
+		if (disk_sink_open(copy_path, &ko, &snk[i]) != 0 ||
+		    receiver_new(snk[i], &ro, &r[i]) != 0 ||
+		    receiver_frame(r[i], &topic, &out, &what) != 0 ||
+		    receiver_frame(r[i], &offer, &out, &what) != 0)
+			abort();
+	}
+	tap_int(receiver_frame(r[0], &data, &out, &what), 0,
+	    "the first one still writes what it was sent");
+	tap_int(receiver_frame(r[1], &data, &out, &what), EBUSY,
+	    "the other one sees that, and does not call it damage");
+	for (int i = 0; i < 2; i++) {
+		receiver_free(r[i]);
+		snk[i]->ops->close(snk[i]);
+	}
+	buf_release(&out);
+	buf_release(&bytes);
+}
+
 int
 main(void)
 {
@@ -264,5 +321,6 @@ main(void)
 	test_run();
 	test_diverged();
 	test_refused();
+	test_two_receivers();
 	return tap_done();
 }
