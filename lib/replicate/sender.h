@@ -37,7 +37,7 @@
 struct sender;
 
 struct sender_options {
-	bool follow;		/* do not end while there is anything to follow */
+	bool follow;		/* do not end while something can come */
 	bool groups;		/* positions of groups, too */
 	bool dry_run;		/* no data */
 	bool examines;		/* the receiver does (FRAME_EXAMINES) */
