@@ -55,6 +55,24 @@ self(struct sink *s)
 	return (struct disk_sink *)s;
 }
 
+/* An error of a topic, or of a partition of it, that does not say where. */
+static int
+locate(struct disk_sink *d, size_t topic, int32_t partition, int rc,
+    struct fault *f)
+{
+	char path[PATH_MAX + 16];
+
+	if (rc == 0 || f->file[0] != '\0')
+		return rc;
+	strlcpy(path, d->path, sizeof(path));
+	if (topic < d->count && partition < 0)
+		strlcpy(path, d->topics[topic].path, sizeof(path));
+	else if (topic < d->count)
+		snprintf(path, sizeof(path), "%s/%d", d->topics[topic].path,
+		    (int)partition);
+	return status_fault(f, rc, path, -1, -1, NULL);
+}
+
 /* --- topics --------------------------------------------------------------- */
 
 /* What stands there must not be what is read. */
@@ -90,6 +108,9 @@ make_topic(struct disk_sink *d, const struct sink_topic *from,
 	struct topic topic;
 	int rc = topic_open(t->path, &topic, f);
 
+	/* Not there: what becomes of that is what counts. */
+	if (rc == STATUS_NO_TOPIC)
+		f->file[0] = '\0';
 	if (rc == STATUS_NO_TOPIC && d->o.dry_run) {
 		t->missing = true;
 		t->count = from->partitions;
@@ -114,10 +135,9 @@ make_topic(struct disk_sink *d, const struct sink_topic *from,
 }
 
 static int
-sink_topic(struct sink *s, size_t topic, const struct sink_topic *from,
+take_topic(struct disk_sink *d, size_t topic, const struct sink_topic *from,
     struct fault *f)
 {
-	struct disk_sink *d = self(s);
 	struct disk_topic *more, *t;
 	char path[PATH_MAX];
 	int len;
@@ -142,6 +162,14 @@ sink_topic(struct sink *s, size_t topic, const struct sink_topic *from,
 	if (t->path == NULL)
 		return ENOMEM;
 	return make_topic(d, from, t, f);
+}
+
+static int
+sink_topic(struct sink *s, size_t topic, const struct sink_topic *from,
+    struct fault *f)
+{
+	return locate(self(s), topic, -1, take_topic(self(s), topic, from, f),
+	    f);
 }
 
 /* --- partitions ----------------------------------------------------------- */
@@ -268,7 +296,7 @@ sink_state(struct sink *s, size_t topic, int32_t partition, int64_t offset,
 	if (rc == 0)
 		rc = check_role(p, &o);
 	if (rc != 0)
-		return rc;
+		return locate(d, topic, partition, rc, f);
 	out->start = o.log_start;
 	out->end = d->topics[topic].ends[partition] = o.log_end;
 	if (o.log_end == 0)
@@ -304,7 +332,9 @@ sink_cut(struct sink *s, size_t topic, int32_t partition, int64_t offset,
 	struct partition *p;
 	int rc = find_part(s, topic, partition, &p, f);
 
-	return rc == 0 ? replica_truncate(p, offset, f) : rc;
+	if (rc == 0)
+		rc = replica_truncate(p, offset, f);
+	return locate(self(s), topic, partition, rc, f);
 }
 
 static int
@@ -320,7 +350,7 @@ sink_append(struct sink *s, size_t topic, int32_t partition, int64_t segment,
 		    f);
 	if (rc == 0)
 		partition_sync_start(p);
-	return rc;
+	return locate(self(s), topic, partition, rc, f);
 }
 
 static int
@@ -329,7 +359,9 @@ sink_sync(struct sink *s, size_t topic, int32_t partition, struct fault *f)
 	struct partition *p;
 	int rc = find_part(s, topic, partition, &p, f);
 
-	return rc == 0 ? partition_sync(p, f) : rc;
+	if (rc == 0)
+		rc = partition_sync(p, f);
+	return locate(self(s), topic, partition, rc, f);
 }
 
 static int

@@ -100,6 +100,41 @@ END
 	same "$(logcat a)" "$(seq 1 200)"
 	run_tool 0 logfsck a
 	same "$(cat a/0/lost+found/* | strings | grep -c lost)" 1
+	# And the roles as they were, without anything to be cut.
+	run_tool 0 logadmin topic promote a
+	run_tool 0 logadmin topic demote b
+	seq 201 300 | logappend a
+	run_tool 0 logreplicate a b
+	same "$err" ''
+	same_log a b
+	same "$(logcat b)" "$(seq 1 300)"
+	run_tool 4 logappend b <<<no
+}
+
+@test "mirrors of each other, or in a ring, are refused" {
+	logcreate a
+	echo 1 | logappend a
+	run_tool 0 logreplicate a b
+	run_tool 0 logreplicate b c
+	run_tool 4 logreplicate b a
+	has "$err" 'a/0: not a replica'
+	run_tool 4 logreplicate -f c a
+	has "$err" 'a/0: not a replica'
+	# A promoted copy takes nothing from where it came from, either.
+	run_tool 0 logadmin topic promote c
+	run_tool 4 logreplicate b c
+	run_tool 4 logreplicate -f a c
+	same "$(logcat a b c | tr '\n' ' ')" '1 1 1 '
+	# What had no records yet in all of the ring takes none before one of
+	# them is promoted.
+	logcreate d
+	run_tool 0 logreplicate d e
+	run_tool 0 logreplicate e d
+	run_tool 4 logappend d <<<1
+	run_tool 0 logadmin topic promote d
+	run_tool 0 logappend d <<<1
+	run_tool 0 logreplicate d e
+	run_tool 4 logreplicate e d
 }
 
 @test "what has diverged is found, and cut only if told" {
@@ -153,6 +188,10 @@ END
 	run_tool 1 logreplicate nothing b
 	has "$err" 'nothing: no such topic'
 	run_tool 1 logreplicate a none/b
+	same "$err" 'logreplicate: a: none/b: No such file or directory'
+	echo file >file
+	run_tool 1 logreplicate a file
+	same "$err" 'logreplicate: a: file: not a topic'
 	run_tool 2 logreplicate a
 	run_tool 2 logreplicate h:a h:b
 	run_tool 2 logreplicate kafka://h/a b
@@ -405,7 +444,7 @@ END
 	same_log a b
 	logadmin topic promote c
 	run_tool 4 logreplicate --rsh ./ssh a host:c
-	has "$err" 'a/0: not a replica'
+	has "$err" 'a/0: c/0: not a replica'
 	run_tool 1 logreplicate --rsh ./ssh host:none d
 	has "$err" 'host: none: no such topic'
 }

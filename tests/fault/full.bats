@@ -113,7 +113,7 @@ fill() {
 		logappend --create --batch-bytes 20000 a
 	small size=1m
 	run_tool 1 logreplicate ../a b
-	has "$err" 'No space left on device'
+	same "$err" 'logreplicate: a/0: b/0: No space left on device'
 	logcat b | cmp - <(logcat ../a) 2>&1 | grep -q 'EOF on -'
 	[ "$(logcat b | wc -l)" -gt 1000 ]
 	run_tool 1 logreplicate ../a b

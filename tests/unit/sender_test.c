@@ -274,6 +274,111 @@ first_data(struct frame *f, struct buf *data)
 	    (struct frame){.type = FRAME_DATA, .data = {data->data, data->len}};
 }
 
+/* A sink that notes what is asked of it. */
+static char asked[64];
+
+static int
+note_topic(struct sink *s, size_t topic, const struct sink_topic *t,
+    struct fault *f)
+{
+	(void)s;
+	(void)topic;
+	(void)t;
+	(void)f;
+	return 0;
+}
+
+static int
+note_state(struct sink *s, size_t topic, int32_t partition, int64_t offset,
+    struct sink_state *out, struct fault *f)
+{
+	(void)s;
+	(void)topic;
+	(void)partition;
+	(void)offset;
+	(void)f;
+	*out = (struct sink_state){.batch = {.base_offset = -1}};
+	return 0;
+}
+
+static int
+note_append(struct sink *s, size_t topic, int32_t partition, int64_t segment,
+    uint8_t *data, size_t len, struct fault *f)
+{
+	(void)s;
+	(void)topic;
+	(void)partition;
+	(void)segment;
+	(void)data;
+	(void)len;
+	(void)f;
+	strlcat(asked, "append ", sizeof(asked));
+	return 0;
+}
+
+static int
+note_sync(struct sink *s, size_t topic, int32_t partition, struct fault *f)
+{
+	(void)s;
+	(void)topic;
+	(void)partition;
+	(void)f;
+	strlcat(asked, "sync ", sizeof(asked));
+	return 0;
+}
+
+static int
+note_clean(struct sink *s, size_t topic, int32_t partition, int64_t start,
+    struct fault *f)
+{
+	(void)s;
+	(void)topic;
+	(void)partition;
+	(void)start;
+	(void)f;
+	return 0;
+}
+
+/* What has been said by when it is synced. */
+static void
+test_synced(void)
+{
+	static const struct sink_ops ops = {.topic = note_topic,
+	    .state = note_state,
+	    .append = note_append,
+	    .sync = note_sync,
+	    .clean = note_clean};
+	struct frame frames[] = {{.type = FRAME_TOPIC,
+				     .count = 1,
+				     .data = {(const uint8_t *)"", 1}},
+	    {.type = FRAME_OFFER, .end = 1},
+	    {.type = FRAME_DATA, .data = {(const uint8_t *)"x", 1}},
+	    {.type = FRAME_DONE, .end = 1}};
+	struct receiver_options o = {.cut = false};
+	struct sink snk = {&ops};
+	struct receiver *r;
+	const char *what;
+	struct frame f;
+	struct view v;
+	struct buf out;
+
+	buf_init(&out, 1 << 20);
+	if (receiver_new(&snk, &o, &r) != 0)
+		abort();
+	for (size_t i = 0; i < 3; i++)
+		if (receiver_frame(r, &frames[i], &out, &what) != 0)
+			abort();
+	tap_str(asked, "append ");
+	out.len = 0;
+	tap_int(receiver_frame(r, &frames[3], &out, &what), 0, "DONE");
+	v = (struct view){out.data, out.len};
+	tap_int(frame_decode(&v, &f, NULL, NULL), 0, "is answered");
+	tap_int(f.type, FRAME_SYNCED, "SYNCED");
+	tap_str(asked, "append sync ");
+	receiver_free(r);
+	buf_release(&out);
+}
+
 /* A receiver that did not know that its link was dead, and the next one. */
 static void
 test_two_receivers(void)
@@ -322,5 +427,6 @@ main(void)
 	test_diverged();
 	test_refused();
 	test_two_receivers();
+	test_synced();
 	return tap_done();
 }
