@@ -23,12 +23,12 @@ endif
 # What the project itself needs, whatever CFLAGS says.  Empty answers are
 # fine here: a machine without pkg-config must still get to "make demo".
 BSD_CFLAGS := $(shell pkg-config --cflags libbsd-overlay 2>/dev/null)
-BSD_LIBS := $(shell pkg-config --libs libbsd-overlay 2>/dev/null)
+BSD_LIBS := $(shell pkg-config --libs libbsd-overlay 2>/dev/null) -lmd
 # Linked in where there is an archive: loading two more libraries takes 0.1 ms
 # of every call from a shell.
 BSD_ARCHIVE := $(shell pkg-config --variable=libdir libbsd 2>/dev/null)/libbsd.a
 ifneq ($(wildcard $(BSD_ARCHIVE)),)
-BSD_LIBS := -Wl,-Bstatic $(BSD_LIBS) -lmd -Wl,-Bdynamic
+BSD_LIBS := -Wl,-Bstatic $(BSD_LIBS) -Wl,-Bdynamic
 endif
 # For lib/net.  --as-needed below keeps it out of programs without sockets.
 EVENT_CFLAGS := $(shell pkg-config --cflags libevent_core libevent_extra 2>/dev/null)

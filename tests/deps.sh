@@ -22,6 +22,7 @@ build	libsnappy-dev	header	snappy-c.h
 build	libzstd-dev	header	zstd.h
 build	librdkafka-dev	header	librdkafka/rdkafka.h
 build	libevent-dev	header	event2/event.h
+build	libssl-dev	header	openssl/ssl.h
 demo	jq		cmd	jq
 check	perl		cmd	prove
 check	bats		cmd	bats
@@ -62,7 +63,8 @@ END
 
 # Nothing runs without these; other tests can be left out.
 required='gcc libc6-dev pkg-config libbsd-dev zlib1g-dev liblz4-dev
-libsnappy-dev libzstd-dev librdkafka-dev libevent-dev perl'
+libsnappy-dev libzstd-dev librdkafka-dev libevent-dev libssl-dev
+perl'
 
 there() {
 	case $1 in

@@ -146,3 +146,26 @@ need_user() {
 is_san() {
 	[ "${LOGKIT_BIN##*/}" = san ]
 }
+
+# batch [PERL]: a batch of one record in batch.bin; its bytes are in $_ when the
+# code is run, and the sum is made right after that.
+batch() {
+	[ -d b ] || {
+		logcreate b
+		printf 'some text\n' | logappend b
+	}
+	perl -0777 -e 'sub crc {
+		my $c = 0xffffffff;
+		for my $b (unpack "C*", shift) {
+			$c ^= $b;
+			$c = $c & 1 ? $c >> 1 ^ 0x82f63b78 : $c >> 1 for 1..8;
+		}
+		return $c ^ 0xffffffff;
+	    }
+	    my $code = shift;
+	    $_ = <>;
+	    eval $code; die $@ if $@;
+	    substr($_, 17, 4) = pack("N", crc(substr($_, 21)))
+		unless $code =~ /nosum/;
+	    print' "$1" b/0/*.log >batch.bin
+}

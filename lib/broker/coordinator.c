@@ -247,7 +247,7 @@ find_or_add(struct coordinator *c, struct bytes group,
 		return 0;
 	if (r->member_id.len != 0)
 		return KAFKA_UNKNOWN_MEMBER_ID;
-	if ((error = group_check_first(r)) != 0)
+	if ((error = group_join_check(r)) != 0)
 		return error;
 	*out = add(c, group, now);
 	return *out == NULL ? KAFKA_COORDINATOR_NOT_AVAILABLE : 0;

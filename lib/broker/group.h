@@ -201,7 +201,7 @@ int group_restore(struct group *g, const struct group_metadata_record *record,
 void group_refuse(struct group *g, int error);
 
 /* Can a group without members take that join?  As a group made for it would. */
-int group_check_first(const struct group_join *r);
+int group_join_check(const struct group_join *r);
 /* Answer at once, or keep the waiter. */
 void group_join(struct group *g, const struct group_join *r, int64_t now);
 void group_sync(struct group *g, const struct group_sync *r, int64_t now);

@@ -13,6 +13,12 @@ api_at(size_t i)
 	return i < messages_api_count ? &messages_apis[i] : NULL;
 }
 
+size_t
+api_number(const struct api *a)
+{
+	return (size_t)(a - messages_apis);
+}
+
 const struct api *
 api_find(int16_t key)
 {

@@ -41,8 +41,11 @@ enum api_key {
 	API_INCREMENTAL_ALTER_CONFIGS = 44,
 	API_OFFSET_DELETE = 47,
 	API_DESCRIBE_CLUSTER = 60,
-	API_KEY_MAX = 60,
+	API_KEY_MAX = 60,	/* of Kafka */
+	API_REPLICATE = 10000,	/* not of Kafka, which is far below */
 };
+
+enum { API_COUNT_MAX = 64 };
 
 struct api {
 	int16_t key;
@@ -58,6 +61,8 @@ struct api {
 const struct api *api_find(int16_t key);
 /* All of them, in the order of their keys: i = 0, 1, ... until NULL. */
 const struct api *api_at(size_t i);
+/* Its place in that order, below API_COUNT_MAX. */
+size_t api_number(const struct api *a);
 /* Is that version of it offered, and known here? */
 bool api_is_served(const struct api *a, int16_t version);
 /* Is that version of it flexible? */

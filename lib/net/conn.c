@@ -7,6 +7,8 @@
 #include <errno.h>
 #include <event2/buffer.h>
 #include <event2/event.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -19,6 +21,7 @@
 enum {
 	READS_A_TURN = 16,
 	WRITE_A_TURN = 1 << 20,	/* bytes; a range of a file may be more */
+	HOLD_MIN = 4096,	/* bytes */
 	LINGER_MS = 2000,
 	HEADER_LEN = 4,
 	/* What moves slower holds others up, when memory is short. */
@@ -484,17 +487,19 @@ conn_set_busy(struct conn *c, bool busy)
 /* --- output --------------------------------------------------------------- */
 
 /*
- * Write once.  0: progress or a full socket; otherwise why it failed.  Of a
- * file that is shorter than was said sendfile(2) sends nothing, without an
- * error.
+ * Write once.  0: progress or a full socket, *more: it may take more at once;
+ * otherwise why it failed.  Of a file that is shorter than was said
+ * sendfile(2) sends nothing, without an error.
  */
 static int
-transmit(struct conn *c)
+transmit(struct conn *c, bool *more)
 {
+	size_t first = evbuffer_get_contiguous_space(c->out);
 	int n;
 
 	errno = 0;
 	n = evbuffer_write_atmost(c->out, c->fd, WRITE_A_TURN);
+	*more = n > 0 && (size_t)n >= first;
 	if (n > 0) {
 		c->counters.bytes_out += (uint64_t)n;
 		c->progress_ms = c->active_ms = now_mono_ms();
@@ -528,14 +533,51 @@ fail(struct conn *c, int why, const char *what)
 	event_active(c->writable, EV_WRITE, 0);
 }
 
+/* Until the socket is full, or it has had its turn. */
+static int
+transmit_all(struct conn *c)
+{
+	uint64_t limit = c->counters.bytes_out + WRITE_A_TURN;
+	bool more;
+	int rc;
+
+	do
+		rc = transmit(c, &more);
+	while (rc == 0 && more && evbuffer_get_length(c->out) > 0 &&
+	    c->counters.bytes_out < limit);
+	return rc;
+}
+
+/* While it is held, the other end is not woken by part of a segment. */
+static void
+hold(struct conn *c, int on)
+{
+	(void)setsockopt(c->fd, IPPROTO_TCP, TCP_CORK, &on, sizeof(on));
+}
+
+/* Much of it, in pieces: a file has bytes of memory before and behind it. */
+static bool
+is_worth_holding(const struct conn *c)
+{
+	size_t len = evbuffer_get_length(c->out);
+
+	return len >= HOLD_MIN && evbuffer_get_contiguous_space(c->out) < len;
+}
+
 static void
 write_some(struct conn *c)
 {
+	bool held;
 	int rc;
 
 	if (c->failed != 0 || evbuffer_get_length(c->out) == 0)
 		return;
-	rc = transmit(c);
+	held = is_worth_holding(c);
+	if (held)
+		hold(c, 1);
+	rc = transmit_all(c);
+	if (held)
+		hold(c, 0);
 	if (rc != 0)
 		fail(c, rc, "cannot write");
 	else if (evbuffer_get_length(c->out) > 0)
@@ -613,6 +655,26 @@ conn_buffer(void)
 	return b;
 }
 
+int
+conn_buffer_add(struct evbuffer *b, const void *data, size_t len)
+{
+	struct evbuffer *part;
+	int rc;
+
+	if (len == 0)
+		return 0;
+	if (evbuffer_get_length(b) == 0)
+		return evbuffer_add(b, data, len) == 0 ? 0 : ENOMEM;
+	part = evbuffer_new();
+	if (part == NULL)
+		return ENOMEM;
+	rc = evbuffer_add(part, data, len);
+	if (rc == 0)
+		rc = evbuffer_add_buffer(b, part);
+	evbuffer_free(part);
+	return rc == 0 ? 0 : ENOMEM;
+}
+
 /* Memory in a buffer: freed when it has been sent. */
 struct lent {
 	struct budget *budget;
@@ -651,8 +713,17 @@ conn_buffer_add_memory(struct evbuffer *b, struct budget *budget, void *data,
 	return 0;
 }
 
+static void
+on_file_closed(const struct evbuffer_file_segment *s, int flags, void *files)
+{
+	(void)s;
+	(void)flags;
+	atomic_fetch_sub((atomic_size_t *)files, 1);
+}
+
 int
-conn_buffer_add_file(struct evbuffer *b, int fd, int64_t pos, size_t len)
+conn_buffer_add_file(struct evbuffer *b, int fd, int64_t pos, size_t len,
+    atomic_size_t *files)
 {
 	struct evbuffer_file_segment *s;
 	int rc;
@@ -662,6 +733,10 @@ conn_buffer_add_file(struct evbuffer *b, int fd, int64_t pos, size_t len)
 	if (s == NULL) {
 		close(fd);
 		return ENOMEM;
+	}
+	if (files != NULL) {
+		atomic_fetch_add(files, 1);
+		evbuffer_file_segment_add_cleanup_cb(s, on_file_closed, files);
 	}
 	rc = evbuffer_add_file_segment(b, s, 0, (ev_off_t)len);
 	/* From here on it is the buffer's, if it took it. */

@@ -29,6 +29,7 @@
  * socket; nothing else here touches it for bytes.
  */
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -110,6 +111,11 @@ size_t conn_queued(const struct conn *c);
  */
 struct evbuffer *conn_buffer(void);
 /*
+ * Add a copy of len bytes.  Not evbuffer_add(), which behind a range of a file
+ * asks for as much memory as the file has up to its end.
+ */
+int conn_buffer_add(struct evbuffer *b, const void *data, size_t len);
+/*
  * Add len bytes from malloc(3), which are freed when they are sent or given up,
  * and until then are part of what the budget (or NULL) has.  If this fails,
  * data stays the caller's.
@@ -119,9 +125,10 @@ int conn_buffer_add_memory(struct evbuffer *b, struct budget *budget,
 /*
  * Add len (> 0) bytes of a file from pos on; fd is closed when they are sent or
  * given up, and if this fails.  If the file is cut before they are sent, the
- * connection fails with EIO.
+ * connection fails with EIO.  *files (or NULL) counts those not yet closed.
  */
-int conn_buffer_add_file(struct evbuffer *b, int fd, int64_t pos, size_t len);
+int conn_buffer_add_file(struct evbuffer *b, int fd, int64_t pos, size_t len,
+    atomic_size_t *files);
 
 struct conn_counters {
 	uint64_t frames;

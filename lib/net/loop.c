@@ -13,7 +13,7 @@
 struct loop {
 	struct event_base *base;
 	struct event *posted;		/* on wake_fd */
-	int wake_fd;			/* readable while tasks wait */
+	int wake_fd;			/* readable: tasks may wait */
 	pthread_t thread;
 	pthread_mutex_t mutex;
 	pthread_cond_t called;		/* a loop_call() is done */
@@ -28,40 +28,45 @@ struct loop_timer {
 	void *arg;
 };
 
-static void
-wake(struct loop *l)
+void
+loop_wake(struct loop *l)
 {
-	/* It cannot fail: the counter is 0 or 1. */
+	/* It cannot fail: the counter stays small. */
 	(void)eventfd_write(l->wake_fd, 1);
+}
+
+bool
+loop_queue(struct loop *l, struct task *t)
+{
+	bool is_first = false;
+
+	pthread_mutex_lock(&l->mutex);
+	if (!t->queued) {
+		t->queued = true;
+		is_first = TAILQ_EMPTY(&l->tasks);
+		TAILQ_INSERT_TAIL(&l->tasks, t, entry);
+	}
+	pthread_mutex_unlock(&l->mutex);
+	return is_first;
 }
 
 void
 loop_post(struct loop *l, struct task *t)
 {
-	pthread_mutex_lock(&l->mutex);
-	if (!t->queued) {
-		t->queued = true;
-		if (TAILQ_EMPTY(&l->tasks))
-			wake(l);
-		TAILQ_INSERT_TAIL(&l->tasks, t, entry);
-	}
-	pthread_mutex_unlock(&l->mutex);
+	if (loop_queue(l, t))
+		loop_wake(l);
 }
 
 /* Take t, or the first if it is NULL, out of the queue; NULL: not there. */
 static struct task *
 take(struct loop *l, struct task *t)
 {
-	eventfd_t count;
-
 	pthread_mutex_lock(&l->mutex);
 	if (t == NULL)
 		t = TAILQ_FIRST(&l->tasks);
 	if (t != NULL && t->queued) {
 		t->queued = false;
 		TAILQ_REMOVE(&l->tasks, t, entry);
-		if (TAILQ_EMPTY(&l->tasks) && !l->ended)
-			(void)eventfd_read(l->wake_fd, &count);
 	} else {
 		t = NULL;
 	}
@@ -83,10 +88,11 @@ on_posted(evutil_socket_t fd, short what, void *arg)
 {
 	struct loop *l = arg;
 	struct task *t;
-	bool ended;
+	eventfd_t count;
+	bool more, ended;
 
-	(void)fd;
 	(void)what;
+	(void)eventfd_read(fd, &count);
 	for (int i = 0; i < TASKS_A_TURN; i++) {
 		t = take(l, NULL);
 		if (t == NULL)
@@ -94,9 +100,12 @@ on_posted(evutil_socket_t fd, short what, void *arg)
 		t->call(t->arg);
 	}
 	pthread_mutex_lock(&l->mutex);
-	ended = l->ended && TAILQ_EMPTY(&l->tasks);
+	more = !TAILQ_EMPTY(&l->tasks);
+	ended = l->ended;
 	pthread_mutex_unlock(&l->mutex);
-	if (ended)
+	if (more)
+		loop_wake(l);
+	else if (ended)
 		(void)event_base_loopbreak(l->base);
 }
 
@@ -194,7 +203,7 @@ loop_close(struct loop *l)
 	assert(!loop_is_here(l));
 	pthread_mutex_lock(&l->mutex);
 	l->ended = true;
-	wake(l);
+	loop_wake(l);
 	pthread_mutex_unlock(&l->mutex);
 	pthread_join(l->thread, NULL);
 	release(l);

@@ -36,6 +36,12 @@ void loop_close(struct loop *l);
  * thread.  One that waits already is not queued twice.
  */
 void loop_post(struct loop *l, struct task *t);
+/*
+ * The same in two steps, for who holds a lock that the task will take: true,
+ * loop_wake() is to follow when that is free.
+ */
+bool loop_queue(struct loop *l, struct task *t);
+void loop_wake(struct loop *l);
 /* Forget it if it still waits; on the loop. */
 void loop_cancel(struct loop *l, struct task *t);
 /* Run call on the loop and wait until it has returned; from any thread. */

@@ -175,9 +175,10 @@ pool_run(struct pool *p, struct task *t)
 		/* Without another thread it waits for one of those there. */
 		if (p->waiting > p->idle && p->threads < p->threads_max)
 			(void)start_thread(p);
-		pthread_cond_signal(&p->work);
 	}
 	pthread_mutex_unlock(&p->mutex);
+	/* Not before: who is woken would have to wait again. */
+	pthread_cond_signal(&p->work);
 }
 
 size_t

@@ -21,7 +21,8 @@ struct pool;
 int pool_open(size_t threads_max, int64_t idle_ms, struct pool **out);
 /*
  * Wait until all tasks are done, those that they hand over too; then end the
- * threads and free all.  From none of its threads; NULL is nothing.
+ * threads and free all.  From none of its threads, and when no other is within
+ * pool_run() any more; NULL is nothing.
  */
 void pool_close(struct pool *p);
 

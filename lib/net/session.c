@@ -84,15 +84,6 @@ on_written(void *arg)
 	update(arg);
 }
 
-/* Called under the line's lock by whoever answered. */
-static void
-wake(void *arg)
-{
-	struct session *s = arg;
-
-	loop_post(s->loop, &s->answered);
-}
-
 static void
 on_answered(void *arg)
 {
@@ -156,7 +147,7 @@ start(struct session *s, int fd)
 
 	s->out = conn_buffer();
 	rc = s->out != NULL
-	    ? slot_line_open(wake, s, s->limits->budget, &s->line)
+	    ? slot_line_open(s->loop, &s->answered, s->limits->budget, &s->line)
 	    : ENOMEM;
 	if (rc != 0) {
 		close(fd);

@@ -12,6 +12,7 @@
 #include "base/buf.h"
 #include "base/status.h"
 #include "net/budget.h"
+#include "net/loop.h"
 
 enum slot_state {
 	SLOT_WORKING,
@@ -32,8 +33,8 @@ struct slot {
 };
 
 struct slot_line {
-	void (*wake)(void *arg);
-	void *arg;
+	struct loop *loop;
+	struct task *done;
 	struct budget *budget;
 	pthread_mutex_t mutex;
 	/* Under it. */
@@ -81,7 +82,8 @@ static void
 finish(struct slot *s, enum slot_state state)
 {
 	struct slot_line *line = s->line;
-	bool is_last;
+	struct loop *loop = line->loop;
+	bool is_last, is_to_wake;
 
 	if (line->budget != NULL)
 		budget_give(line->budget, s->request_len);
@@ -90,9 +92,11 @@ finish(struct slot *s, enum slot_state state)
 	if (!line->is_closed) {
 		s->state = state;
 		line->load.answer_bytes += answer_len(s);
-		if (s == TAILQ_FIRST(&line->slots))
-			line->wake(line->arg);
+		is_to_wake = s == TAILQ_FIRST(&line->slots) &&
+		    loop_queue(loop, line->done);
 		pthread_mutex_unlock(&line->mutex);
+		if (is_to_wake)
+			loop_wake(loop);
 		return;
 	}
 	unlink_slot(s);
@@ -142,15 +146,15 @@ slot_is_dead(struct slot *s)
 }
 
 int
-slot_line_open(void (*wake)(void *arg), void *arg, struct budget *budget,
+slot_line_open(struct loop *l, struct task *done, struct budget *budget,
     struct slot_line **out)
 {
 	struct slot_line *line = calloc(1, sizeof(*line));
 
 	if (line == NULL)
 		return ENOMEM;
-	line->wake = wake;
-	line->arg = arg;
+	line->loop = l;
+	line->done = done;
 	line->budget = budget;
 	pthread_mutex_init(&line->mutex, NULL);
 	TAILQ_INIT(&line->slots);

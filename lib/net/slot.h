@@ -19,6 +19,8 @@ struct budget;
 struct evbuffer;
 struct slot;
 struct slot_line;
+struct loop;
+struct task;
 
 /*
  * What whoever works on a request does at last, once: one of these.  The slot
@@ -47,14 +49,13 @@ bool slot_is_dead(struct slot *s);
 /*
  * What the connection does (session.h).
  *
- * Start a line.  wake(arg) is called when the slot at its head is done: from
- * any thread, under the line's lock, until slot_line_close().  The budget (or
- * NULL) is that of the requests.
+ * Start a line.  When the slot at its head is done, the loop is given that
+ * task, until slot_line_close().  The budget (or NULL) is that of the requests.
  */
-int slot_line_open(void (*wake)(void *arg), void *arg, struct budget *budget,
+int slot_line_open(struct loop *l, struct task *done, struct budget *budget,
     struct slot_line **out);
 /*
- * The connection has gone: drop what is done, call wake no more.  The line is
+ * The connection has gone: drop what is done, give no more tasks.  The line is
  * freed with its last slot.
  */
 void slot_line_close(struct slot_line *line);

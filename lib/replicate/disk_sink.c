@@ -1,6 +1,7 @@
 #include "replicate/disk_sink.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,8 +11,12 @@
 #include "base/io.h"
 #include "base/now.h"
 #include "base/status.h"
+#include "replicate/digest.h"
 #include "replicate/disk_source.h"
+#include "replicate/inherit.h"
+#include "replicate/opened.h"
 #include "store/groups.h"
+#include "store/origin.h"
 #include "store/partition.h"
 #include "store/properties.h"
 #include "store/raw.h"
@@ -19,8 +24,8 @@
 #include "store/retain.h"
 #include "store/topic.h"
 
-/* Partitions that are open at a time. */
-enum { OPEN_MAX_COUNT = 64 };
+/* Read at a time, to be compared. */
+enum { RUN_BYTES = 512 << 10 };
 
 struct disk_topic {
 	char *path;		/* owned */
@@ -28,13 +33,7 @@ struct disk_topic {
 	int32_t count;
 	int64_t *ends;		/* of each partition, as we left it; owned */
 	struct properties settings;
-};
-
-struct disk_part {
-	size_t topic;
-	int32_t number;
-	struct partition *p;	/* NULL: not in use */
-	uint64_t used;
+	struct origin origin;
 };
 
 struct disk_sink {
@@ -43,8 +42,7 @@ struct disk_sink {
 	char *path;
 	struct disk_topic *topics;
 	size_t count;
-	struct disk_part parts[OPEN_MAX_COUNT];
-	uint64_t uses;
+	struct opened opened;
 };
 
 static const struct sink_ops ops;
@@ -55,6 +53,8 @@ self(struct sink *s)
 	return (struct disk_sink *)s;
 }
 
+/* --- topics --------------------------------------------------------------- */
+
 /* An error of a topic, or of a partition of it, that does not say where. */
 static int
 locate(struct disk_sink *d, size_t topic, int32_t partition, int rc,
@@ -62,7 +62,7 @@ locate(struct disk_sink *d, size_t topic, int32_t partition, int rc,
 {
 	char path[PATH_MAX + 16];
 
-	if (rc == 0 || f->file[0] != '\0')
+	if (rc == 0 || f == NULL || f->file[0] != '\0')
 		return rc;
 	strlcpy(path, d->path, sizeof(path));
 	if (topic < d->count && partition < 0)
@@ -72,8 +72,6 @@ locate(struct disk_sink *d, size_t topic, int32_t partition, int rc,
 		    (int)partition);
 	return status_fault(f, rc, path, -1, -1, NULL);
 }
-
-/* --- topics --------------------------------------------------------------- */
 
 /* What stands there must not be what is read. */
 static int
@@ -90,10 +88,10 @@ grow_ends(struct disk_topic *t, int32_t count)
 {
 	int64_t *more;
 
-	if (count <= t->count)
+	if (t->ends != NULL && count <= t->count)
 		return 0;
 	more = recallocarray(t->ends, t->ends != NULL ? (size_t)t->count : 0,
-	    (size_t)count, sizeof(*more));
+	    (size_t)count + 1, sizeof(*more));
 	if (more == NULL)
 		return ENOMEM;
 	t->ends = more;
@@ -102,7 +100,68 @@ grow_ends(struct disk_topic *t, int32_t count)
 }
 
 static int
+note(const struct sink_topic *from, const char *what, int32_t partitions)
+{
+	return from->done == NULL
+	    ? 0
+	    : buf_addf(from->done, "%s %d partition%s\n", what, (int)partitions,
+		  partitions == 1 ? "" : "s");
+}
+
+/* It is not there. */
+static int
 make_topic(struct disk_sink *d, const struct sink_topic *from,
+    const struct disk_topic *t)
+{
+	int rc;
+
+	if (d->o.dry_run)
+		rc = topic_may_create(t->path);
+	else
+		rc = topic_create(t->path, from->settings, from->partitions,
+		    0777);
+	if (rc == 0)
+		rc = note(from, "made,", from->partitions);
+	return rc == STATUS_EXISTS && !d->o.dry_run ? 0 : rc;
+}
+
+static int
+grow_topic(struct disk_sink *d, const struct sink_topic *from,
+    struct topic *topic, struct fault *f)
+{
+	int rc;
+
+	if (topic->partitions >= from->partitions)
+		return 0;
+	rc = note(from, "grown to", from->partitions);
+	return rc != 0 || d->o.dry_run ? rc
+				       : topic_grow(topic, from->partitions, f);
+}
+
+/* Settings that the source has changed, and what it is called. */
+static int
+follow_topic(struct disk_sink *d, const struct sink_topic *from,
+    struct disk_topic *t, struct topic *topic, struct fault *f)
+{
+	bool changed, known = origin_read(topic->dirfd, &t->origin) == 0;
+	int rc = inherit_settings(topic, &t->origin, known, from->settings,
+	    d->o.dry_run, from->done, &changed, f);
+
+	if (rc != 0)
+		return rc;
+	if (from->source != NULL &&
+	    strcmp(t->origin.source, from->source) != 0) {
+		strlcpy(t->origin.source, from->source,
+		    sizeof(t->origin.source));
+		changed = true;
+	}
+	return changed && !d->o.dry_run
+	    ? origin_write(topic->dirfd, &t->origin, true)
+	    : 0;
+}
+
+static int
+look_at_topic(struct disk_sink *d, const struct sink_topic *from,
     struct disk_topic *t, struct fault *f)
 {
 	struct topic topic;
@@ -111,22 +170,22 @@ make_topic(struct disk_sink *d, const struct sink_topic *from,
 	/* Not there: what becomes of that is what counts. */
 	if (rc == STATUS_NO_TOPIC)
 		f->file[0] = '\0';
-	if (rc == STATUS_NO_TOPIC && d->o.dry_run) {
-		t->missing = true;
-		t->count = from->partitions;
-		return topic_may_create(t->path);
-	}
+	t->missing = false;
 	if (rc == STATUS_NO_TOPIC) {
-		rc = topic_create(t->path, from->settings, from->partitions,
-		    0777);
-		if (rc == 0 || rc == STATUS_EXISTS)
-			rc = topic_open(t->path, &topic, f);
+		rc = make_topic(d, from, t);
+		t->missing = d->o.dry_run;
+		t->count = from->partitions;
+		if (rc != 0 || d->o.dry_run)
+			return rc;
+		rc = topic_open(t->path, &topic, f);
 	}
 	if (rc != 0)
 		return rc;
 	rc = check_identity(&topic, from->identity);
-	if (rc == 0 && topic.partitions < from->partitions && !d->o.dry_run)
-		rc = topic_grow(&topic, from->partitions, f);
+	if (rc == 0)
+		rc = grow_topic(d, from, &topic, f);
+	if (rc == 0)
+		rc = follow_topic(d, from, t, &topic, f);
 	if (rc == 0)
 		rc = grow_ends(t, topic.partitions);
 	t->settings = topic.settings;
@@ -143,13 +202,14 @@ take_topic(struct disk_sink *d, size_t topic, const struct sink_topic *from,
 	int len;
 
 	if (topic < d->count)
-		return make_topic(d, from, &d->topics[topic], f);
+		return look_at_topic(d, from, &d->topics[topic], f);
 	more = reallocarray(d->topics, d->count + 1, sizeof(*more));
 	if (more == NULL)
 		return ENOMEM;
 	d->topics = more;
 	t = &d->topics[d->count];
 	*t = (struct disk_topic){.count = 0};
+	origin_init(&t->origin);
 	d->count++;
 	if (from->name[0] == '\0')
 		len = snprintf(path, sizeof(path), "%s", d->path);
@@ -161,7 +221,7 @@ take_topic(struct disk_sink *d, size_t topic, const struct sink_topic *from,
 	t->path = strdup(path);
 	if (t->path == NULL)
 		return ENOMEM;
-	return make_topic(d, from, t, f);
+	return look_at_topic(d, from, t, f);
 }
 
 static int
@@ -174,16 +234,10 @@ sink_topic(struct sink *s, size_t topic, const struct sink_topic *from,
 
 /* --- partitions ----------------------------------------------------------- */
 
-static void
-close_part(struct disk_part *part)
-{
-	partition_close(part->p);
-	*part = (struct disk_part){.p = NULL};
-}
-
 static int
-open_part(struct disk_sink *d, struct disk_part *part, struct fault *f)
+open_part(void *arg, struct opened_part *part, struct fault *f)
 {
+	struct disk_sink *d = arg;
 	const struct disk_topic *t = &d->topics[part->topic];
 	struct partition_settings settings;
 	char path[PATH_MAX + 16];
@@ -196,66 +250,36 @@ open_part(struct disk_sink *d, struct disk_part *part, struct fault *f)
 	    &part->p, f);
 	if (rc == 0 && !d->o.dry_run)
 		rc = replica_adopt(part->p, f);
-	if (rc != 0)
-		close_part(part);
 	return rc;
 }
 
-/*
- * The partition, opened; in the place of the one not used for longest, of which
- * what was appended is synced first.
- */
 static int
 find_part(struct sink *s, size_t topic, int32_t partition,
     struct partition **out, struct fault *f)
 {
 	struct disk_sink *d = self(s);
-	struct disk_part *oldest = &d->parts[0];
+	struct opened_part *part;
 	int rc;
 
-	for (size_t i = 0; i < OPEN_MAX_COUNT; i++) {
-		struct disk_part *part = &d->parts[i];
-
-		if (part->p != NULL && part->topic == topic &&
-		    part->number == partition) {
-			part->used = ++d->uses;
-			*out = part->p;
-			return 0;
-		}
-		if (part->used < oldest->used)
-			oldest = part;
-	}
 	if (partition < 0 || partition >= d->topics[topic].count)
 		return STATUS_NO_TOPIC;
-	rc = oldest->p != NULL ? partition_sync(oldest->p, f) : 0;
-	close_part(oldest);
-	if (rc != 0)
-		return rc;
-	oldest->topic = topic;
-	oldest->number = partition;
-	rc = open_part(d, oldest, f);
-	if (rc != 0)
-		return rc;
-	oldest->used = ++d->uses;
-	*out = oldest->p;
-	return 0;
+	rc = opened_find(&d->opened, topic, partition, &part, f);
+	if (rc == 0)
+		*out = part->p;
+	return rc;
 }
 
 static int
-find_batch(struct partition *p, int64_t offset, struct frame_batch *out,
+find_batch(struct raw *raw, int64_t offset, struct frame_batch *out,
     bool *cleaned, struct fault *f)
 {
-	struct raw *raw = NULL;
 	struct batch b;
-	int rc = raw_open(p, &raw, f);
+	int rc = raw_batch_at(raw, offset, &b, cleaned, f);
 
 	out->base_offset = -1;
 	if (rc == 0)
-		rc = raw_batch_at(raw, offset, &b, cleaned, f);
-	if (rc == 0)
 		*out = (struct frame_batch){b.base_offset, b.last_offset,
 		    b.leader_epoch, b.crc};
-	raw_close(raw);
 	return rc == STATUS_END ? 0 : rc;
 }
 
@@ -280,6 +304,7 @@ sink_state(struct sink *s, size_t topic, int32_t partition, int64_t offset,
 {
 	struct disk_sink *d = self(s);
 	struct partition_offsets o;
+	struct raw *raw = NULL;
 	struct partition *p;
 	bool cleaned;
 	int rc;
@@ -301,40 +326,99 @@ sink_state(struct sink *s, size_t topic, int32_t partition, int64_t offset,
 	out->end = d->topics[topic].ends[partition] = o.log_end;
 	if (o.log_end == 0)
 		return 0;
-	return find_batch(p, offset < 0 ? o.log_end - 1 : offset, &out->batch,
-	    &cleaned, f);
-}
-
-static int
-sink_records(struct sink *s, size_t topic, int32_t partition, int64_t offset,
-    struct imprints *out, struct fault *f)
-{
-	struct partition_offsets o;
-	struct frame_batch b;
-	struct partition *p;
-	int rc = find_part(s, topic, partition, &p, f);
-
+	rc = raw_open(p, &raw, f);
 	if (rc == 0)
-		rc = partition_offsets(p, &o, f);
-	if (rc == 0)
-		rc = find_batch(p, offset, &b, &out->cleaned, f);
-	if (rc != 0 || b.base_offset < 0)
-		return rc;
-	if (b.base_offset < o.log_start)
-		out->cleaned = true;
-	return imprints_read(p, b.base_offset, b.last_offset, out, f);
+		rc = find_batch(raw, offset < 0 ? o.log_end - 1 : offset,
+		    &out->batch, &cleaned, f);
+	raw_close(raw);
+	return rc;
 }
 
 static int
 sink_cut(struct sink *s, size_t topic, int32_t partition, int64_t offset,
     struct fault *f)
 {
-	struct partition *p;
-	int rc = find_part(s, topic, partition, &p, f);
+	struct opened_part *part;
+	int rc = opened_find(&self(s)->opened, topic, partition, &part, f);
+
+	if (rc != 0)
+		return rc;
+	raw_close(part->raw);
+	part->raw = NULL;
+	rc = replica_truncate(part->p, offset, f);
+	return locate(self(s), topic, partition, rc, f);
+}
+
+/* To read from, as of now. */
+static int
+find_raw(struct sink *s, size_t topic, int32_t partition, struct raw **out,
+    struct fault *f)
+{
+	struct opened_part *part;
+	int rc = opened_find(&self(s)->opened, topic, partition, &part, f);
+
+	if (rc != 0)
+		return rc;
+	if (part->raw == NULL)
+		rc = raw_open(part->p, &part->raw, f);
+	else
+		rc = raw_refresh(part->raw, f);
+	*out = part->raw;
+	return rc;
+}
+
+static int
+sink_records(struct sink *s, size_t topic, int32_t partition, int64_t offset,
+    struct imprints *out, struct fault *f)
+{
+	struct frame_batch b = {.base_offset = -1};
+	struct raw_run run = {.len = 0};
+	struct raw *raw;
+	int rc = find_raw(s, topic, partition, &raw, f);
 
 	if (rc == 0)
-		rc = replica_truncate(p, offset, f);
-	return locate(self(s), topic, partition, rc, f);
+		rc = find_batch(raw, offset, &b, &out->cleaned, f);
+	if (rc != 0 || b.base_offset < 0)
+		return rc;
+	if (b.base_offset < raw_start(raw))
+		out->cleaned = true;
+	raw_seek(raw, b.base_offset);
+	/* A run without bytes comes first. */
+	while (rc == 0 && run.len == 0)
+		rc = raw_next(raw, 1, &run, f);
+	if (rc == 0)
+		rc = imprints_add(out, (struct view){run.data, run.len},
+		    b.base_offset, b.last_offset);
+	return rc == STATUS_END ? 0 : rc;
+}
+
+static int
+sink_digest(struct sink *s, size_t topic, int32_t partition, int64_t start,
+    int64_t end, struct sink_digest *out, struct fault *f)
+{
+	struct digest d;
+	struct raw_run run;
+	struct raw *raw;
+	int rc = find_raw(s, topic, partition, &raw, f);
+
+	*out = (struct sink_digest){.start = start, .damaged = -1};
+	if (rc != 0)
+		return rc;
+	if (raw_start(raw) > start)
+		out->start = raw_start(raw);
+	digest_begin(&d, out->start, end);
+	if (raw_offset(raw) != out->start)
+		raw_seek(raw, out->start);
+	while (rc == 0 && raw_offset(raw) < end) {
+		rc = raw_next(raw, RUN_BYTES, &run, f);
+		if (rc == 0)
+			rc = digest_add(&d, (struct view){run.data, run.len});
+	}
+	if (rc == STATUS_CORRUPT)
+		out->damaged = f->offset > start ? f->offset : start;
+	out->value = d.value;
+	out->batches = d.batches;
+	return rc == STATUS_CORRUPT || rc == STATUS_END ? 0 : rc;
 }
 
 static int
@@ -449,11 +533,27 @@ sink_commit(struct sink *s, size_t topic, const struct sink_position *positions,
 	return rc;
 }
 
-static void
-free_topic(struct disk_topic *t)
+static int
+sink_keep_ends(struct sink *s, size_t topic, const struct sink_ends *e,
+    struct fault *f)
 {
-	free(t->path);
-	free(t->ends);
+	struct disk_sink *d = self(s);
+	struct disk_topic *t = &d->topics[topic];
+	int fd = -1, rc;
+
+	(void)f;
+	if (d->o.dry_run)
+		return 0;
+	rc = origin_grow(&t->origin, e->count);
+	if (rc == 0)
+		rc = io_open(AT_FDCWD, t->path, O_RDONLY | O_DIRECTORY, 0, &fd);
+	if (rc != 0)
+		return rc;
+	memcpy(t->origin.ends, e->ends, (size_t)e->count * sizeof(*e->ends));
+	t->origin.seen_ms = e->seen_ms;
+	rc = origin_write(fd, &t->origin, false);
+	(void)io_close(&fd);
+	return rc;
 }
 
 static void
@@ -461,10 +561,12 @@ sink_close(struct sink *s)
 {
 	struct disk_sink *d = self(s);
 
-	for (size_t i = 0; i < OPEN_MAX_COUNT; i++)
-		close_part(&d->parts[i]);
-	for (size_t i = 0; i < d->count; i++)
-		free_topic(&d->topics[i]);
+	opened_close(&d->opened);
+	for (size_t i = 0; i < d->count; i++) {
+		origin_release(&d->topics[i].origin);
+		free(d->topics[i].path);
+		free(d->topics[i].ends);
+	}
 	free(d->topics);
 	free(d->path);
 	free(d);
@@ -479,6 +581,11 @@ disk_sink_open(const char *path, const struct disk_sink_options *o,
 	if (d == NULL)
 		return ENOMEM;
 	d->sink.ops = &ops;
+	/* What was appended to one that is left is synced first. */
+	d->opened.open = open_part;
+	d->opened.leave = partition_sync;
+	d->opened.max = d->o.open_max;
+	d->opened.arg = d;
 	d->o = *o;
 	d->path = strdup(path);
 	if (d->path == NULL) {
@@ -498,5 +605,7 @@ static const struct sink_ops ops = {
     .sync = sink_sync,
     .clean = sink_clean,
     .commit = sink_commit,
+    .digest = sink_digest,
+    .keep_ends = sink_keep_ends,
     .close = sink_close,
 };

@@ -7,6 +7,7 @@
  */
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "replicate/sink.h"
 
@@ -14,6 +15,7 @@ struct fault;
 
 struct disk_sink_options {
 	bool dry_run;		/* make nothing, append nothing */
+	size_t open_max;	/* partitions with files open; 0: 64 */
 };
 
 /* Nothing is looked at yet; path may be missing.  ENOMEM. */

@@ -10,16 +10,15 @@
 
 #include "base/bounds.h"
 #include "base/status.h"
+#include "replicate/opened.h"
 #include "store/groups.h"
 #include "store/partition.h"
 #include "store/properties.h"
 #include "store/root.h"
 #include "store/state.h"
+#include "store/stream.h"
 #include "store/topic.h"
 #include "store/watch.h"
-
-/* Partitions that are open at a time; each has a block or two of memory. */
-enum { OPEN_MAX_COUNT = 64 };
 
 struct disk_topic {
 	char *path;		/* owned */
@@ -32,14 +31,6 @@ struct disk_topic {
 	struct groups *groups;	/* NULL until asked for */
 };
 
-struct disk_part {
-	size_t topic;
-	int32_t number;
-	struct partition *p;	/* NULL: not in use */
-	struct raw *raw;
-	uint64_t used;
-};
-
 struct disk_source {
 	struct source source;
 	const struct disk_source_options *o;
@@ -48,8 +39,7 @@ struct disk_source {
 	struct disk_topic *topics;
 	size_t count;
 	size_t cap;
-	struct disk_part parts[OPEN_MAX_COUNT];
-	uint64_t uses;
+	struct opened opened;
 	struct watch *watch;	/* NULL: not to be followed */
 };
 
@@ -235,17 +225,10 @@ source_has(struct source *s, size_t topic, int32_t partition)
 		parse_partitions_has(d->o->partitions, partition));
 }
 
-static void
-close_part(struct disk_part *part)
-{
-	raw_close(part->raw);
-	partition_close(part->p);
-	*part = (struct disk_part){.p = NULL};
-}
-
 static int
-open_part(struct disk_source *d, struct disk_part *part, struct fault *f)
+open_part(void *arg, struct opened_part *part, struct fault *f)
 {
+	struct disk_source *d = arg;
 	const struct disk_topic *t = &d->topics[part->topic];
 	struct partition_settings settings;
 	char path[PATH_MAX + 16];
@@ -258,49 +241,21 @@ open_part(struct disk_source *d, struct disk_part *part, struct fault *f)
 		strlcpy(path, t->path, sizeof(path));
 	partition_settings_of(&t->settings, &settings);
 	rc = partition_open(path, PARTITION_READ, &settings, &part->p, f);
-	if (rc == 0)
-		rc = raw_open(part->p, &part->raw, f);
-	if (rc != 0)
-		close_part(part);
-	return rc;
+	return rc == 0 ? raw_open(part->p, &part->raw, f) : rc;
 }
 
-/* The partition, opened; in the place of the one not used for longest. */
 static int
 find_part(struct source *s, size_t topic, int32_t partition,
-    struct disk_part **out, struct fault *f)
+    struct opened_part **out, struct fault *f)
 {
-	struct disk_source *d = self(s);
-	struct disk_part *oldest = &d->parts[0];
-	int rc;
-
-	for (size_t i = 0; i < OPEN_MAX_COUNT; i++) {
-		struct disk_part *part = &d->parts[i];
-
-		if (part->p != NULL && part->topic == topic &&
-		    part->number == partition) {
-			part->used = ++d->uses;
-			*out = part;
-			return 0;
-		}
-		if (part->used < oldest->used)
-			oldest = part;
-	}
-	close_part(oldest);
-	oldest->topic = topic;
-	oldest->number = partition;
-	rc = open_part(d, oldest, f);
-	if (rc == 0)
-		oldest->used = ++d->uses;
-	*out = oldest;
-	return rc;
+	return opened_find(&self(s)->opened, topic, partition, out, f);
 }
 
 static int
 source_bounds(struct source *s, size_t topic, int32_t partition, int64_t *start,
     int64_t *end, struct fault *f)
 {
-	struct disk_part *part;
+	struct opened_part *part;
 	int rc = find_part(s, topic, partition, &part, f);
 
 	if (rc == 0)
@@ -316,7 +271,7 @@ static int
 source_next(struct source *s, size_t topic, int32_t partition, int64_t offset,
     size_t max, struct raw_run *out, struct fault *f)
 {
-	struct disk_part *part;
+	struct opened_part *part;
 	int rc = find_part(s, topic, partition, &part, f);
 
 	if (rc != 0)
@@ -330,7 +285,7 @@ static int
 source_batch_at(struct source *s, size_t topic, int32_t partition,
     int64_t offset, struct frame_batch *out, bool *cleaned, struct fault *f)
 {
-	struct disk_part *part;
+	struct opened_part *part;
 	struct batch b;
 	int rc = find_part(s, topic, partition, &part, f);
 
@@ -343,13 +298,19 @@ source_batch_at(struct source *s, size_t topic, int32_t partition,
 }
 
 static int
-source_records(struct source *s, size_t topic, int32_t partition, int64_t from,
-    int64_t last, struct imprints *out, struct fault *f)
+source_find(struct source *s, size_t topic, int32_t partition,
+    const struct position *pos, int64_t *offset, struct fault *f)
 {
-	struct disk_part *part;
+	struct opened_part *part;
 	int rc = find_part(s, topic, partition, &part, f);
 
-	return rc == 0 ? imprints_read(part->p, from, last, out, f) : rc;
+	if (rc == 0)
+		rc = stream_resolve(part->p, READER_UNCOMMITTED, pos, 0, offset,
+		    NULL, f);
+	/* Not behind what may be sent. */
+	if (rc == 0 && *offset > raw_end(part->raw))
+		*offset = raw_end(part->raw);
+	return rc;
 }
 
 static int
@@ -405,12 +366,16 @@ source_wait_fd(struct source *s)
 	    : watch_fd(d->watch);
 }
 
-static void
-source_woken(struct source *s)
+static int
+source_turn(struct source *s, bool *changed, struct fault *f)
 {
-	bool changed;
+	struct disk_source *d = self(s);
 
-	(void)watch_wait(self(s)->watch, 0, -1, &changed);
+	(void)f;
+	*changed = false;
+	if (d->watch != NULL)
+		(void)watch_wait(d->watch, 0, -1, changed);
+	return 0;
 }
 
 static void
@@ -419,9 +384,7 @@ source_close(struct source *s)
 	struct disk_source *d = self(s);
 
 	watch_close(d->watch);
-
-	for (size_t i = 0; i < OPEN_MAX_COUNT; i++)
-		close_part(&d->parts[i]);
+	opened_close(&d->opened);
 	for (size_t i = 0; i < d->count; i++) {
 		groups_close(d->topics[i].groups);
 		free(d->topics[i].path);
@@ -441,6 +404,8 @@ disk_source_open(const char *path, const struct disk_source_options *o,
 	if (d == NULL)
 		return ENOMEM;
 	d->source.ops = &ops;
+	d->opened.open = open_part;
+	d->opened.arg = d;
 	d->o = o;
 	d->path = strdup(path);
 	rc = d->path == NULL ? ENOMEM : 0;
@@ -471,9 +436,9 @@ static const struct source_ops ops = {
     .bounds = source_bounds,
     .next = source_next,
     .batch_at = source_batch_at,
-    .records = source_records,
     .position = source_position,
+    .find = source_find,
     .wait_fd = source_wait_fd,
-    .woken = source_woken,
+    .turn = source_turn,
     .close = source_close,
 };

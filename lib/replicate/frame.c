@@ -9,7 +9,8 @@
 /*
  * The fields of each type, a letter each: m magic, v versions, c capabilities,
  * w window, t topic, p partition, n count, i identity, s start, e end,
- * o offset, b batch, r epoch, a time, x status, y bytes, d data.
+ * o offset, b batch, r epoch, a time, x status, y bytes, g digest,
+ * d data.
  */
 static const struct layout {
 	const char *name;
@@ -32,6 +33,9 @@ static const struct layout {
     [FRAME_REFUSE] = {"REFUSE", "tpxd"},
     [FRAME_ERROR] = {"ERROR", "xd"},
     [FRAME_NOTE] = {"NOTE", "txd"},
+    [FRAME_CHECK] = {"CHECK", "tpse"},
+    [FRAME_CHECKED] = {"CHECKED", "tpsegno"},
+    [FRAME_EXTENT] = {"EXTENT", "tpse"},
     [FRAME_EXAMINE] = {"EXAMINE", "tpo"},
     [FRAME_RECORDS] = {"RECORDS", "tpnd"},
 };
@@ -103,6 +107,8 @@ put_field(const struct frame *f, char field, struct buf *out)
 		return buf_add_32(out, (uint32_t)f->status);
 	case 'y':
 		return buf_add_64(out, (uint64_t)f->bytes);
+	case 'g':
+		return buf_add_64(out, f->digest);
 	default:
 		return buf_add(out, f->data.data, f->data.len);
 	}
@@ -131,6 +137,16 @@ frame_encode(const struct frame *f, struct buf *out)
 	    crc32c_update(crc32c(out->data + start, 8),
 		out->data + start + FRAME_HEADER_LEN, len));
 	return 0;
+}
+
+int
+frame_encode_with(struct frame *f, int rc, struct buf *data, struct buf *out)
+{
+	f->data = (struct view){data->data, data->len};
+	if (rc == 0)
+		rc = frame_encode(f, out);
+	buf_release(data);
+	return rc;
 }
 
 static int
@@ -223,6 +239,8 @@ get_field(struct view *in, char field, struct frame *f)
 		return get_number(in, &f->status);
 	case 'y':
 		return get_offset(in, &f->bytes);
+	case 'g':
+		return view_get_64(in, &f->digest);
 	default:
 		f->data = *in;
 		*in = (struct view){in->data + in->len, 0};

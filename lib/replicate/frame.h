@@ -31,7 +31,10 @@
  *	END       status count bytes
  *	REFUSE    topic partition status data: why
  *	ERROR     status data: why
- *	NOTE      topic status data: what was not done
+ *	NOTE      topic status data: what was not done, or (0) was done
+ *	CHECK     topic partition start end
+ *	CHECKED   topic partition start end digest count offset
+ *	EXTENT    topic partition start end
  *	EXAMINE   topic partition offset
  *	RECORDS   topic partition count data: imprints (imprints.h); count is 1
  *	          if compaction may have taken some, else 0
@@ -90,6 +93,9 @@ enum frame_type {
 	FRAME_REFUSE,
 	FRAME_ERROR,
 	FRAME_NOTE,
+	FRAME_CHECK,
+	FRAME_CHECKED,
+	FRAME_EXTENT,
 	FRAME_EXAMINE,
 	FRAME_RECORDS,
 	FRAME_TYPES,
@@ -117,12 +123,17 @@ struct frame {
 	uint8_t identity[FRAME_IDENTITY_LEN]; /* of the topic's directory */
 	int64_t start;		/* the log start */
 	int64_t end;		/* of the next record */
-	int64_t offset;		/* of DATA: its segment's base */
+	/*
+	 * Of DATA: its segment's base, or -1: not known; of CHECKED: what is
+	 * damaged, or -1.
+	 */
+	int64_t offset;
 	struct frame_batch batch;
 	int32_t epoch;
 	int64_t time;		/* ms */
 	int32_t status;		/* exit status (enum cli_exit) */
 	int64_t bytes;
+	uint64_t digest;	/* see digest.h */
 	struct view data;	/* what is left; into the input */
 };
 
@@ -131,6 +142,12 @@ struct frame {
  * as buf_reserve().
  */
 int frame_encode(const struct frame *f, struct buf *out);
+/*
+ * The same with what stands in data, which is released.  rc is how that went:
+ * an error is returned, and nothing appended.
+ */
+int frame_encode_with(struct frame *f, int rc, struct buf *data,
+    struct buf *out);
 
 /*
  * Take the first frame of in, which then stands behind it.

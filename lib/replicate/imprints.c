@@ -7,8 +7,6 @@
 #include "base/siphash.h"
 #include "base/status.h"
 #include "store/batch.h"
-#include "store/partition.h"
-#include "store/reader.h"
 
 void
 imprints_init(struct imprints *l)
@@ -43,7 +41,7 @@ add(struct imprints *l, const struct imprint *item)
 	return 0;
 }
 
-/* --- of a partition ------------------------------------------------------- */
+/* --- of batches ---------------------------------------------------------- */
 
 static int
 add_bytes(struct buf *b, struct bytes bytes)
@@ -102,49 +100,26 @@ add_batch(struct reading *g, const uint8_t *data, const struct batch *b,
 	return rc == STATUS_END ? 0 : rc;
 }
 
-static int
-read_batches(struct reading *g, struct reader *r, struct imprints *l,
-    struct fault *f)
+int
+imprints_add(struct imprints *l, struct view batches, int64_t from,
+    int64_t last)
 {
-	const uint8_t *data;
+	struct reading g = {.from = from, .last = last};
 	struct batch b;
 	int rc = 0;
 
-	while (rc == 0 && reader_offset(r) <= g->last) {
-		rc = reader_next(r, &b, &data, f);
-		/* Retention was faster: what is there now. */
-		if (rc == STATUS_OFFSET) {
-			rc = 0;
-			continue;
-		}
-		if (rc != 0 || b.base_offset > g->last)
-			break;
-		rc = add_batch(g, data, &b, l);
-		if (rc == STATUS_CORRUPT)
-			return reader_fault(r, &b, "its records do not add up",
-			    f);
-	}
-	return rc == STATUS_END ? 0 : rc;
-}
-
-int
-imprints_read(struct partition *p, int64_t from, int64_t last,
-    struct imprints *l, struct fault *f)
-{
-	struct reading g = {.from = from, .last = last};
-	struct reader *r;
-	int rc = reader_open(p, READER_UNCOMMITTED | READER_CONTROL, 0, &r, f);
-
-	if (rc != 0)
-		return rc;
 	buf_init(&g.unpacked, RECORDS_BYTES_MAX);
 	buf_init(&g.scratch, (size_t)RECORDS_BYTES_MAX + 64);
-	rc = reader_seek(r, from, NULL, f);
-	if (rc == 0)
-		rc = read_batches(&g, r, l, f);
+	for (size_t at = 0; rc == 0 && at < batches.len; at += b.size) {
+		rc =
+		    batch_decode(batches.data + at, batches.len - at, &b, NULL);
+		if (rc == 0 && b.size > batches.len - at)
+			rc = STATUS_CORRUPT;
+		if (rc == 0 && b.last_offset >= from && b.base_offset <= last)
+			rc = add_batch(&g, batches.data + at, &b, l);
+	}
 	buf_release(&g.unpacked);
 	buf_release(&g.scratch);
-	reader_close(r);
 	return rc;
 }
 

@@ -21,9 +21,6 @@
 #include "base/buf.h"
 #include "base/view.h"
 
-struct fault;
-struct partition;
-
 struct imprint {
 	int64_t offset;
 	uint64_t hash;		/* timestamp, key, value, headers */
@@ -48,11 +45,12 @@ enum { IMPRINTS_MAX = 1 << 20 };
 void imprints_init(struct imprints *l);
 void imprints_release(struct imprints *l);
 /*
- * Add all visible records of p, control records too, from one offset to another
- * (included).  STATUS_TOO_BIG: over IMPRINTS_MAX.  Else as reader_next().
+ * Add all records of whole batches, control records too, from one offset to
+ * another (included).  STATUS_TOO_BIG: over IMPRINTS_MAX.  STATUS_CORRUPT: they
+ * do not add up.
  */
-int imprints_read(struct partition *p, int64_t from, int64_t last,
-    struct imprints *l, struct fault *f);
+int imprints_add(struct imprints *l, struct view batches, int64_t from,
+    int64_t last);
 /* Errors as buf_reserve(). */
 int imprints_encode(const struct imprints *l, struct buf *out);
 /* STATUS_CORRUPT: no such list. */

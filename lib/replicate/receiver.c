@@ -1,6 +1,7 @@
 #include "replicate/receiver.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +9,7 @@
 #include "base/bounds.h"
 #include "base/now.h"
 #include "base/status.h"
+#include "store/batch.h"
 #include "store/groups.h"
 #include "store/properties.h"
 #include "store/topic.h"
@@ -22,8 +24,12 @@ struct part {
 	bool offered;
 	bool refused;
 	bool fresh;		/* there was nothing when it was offered */
+	bool is_damaged;	/* at damaged, as CHECKED has told */
+	int64_t damaged;
 	int64_t from;		/* as of the last SYNCED */
+	int64_t end;		/* where the copy ends, by what we know */
 	int64_t bytes;
+	int64_t source_end;	/* as last heard */
 };
 
 struct incoming {
@@ -31,6 +37,8 @@ struct incoming {
 	bool refused;
 	struct part *parts;
 	int32_t count;
+	bool heard;		/* of ends that were not kept */
+	int64_t kept_ms;	/* when they were; 0 never */
 };
 
 struct receiver {
@@ -38,6 +46,7 @@ struct receiver {
 	struct receiver_options o;
 	struct incoming *topics;
 	size_t count;
+	int64_t parts;		/* topics and partitions */
 
 	/* What was appended and not synced: of one partition at a time. */
 	bool dirty;
@@ -53,6 +62,7 @@ struct receiver {
 	uint32_t group_topic;
 	char group[GROUPS_NAME_MAX + 1];
 
+	int64_t ticked_ms;
 	struct receiver_totals totals;
 };
 
@@ -129,6 +139,13 @@ refuse(struct receiver *r, uint32_t topic, int32_t partition, int rc,
 	return refuse_text(r, topic, partition, report_status(rc), text, out);
 }
 
+/* Errors after which nothing can be done for any partition. */
+static bool
+concerns_all(int rc)
+{
+	return rc == STATUS_MISMATCH || rc == STATUS_CLUSTER;
+}
+
 /* --- topics --------------------------------------------------------------- */
 
 /* Lines "name=value"; what a later version knows and we do not is left out. */
@@ -149,12 +166,17 @@ parse_settings(struct view text, struct properties *out)
 }
 
 static int
-grow_topic(struct incoming *t, int32_t count)
+grow_topic(struct receiver *r, struct incoming *t, int32_t count,
+    const char **what)
 {
 	struct part *more;
 
 	if (count <= t->count)
 		return 0;
+	*what = "more topics and partitions than are taken";
+	if (r->o.parts_max > 0 && r->parts + count - t->count > r->o.parts_max)
+		return STATUS_CORRUPT;
+	r->parts += count - t->count;
 	more = recallocarray(t->parts, (size_t)t->count, (size_t)count,
 	    sizeof(*more));
 	if (more == NULL)
@@ -172,13 +194,70 @@ slot_of(struct receiver *r, const struct frame *f)
 
 	if (f->topic < r->count)
 		return &r->topics[f->topic];
-	if (f->topic != r->count || r->count == RECEIVER_TOPICS_MAX)
+	if (f->topic != r->count || r->count == RECEIVER_TOPICS_MAX ||
+	    (r->o.parts_max > 0 && r->parts >= r->o.parts_max))
 		return NULL;
 	more = recallocarray(r->topics, r->count, r->count + 1, sizeof(*more));
 	if (more == NULL)
 		return NULL;
 	r->topics = more;
+	r->parts++;
 	return &r->topics[r->count++];
+}
+
+/* What was done to a topic, line by line, for both sides' users. */
+static int
+tell_done(struct receiver *r, uint32_t topic, const struct buf *done,
+    struct buf *out)
+{
+	struct frame note = {.type = FRAME_NOTE, .topic = topic};
+	struct report report = {.kind = REPORT_DONE,
+	    .topic = r->topics[topic].name,
+	    .partition = -1};
+	char text[REASON_LEN];
+	size_t len;
+	int rc = 0;
+
+	for (size_t at = 0; rc == 0 && at < done->len; at += len + 1) {
+		len = strcspn((const char *)done->data + at, "\n");
+		note.data = (struct view){done->data + at, len};
+		snprintf(text, sizeof(text), "%.*s", (int)len,
+		    (const char *)done->data + at);
+		report.text = text;
+		report_send(&r->o.reporter, &report);
+		rc = frame_encode(&note, out);
+	}
+	return rc;
+}
+
+static int
+open_topic(struct receiver *r, uint32_t topic, struct sink_topic *st,
+    struct buf *out)
+{
+	struct fault fault = {.file = ""};
+	char source[PATH_MAX];
+	struct buf done;
+	int rc;
+
+	buf_init(&done, FRAME_TEXT_MAX);
+	st->done = &done;
+	st->source = r->o.source;
+	if (r->o.source != NULL && st->name[0] != '\0') {
+		snprintf(source, sizeof(source), "%s/%s", r->o.source,
+		    st->name);
+		st->source = source;
+	}
+	rc = r->sink->ops->topic(r->sink, topic, st, &fault);
+	if (rc == 0 && done.len > 0)
+		rc = buf_add_8(&done, '\0');
+	if (rc != 0 && !concerns_all(rc))
+		rc = refuse(r, topic, -1, rc, &fault, out);
+	else if (rc == 0 && done.len > 0) {
+		done.len--;
+		rc = tell_done(r, topic, &done, out);
+	}
+	buf_release(&done);
+	return rc;
 }
 
 static int
@@ -187,7 +266,6 @@ take_topic(struct receiver *r, const struct frame *f, struct buf *out,
 {
 	struct sink_topic st = {.partitions = f->count,
 	    .identity = f->identity};
-	struct fault fault = {.file = ""};
 	struct properties settings;
 	struct view data = f->data;
 	char name[TOPIC_NAME_MAX + 1];
@@ -211,13 +289,72 @@ take_topic(struct receiver *r, const struct frame *f, struct buf *out,
 	t->refused = false;
 	rc = parse_settings(data, &settings);
 	if (rc == 0)
-		rc = grow_topic(t, f->count);
+		rc = grow_topic(r, t, f->count, what);
 	if (rc != 0)
 		return rc;
 	st.name = name;
 	st.settings = &settings;
-	rc = r->sink->ops->topic(r->sink, f->topic, &st, &fault);
-	return rc == 0 ? 0 : refuse(r, f->topic, -1, rc, &fault, out);
+	return open_topic(r, f->topic, &st, out);
+}
+
+/* --- where the source is -------------------------------------------------- */
+
+static void
+hear_end(struct receiver *r, const struct frame *f)
+{
+	struct incoming *t = &r->topics[f->topic];
+
+	t->parts[f->partition].source_end = f->end;
+	t->heard = true;
+}
+
+/* For who wants to know; no reason to stop if it cannot be kept. */
+static void
+keep_ends(struct receiver *r, size_t topic, int64_t now)
+{
+	struct incoming *t = &r->topics[topic];
+	struct fault fault = {.file = ""};
+	struct sink_ends e = {.count = t->count, .seen_ms = now_wall_ms()};
+	int64_t *ends = calloc((size_t)t->count + 1, sizeof(*ends));
+
+	t->heard = false;
+	t->kept_ms = now;
+	if (ends == NULL)
+		return;
+	for (int32_t n = 0; n < t->count; n++)
+		ends[n] = t->parts[n].offered ? t->parts[n].source_end : -1;
+	e.ends = ends;
+	(void)r->sink->ops->keep_ends(r->sink, topic, &e, &fault);
+	free(ends);
+}
+
+/* What was heard; also what was not for so long. */
+static void
+keep_all(struct receiver *r, int64_t idle_ms)
+{
+	int64_t now = now_mono_ms();
+
+	if (r->sink->ops->keep_ends == NULL || r->o.dry_run)
+		return;
+	for (size_t i = 0; i < r->count; i++) {
+		const struct incoming *t = &r->topics[i];
+
+		if (!t->refused &&
+		    (t->heard ||
+			(t->kept_ms > 0 && now - t->kept_ms >= idle_ms)))
+			keep_ends(r, i, now);
+	}
+}
+
+void
+receiver_tick(struct receiver *r, bool alive)
+{
+	int64_t now = now_mono_ms();
+
+	if (now - r->ticked_ms < RECEIVER_KEEP_MS)
+		return;
+	r->ticked_ms = now;
+	keep_all(r, alive ? RECEIVER_KEEP_IDLE_MS : INT64_MAX);
 }
 
 /* --- partitions ----------------------------------------------------------- */
@@ -232,6 +369,8 @@ sync_dirty(struct receiver *r, struct buf *out)
 		return 0;
 	r->dirty = false;
 	rc = r->sink->ops->sync(r->sink, r->dirty_topic, r->dirty_part, &fault);
+	if (concerns_all(rc))
+		return rc;
 	return rc == 0
 	    ? 0
 	    : refuse(r, r->dirty_topic, r->dirty_part, rc, &fault, out);
@@ -250,13 +389,15 @@ answer_have(struct receiver *r, const struct frame *f, int64_t offset,
 	int rc = r->sink->ops->state(r->sink, f->topic, f->partition, offset,
 	    &state, &fault);
 
+	if (concerns_all(rc))
+		return rc;
 	if (rc != 0)
 		return refuse(r, f->topic, f->partition, rc, &fault, out);
 	have.start = state.start;
 	have.end = state.end;
 	have.batch = state.batch;
 	if (offset < 0) {
-		p->from = state.end;
+		p->from = p->end = state.end;
 		p->fresh = state.start == state.end;
 	}
 	return frame_encode(&have, out);
@@ -270,6 +411,7 @@ take_offer(struct receiver *r, const struct frame *f, struct part *p,
 		r->totals.partitions++;
 	p->offered = true;
 	p->refused = false;
+	hear_end(r, f);
 	return answer_have(r, f, -1, p, out);
 }
 
@@ -301,6 +443,54 @@ take_examine(struct receiver *r, const struct frame *f, struct buf *out)
 	return rc;
 }
 
+/* What has this side between two offsets? */
+static int
+take_check(struct receiver *r, const struct frame *f, struct part *p,
+    struct buf *out)
+{
+	struct fault fault = {.file = ""};
+	struct sink_digest d = {.damaged = -1};
+	struct frame checked = {.type = FRAME_CHECKED,
+	    .topic = f->topic,
+	    .partition = f->partition,
+	    .end = f->end};
+	int rc = STATUS_UNSUPPORTED;
+
+	if (f->start < 0 || f->end < f->start)
+		return STATUS_CORRUPT;
+	if (r->sink->ops->digest != NULL)
+		rc = r->sink->ops->digest(r->sink, f->topic, f->partition,
+		    f->start, f->end, &d, &fault);
+	if (rc != 0)
+		return refuse(r, f->topic, f->partition, rc, &fault, out);
+	checked.start = d.start;
+	checked.digest = d.value;
+	checked.count = d.batches;
+	checked.offset = d.damaged;
+	if (d.damaged >= 0) {
+		p->is_damaged = true;
+		p->damaged = d.damaged;
+	}
+	return frame_encode(&checked, out);
+}
+
+/* Why nothing more is done with one that differs from its source. */
+static int
+refuse_diverged(struct receiver *r, const struct frame *f, const struct part *p,
+    struct buf *out)
+{
+	bool damaged = p->is_damaged && p->damaged == f->offset;
+	char text[REASON_LEN];
+
+	snprintf(text, sizeof(text), "%s from offset %lld on%s%s",
+	    damaged ? "the copy is damaged:" : "diverged:",
+	    (long long)f->offset,
+	    damaged ? "" : " it is not what the source has",
+	    r->o.cut ? " (would be cut)" : " (--on-diverge truncate)");
+	return refuse_text(r, f->topic, f->partition, damaged ? 3 : 4, text,
+	    out);
+}
+
 static int
 take_diverged(struct receiver *r, const struct frame *f, struct part *p,
     struct buf *out)
@@ -310,17 +500,10 @@ take_diverged(struct receiver *r, const struct frame *f, struct part *p,
 	    .topic = r->topics[f->topic].name,
 	    .partition = f->partition,
 	    .from = f->offset};
-	char text[REASON_LEN];
 	int rc;
 
-	if (!r->o.cut || r->o.dry_run) {
-		snprintf(text, sizeof(text),
-		    "diverged: from offset %lld on it is not what the source "
-		    "has%s",
-		    (long long)f->offset,
-		    r->o.cut ? " (would be cut)" : " (--on-diverge truncate)");
-		return refuse_text(r, f->topic, f->partition, 4, text, out);
-	}
+	if (!r->o.cut || r->o.dry_run)
+		return refuse_diverged(r, f, p, out);
 	rc = r->sink->ops->cut(r->sink, f->topic, f->partition, f->offset,
 	    &fault);
 	if (rc != 0)
@@ -328,6 +511,31 @@ take_diverged(struct receiver *r, const struct frame *f, struct part *p,
 	r->totals.cut++;
 	report_send(&r->o.reporter, &report);
 	return answer_have(r, f, -1, p, out);
+}
+
+/* The offset behind the last of the batches, which were appended. */
+static int64_t
+end_of(struct view data, int64_t end)
+{
+	struct batch b;
+
+	for (size_t at = 0; at < data.len; at += b.size) {
+		if (batch_decode(data.data + at, data.len - at, &b, NULL) != 0)
+			break;
+		end = b.last_offset + 1;
+	}
+	return end;
+}
+
+/* Does the copy end elsewhere than we have left it? */
+static bool
+has_moved(struct receiver *r, const struct frame *f, const struct part *p)
+{
+	struct sink_state state;
+
+	return r->sink->ops->state(r->sink, f->topic, f->partition, -1, &state,
+		   NULL) == 0 &&
+	    state.end != p->end;
 }
 
 static int
@@ -338,11 +546,13 @@ append(struct receiver *r, const struct frame *f, struct part *p,
 	int rc = r->sink->ops->append(r->sink, f->topic, f->partition,
 	    f->offset, (uint8_t *)(uintptr_t)f->data.data, f->data.len, &fault);
 
-	/* Not the partition is in trouble, but we are where another one is. */
-	if (rc == EBUSY)
+	if (rc == STATUS_CORRUPT && has_moved(r, f, p))
+		return STATUS_MISMATCH;
+	if (concerns_all(rc))
 		return rc;
 	if (rc != 0)
 		return refuse(r, f->topic, f->partition, rc, &fault, out);
+	p->end = end_of(f->data, p->end);
 	p->bytes += (int64_t)f->data.len;
 	r->totals.bytes += (int64_t)f->data.len;
 	if (!r->dirty) {
@@ -407,6 +617,8 @@ take_done(struct receiver *r, const struct frame *f, struct part *p,
 	if (rc != 0)
 		return refuse(r, f->topic, f->partition, rc, &fault, out);
 	report_send(&r->o.reporter, &report);
+	if (f->end > p->source_end)
+		hear_end(r, f);
 	p->from = f->end;
 	p->bytes = 0;
 	p->fresh = false;
@@ -484,6 +696,8 @@ take_group(struct receiver *r, const struct frame *f, struct buf *out)
 	char group[GROUPS_NAME_MAX + 1];
 	int rc = frame_string(&data, group, sizeof(group));
 
+	if (rc == 0 && group[0] == '\0')
+		return commit_positions(r, out);
 	if (rc != 0 || !groups_is_name(group) || f->topic >= r->count ||
 	    f->partition < 0 || f->offset < 0)
 		return STATUS_CORRUPT;
@@ -507,6 +721,7 @@ take_end(struct receiver *r, const struct frame *f, struct buf *out)
 	struct frame end = {.type = FRAME_END};
 	int rc = sync_dirty(r, out);
 
+	keep_all(r, INT64_MAX);
 	if (f->status > r->totals.status)
 		r->totals.status = f->status;
 	end.status = r->totals.status;
@@ -561,7 +776,9 @@ take_part_frame(struct receiver *r, const struct frame *f, struct buf *out)
 		return STATUS_CORRUPT;
 	if (f->type == FRAME_DATA)
 		return take_data(r, f, p, out);
-	if (p->refused)
+	if (f->type == FRAME_EXTENT)
+		hear_end(r, f);
+	if (p->refused || f->type == FRAME_EXTENT)
 		return 0;
 	if (f->offset < 0)
 		return STATUS_CORRUPT;
@@ -569,6 +786,8 @@ take_part_frame(struct receiver *r, const struct frame *f, struct buf *out)
 		return answer_have(r, f, f->offset, p, out);
 	if (f->type == FRAME_EXAMINE)
 		return take_examine(r, f, out);
+	if (f->type == FRAME_CHECK)
+		return take_check(r, f, p, out);
 	return f->type == FRAME_DIVERGED ? take_diverged(r, f, p, out)
 					 : take_done(r, f, p, out);
 }
@@ -591,9 +810,11 @@ receiver_frame(struct receiver *r, const struct frame *f, struct buf *out,
 	case FRAME_OFFER:
 	case FRAME_ASK:
 	case FRAME_EXAMINE:
+	case FRAME_CHECK:
 	case FRAME_DIVERGED:
 	case FRAME_DATA:
 	case FRAME_DONE:
+	case FRAME_EXTENT:
 	case FRAME_REFUSE:
 		return take_part_frame(r, f, out);
 	case FRAME_END:
@@ -603,8 +824,37 @@ receiver_frame(struct receiver *r, const struct frame *f, struct buf *out,
 	}
 }
 
+int64_t
+receiver_behind(const struct receiver *r, size_t *partitions)
+{
+	int64_t behind = 0;
+
+	*partitions = 0;
+	for (size_t i = 0; i < r->count; i++) {
+		for (int32_t n = 0; n < r->topics[i].count; n++) {
+			const struct part *p = &r->topics[i].parts[n];
+
+			if (!p->offered || p->refused ||
+			    p->source_end <= p->from)
+				continue;
+			behind += p->source_end - p->from;
+			++*partitions;
+		}
+	}
+	return behind;
+}
+
 const struct receiver_totals *
 receiver_totals(const struct receiver *r)
 {
 	return &r->totals;
+}
+
+size_t
+receiver_memory(const struct receiver *r)
+{
+	size_t size = sizeof(*r) + r->count * sizeof(struct incoming) +
+	    r->position_cap * sizeof(struct sink_position);
+
+	return size + (size_t)r->parts * sizeof(struct part);
 }

@@ -11,6 +11,7 @@
  */
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/buf.h"
@@ -25,6 +26,8 @@ struct receiver_options {
 	bool mirror;		/* delete what the source has deleted */
 	bool dry_run;
 	bool named;		/* topics must have names: the sink is a root */
+	int64_t parts_max;	/* topics and partitions; 0: no bound */
+	const char *source;	/* where that is, in words; NULL: not known */
 	struct reporter reporter;
 };
 
@@ -40,6 +43,9 @@ enum {
 	RECEIVER_SYNC_BYTES = 32 << 20,
 	RECEIVER_SYNC_MS = 1000,
 	RECEIVER_TOPICS_MAX = 1 << 20,
+	/* Where the source is, is kept so often: if that changes, if not. */
+	RECEIVER_KEEP_MS = 1000,
+	RECEIVER_KEEP_IDLE_MS = 60000,
 };
 
 /* sink is the caller's. */
@@ -50,10 +56,22 @@ void receiver_free(struct receiver *r);
 /*
  * A frame has come; its data may be changed.  Answers go to out.  STATUS_END:
  * it was END, and is answered.  STATUS_CORRUPT: not now, or not one of a
- * sender; *what says why.  Else an error that concerns all.
+ * sender; *what says why.  STATUS_MISMATCH: somebody else has written to a
+ * partition meanwhile, such as an earlier connection that was given up here and
+ * not there: what it has is to be asked again.  Else an error that concerns
+ * all.
  */
 int receiver_frame(struct receiver *r, const struct frame *f, struct buf *out,
     const char **what);
+/*
+ * To be called now and then; costs nothing more than once a second.  alive: the
+ * sender was heard of lately.
+ */
+void receiver_tick(struct receiver *r, bool alive);
+/* As sender_behind(), of what is not durable here. */
+int64_t receiver_behind(const struct receiver *r, size_t *partitions);
 const struct receiver_totals *receiver_totals(const struct receiver *r);
+/* Memory for what it was told of, in bytes. */
+size_t receiver_memory(const struct receiver *r);
 
 #endif

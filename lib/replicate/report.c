@@ -31,8 +31,8 @@ words(int rc)
 {
 	if (rc == STATUS_ROLE)
 		return "not a replica, and not empty (logadmin topic demote)";
-	if (rc == EBUSY)
-		return "another logreplicate writes to the same copy";
+	if (rc == STATUS_MISMATCH)
+		return "somebody else writes to the copy at the same time";
 	if (rc == ELOOP)
 		return "source and destination are the same";
 	return status_text(rc);

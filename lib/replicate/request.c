@@ -55,6 +55,28 @@ put_flag(struct buf *out, const char *name, bool is)
 	return is ? put(out, name, "1") : 0;
 }
 
+/* As parse_position() reads it, wherever and whenever that is. */
+static int
+put_from(struct buf *out, const struct position *from)
+{
+	char text[PARSE_TIME_TEXT + 1] = "@";
+
+	switch (from->kind) {
+	case POSITION_END:
+		return put(out, "from=", "end");
+	case POSITION_TIME:
+		(void)parse_time_text(from->n, text + 1);
+		return put(out, "from=", text);
+	case POSITION_OFFSET:
+	case POSITION_BACK:
+		snprintf(text, sizeof(text), "%s%lld",
+		    from->kind == POSITION_BACK ? "-" : "", (long long)from->n);
+		return put(out, "from=", text);
+	default:
+		return 0;
+	}
+}
+
 static int
 put_number(struct buf *out, const char *name, int64_t value)
 {
@@ -73,6 +95,8 @@ request_encode(const struct request *r, struct buf *out)
 
 	if (rc == 0)
 		rc = put(out, "path=", r->path);
+	if (rc == 0 && r->source[0] != '\0')
+		rc = put(out, "source=", r->source);
 	if (rc == 0 && r->partitions_text != NULL)
 		rc = put(out, "partitions=", r->partitions_text);
 	for (size_t i = 0; rc == 0 && i < r->patterns.count; i++)
@@ -89,6 +113,10 @@ request_encode(const struct request *r, struct buf *out)
 		rc = put_flag(out, "mirror=", r->mirror);
 	if (rc == 0)
 		rc = put_flag(out, "dry-run=", r->dry_run);
+	if (rc == 0)
+		rc = put_flag(out, "checksum=", r->checksum);
+	if (rc == 0)
+		rc = put_from(out, &r->from);
 	if (rc == 0)
 		rc = put_number(out, "rate=", r->rate);
 	if (rc == 0)
@@ -113,6 +141,15 @@ set_path(struct request *r, const char *value)
 }
 
 static int
+set_from(struct request *r, const char *value)
+{
+	return parse_position(value, 0, true, &r->from) == 0 &&
+		r->from.kind != POSITION_STORED
+	    ? 0
+	    : STATUS_SYNTAX;
+}
+
+static int
 set_flag(struct request *r, const char *name, const char *value)
 {
 	const struct {
@@ -120,7 +157,7 @@ set_flag(struct request *r, const char *name, const char *value)
 		bool *flag;
 	} flags[] = {{"named", &r->named}, {"follow", &r->follow},
 	    {"groups", &r->groups}, {"cut", &r->cut}, {"mirror", &r->mirror},
-	    {"dry-run", &r->dry_run}};
+	    {"dry-run", &r->dry_run}, {"checksum", &r->checksum}};
 
 	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
 		if (strcmp(flags[i].name, name) != 0)
@@ -144,6 +181,10 @@ set(struct request *r, const char *name, const char *value)
 		return set_mode(r, value);
 	if (strcmp(name, "path") == 0)
 		return set_path(r, value);
+	if (strcmp(name, "source") == 0) {
+		strlcpy(r->source, value, sizeof(r->source));
+		return 0;
+	}
 	if (strcmp(name, "partitions") == 0)
 		return parse_partitions(value, &r->partitions) == 0
 		    ? 0
@@ -153,6 +194,8 @@ set(struct request *r, const char *name, const char *value)
 	if (strcmp(name, "timeout") == 0)
 		return set_number(value, REQUEST_TIMEOUT_MS_MIN,
 		    REQUEST_TIMEOUT_MS_MAX, &r->timeout_ms);
+	if (strcmp(name, "from") == 0)
+		return set_from(r, value);
 	if (strcmp(name, "pattern") == 0 &&
 	    (value[0] == '+' || value[0] == '-'))
 		return request_add_pattern(r, value);

@@ -11,7 +11,10 @@
  *	partitions=LIST		send: these partitions only
  *	pattern=+GLOB, -GLOB	send: which topics of a root, in order
  *	follow=1 groups=1	send
+ *	checksum=1		both
  *	rate=N			send: bytes a second
+ *	from=POS		send: where a copy that is new begins
+ *	source=TEXT		receive: where the sender is, in words
  *	cut=1 mirror=1		receive: --on-diverge truncate, --cleanup mirror
  *	dry-run=1		both
  *	timeout=MS		both: nothing heard for so long ends it
@@ -37,6 +40,7 @@ enum {
 struct request {
 	bool send;		/* the other end sends */
 	char path[PATH_MAX];
+	char source[PATH_MAX];	/* "" not known */
 	bool named;
 	struct partition_list partitions; /* count 0: all */
 	const char *partitions_text;	/* as given; NULL: all; encode only */
@@ -46,6 +50,8 @@ struct request {
 	bool cut;
 	bool mirror;
 	bool dry_run;
+	bool checksum;
+	struct position from;	/* never POSITION_STORED */
 	int64_t rate;		/* 0: as fast as it goes */
 	int64_t timeout_ms;	/* 0: as it is */
 };

@@ -9,11 +9,20 @@
  *
  *	NEW -> OFFERED		OFFER, with the source's bounds
  *	OFFERED -> SENDING	HAVE: the last batch there is ours, too
- *	OFFERED -> SEARCHING	it is not: ASK for others (search.h)
- *	both -> EXAMINING	it may have been compacted: what is in it?
- *	EXAMINING -> SENDING	RECORDS: the same, or SEARCHING
+ *	OFFERED -> CHECKING	all is to be compared: CHECK, range by range
+ *	CHECKING -> AWAITING	enough was asked; CHECKED is to come
+ *	AWAITING -> NARROWING	a range differs: CHECK halves of it
+ *	NARROWING -> CUTTING	DIVERGED: the first that differs begins here
+ *	AWAITING -> SENDING	all is the same, the last batch, too
+ *	OFFERED -> SEARCHING	the last batch is not: ASK for others (halving.h)
+ *	OFFERED -> EXAMINING	it may have been compacted: what is in it?
+ *	SEARCHING -> EXAMINING	the same
+ *	EXAMINING -> SENDING	RECORDS: it is ours, too; or SEARCHING
+ *	AWAITING -> SEARCHING	the same, behind what was compared
  *	SEARCHING -> CUTTING	DIVERGED: the last that is common ends here
  *	CUTTING -> SENDING	HAVE: it was cut
+ *	SENDING -> WAITING	the source has not got more yet
+ *	WAITING -> SENDING	it may have (sender_resume)
  *	SENDING -> CLOSING	DATA until the end, then DONE
  *	CLOSING -> CURRENT	SYNCED: it is on the disk over there
  *	CURRENT -> SENDING	there is more (sender_look)
@@ -22,7 +31,12 @@
  *
  * Batches are the same if offsets, leader epoch and CRC are, or, where
  * compaction was on either side, leader epoch and all records that both have
- * (imprints.h).  If they have none there what is before it decides.
+ * (imprints.h).  If they have none there what is before it decides.  Where all is
+ * compared, a range in which compaction has been on our side is not, but for
+ * damage.
+ *
+ * STATUS_CLUSTER of a source is an error that concerns all: the way to it is
+ * lost, or it is not what it was.
  */
 
 #include <stdbool.h>
@@ -30,6 +44,7 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "base/parse.h"
 #include "replicate/frame.h"
 #include "replicate/report.h"
 #include "replicate/source.h"
@@ -40,7 +55,10 @@ struct sender_options {
 	bool follow;		/* do not end while something can come */
 	bool groups;		/* positions of groups, too */
 	bool dry_run;		/* no data */
+	bool checksum;		/* compare all that both have */
 	bool examines;		/* the receiver does (FRAME_EXAMINES) */
+	/* Where a copy that is new begins; kind POSITION_START: with all. */
+	struct position from;
 	uint32_t window;	/* of the receiver's HELLO */
 	struct reporter reporter;
 };
@@ -50,6 +68,8 @@ struct sender_totals {
 	int64_t batches;
 	int64_t bytes;
 	int64_t cut;		/* partitions that had diverged */
+	int64_t compared;	/* bytes of batches */
+	int64_t skipped;	/* of these that compaction kept from being */
 	int status;		/* worst exit status of a partition */
 };
 
@@ -76,6 +96,15 @@ int sender_step(struct sender *s, struct buf *out, struct fault *f);
  */
 int sender_look(struct sender *s, bool topics, struct buf *out,
     struct fault *f);
+/* The source may have what next() had not. */
+void sender_resume(struct sender *s);
+/*
+ * How many offsets are not sent that are known to be there; *partitions: in how
+ * many.
+ */
+int64_t sender_behind(const struct sender *s, size_t *partitions);
+/* Where an error of STATUS_CLUSTER was met. */
+const struct fault *sender_fault(const struct sender *s);
 /* Is everything that was there over there? */
 bool sender_is_current(const struct sender *s);
 const struct sender_totals *sender_totals(const struct sender *s);

@@ -7,23 +7,37 @@
  *
  * Topics have the numbers that the sender gave them, from 0 on.  All calls may
  * block on a disk, none on anything else; errors are those of lib/store, and f
- * says where.  STATUS_ROLE: it is no replica.
+ * says where.  STATUS_ROLE: it is no replica.  STATUS_CLUSTER: a cluster cannot
+ * be asked any more, which ends all; other errors concern a partition.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "replicate/frame.h"
 #include "replicate/imprints.h"
 
+struct buf;
 struct fault;
 struct properties;
 
 struct sink_topic {
 	const char *name;	/* "": what the sink is itself */
 	int32_t partitions;	/* that many at least are to be */
-	const struct properties *settings; /* if it is made */
+	/*
+	 * The source's.  One that is made has them; one that is there takes
+	 * over what the source has changed since it told them last.
+	 */
+	const struct properties *settings;
 	const uint8_t *identity; /* of the source, which it must not be */
+	const char *source;	/* where that is, in words; NULL: not known */
+	/*
+	 * What was done to it, or in a dry run would be, is appended, a line
+	 * each: "made, 3 partitions", "set retention.ms=1000".  NULL: nobody
+	 * asks.
+	 */
+	struct buf *done;
 };
 
 /* What a partition has. */
@@ -31,6 +45,24 @@ struct sink_state {
 	int64_t start;
 	int64_t end;		/* on the disk or not */
 	struct frame_batch batch; /* the one asked for */
+};
+
+/*
+ * Of batches that begin at or behind start and below end: what two sides that
+ * hold the same say alike (digest.h).
+ */
+struct sink_digest {
+	int64_t start;		/* the log's, if that is above the one asked */
+	uint64_t value;
+	int32_t batches;
+	int64_t damaged;	/* a batch is, with this offset; -1: none */
+};
+
+/* How far the source has come, by partition; -1 where that is not known. */
+struct sink_ends {
+	const int64_t *ends;
+	int32_t count;
+	int64_t seen_ms;	/* when it said so last */
 };
 
 struct sink_position {
@@ -66,8 +98,9 @@ struct sink_ops {
 	int (*cut)(struct sink *s, size_t topic, int32_t partition,
 	    int64_t offset, struct fault *f);
 	/*
-	 * Append whole batches of one segment; not durable yet.  EBUSY: the log
-	 * does not end where it did, so another one is at work.
+	 * Append whole batches of one segment; not durable yet.  segment -1:
+	 * that of the source is not known.  STATUS_MISMATCH: the log does not
+	 * end where it did, so another one is at work.
 	 */
 	int (*append)(struct sink *s, size_t topic, int32_t partition,
 	    int64_t segment, uint8_t *data, size_t len, struct fault *f);
@@ -83,6 +116,19 @@ struct sink_ops {
 	int (*commit)(struct sink *s, size_t topic,
 	    const struct sink_position *positions, size_t count,
 	    struct fault *f);
+	/*
+	 * Read, check and digest.  What is damaged is told in out and is no
+	 * error.  NULL: it cannot be (--checksum).
+	 */
+	int (*digest)(struct sink *s, size_t topic, int32_t partition,
+	    int64_t start, int64_t end, struct sink_digest *out,
+	    struct fault *f);
+	/*
+	 * Keep where the source is, for who asks how far this side is behind:
+	 * at most once a second for a topic.  NULL: nobody can ask.
+	 */
+	int (*keep_ends)(struct sink *s, size_t topic,
+	    const struct sink_ends *e, struct fault *f);
 	void (*close)(struct sink *s);
 };
 

@@ -6,8 +6,11 @@
  * (disk_source.h), and of whatever else may hold the same log.
  *
  * Topics have numbers from 0 on, as long as the source lives, and partitions
- * theirs.  All calls may block on a disk, none on anything else; errors are
- * those of lib/store, and f says where.
+ * theirs.  Errors are those of lib/store, and f says where.
+ *
+ * A directory's calls block on its disk alone.  A source on another host may
+ * wait for an answer to any of them but next() and turn(): what next() has not
+ * got yet (EAGAIN) is asked for and taken in by turn().
  */
 
 #include <stdbool.h>
@@ -19,7 +22,19 @@
 #include "store/raw.h"
 
 struct fault;
+struct position;
 struct properties;
+
+/* What may have changed, of what is followed. */
+struct source_changed {
+	enum {
+		SOURCE_TOPICS,	/* which there are, their settings: refresh() */
+		SOURCE_GROUPS,	/* positions of groups of a topic */
+		SOURCE_PARTITION, /* bounds of a partition */
+	} what;
+	size_t topic;
+	int32_t partition;
+};
 
 struct source_topic {
 	/* In a root; "" if the one topic is what the source is. */
@@ -61,6 +76,7 @@ struct source_ops {
 	 * The next run at or behind offset (-1: the first there is), up to the
 	 * end as bounds() told it; see raw_next().  Called with the offset that
 	 * the last run ended at it goes on.
+	 * EAGAIN: it is not here yet; turn() will tell.
 	 */
 	int (*next)(struct source *s, size_t topic, int32_t partition,
 	    int64_t offset, size_t max, struct raw_run *out, struct fault *f);
@@ -81,11 +97,31 @@ struct source_ops {
 	int (*position)(struct source *s, size_t topic, size_t i,
 	    struct source_position *out, struct fault *f);
 	/*
-	 * To follow: a descriptor to be polled (POLLIN: something may have
-	 * changed, so call woken), or -1: look now and then.
+	 * A descriptor to be polled (POLLIN: call turn), or -1: look now and
+	 * then.
 	 */
 	int (*wait_fd)(struct source *s);
-	void (*woken)(struct source *s);
+	/*
+	 * To be called before each wait: take in what has come, and ask for
+	 * what is wanted, without waiting.  *woken: other calls may have more
+	 * to say than they had.  Its errors concern all.
+	 */
+	int (*turn)(struct source *s, bool *woken, struct fault *f);
+	/*
+	 * To follow: the next of what may have changed since it was told here.
+	 * Asked after turn() has said that it woke, and each second, so that a
+	 * source may tell each partition now and then, in turn, for what
+	 * it may have missed.  False: there is nothing.  NULL: all of them are
+	 * looked at each second.
+	 */
+	bool (*changed)(struct source *s, struct source_changed *out);
+	/*
+	 * Where a copy that is new shall begin: the offset that pos stands for,
+	 * between the bounds as bounds() told them.  Never POSITION_STORED.
+	 * NULL: it cannot be said.
+	 */
+	int (*find)(struct source *s, size_t topic, int32_t partition,
+	    const struct position *pos, int64_t *offset, struct fault *f);
 	void (*close)(struct source *s);
 };
 

@@ -136,6 +136,16 @@ batch_clear_producer(uint8_t *p, size_t size)
 }
 
 void
+batch_set_producer(uint8_t *p, size_t size, int64_t producer_id,
+    int16_t producer_epoch, int32_t base_sequence)
+{
+	buf_put_64(p + BATCH_PRODUCER_ID, (uint64_t)producer_id);
+	buf_put_16(p + BATCH_PRODUCER_EPOCH, (uint16_t)producer_epoch);
+	buf_put_32(p + BATCH_BASE_SEQUENCE, (uint32_t)base_sequence);
+	put_crc(p, size);
+}
+
+void
 batch_assume(uint8_t *p, size_t size, const struct batch *from, int64_t horizon)
 {
 	uint16_t keep =

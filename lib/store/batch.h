@@ -108,6 +108,9 @@ void batch_set_append_time(uint8_t *p, size_t size, int64_t timestamp);
 void batch_set_max_timestamp(uint8_t *p, size_t size, int64_t timestamp);
 /* Forget the producer and its transaction (for re-appending); CRC anew. */
 void batch_clear_producer(uint8_t *p, size_t size);
+/* Make it one of an idempotent producer; CRC anew. */
+void batch_set_producer(uint8_t *p, size_t size, int64_t producer_id,
+    int16_t producer_epoch, int32_t base_sequence);
 /*
  * Make the batch at p, which was built of some of another's records at their
  * distances, stand for that one: offsets, epoch, producer, sequence and

@@ -15,11 +15,14 @@
 #include "store/record.h"
 #include "store/topic.h"
 
+enum { ENTRY_OVERHEAD = 100 };	/* of the tree, and of malloc(3) */
+
 struct groups {
 	char topic[TOPIC_NAME_MAX + 1];
 	struct keyed *records;
 	void *root;		/* tsearch(3), of struct groups_entry */
 	size_t count;
+	size_t bytes;		/* of names and metadata */
 	struct groups_entry **sorted;	/* for groups_at(); NULL: stale */
 	size_t sorted_count;		/* of those not forgotten */
 };
@@ -71,7 +74,7 @@ free_entry(void *p)
 
 /* A copy of it; most clients have none. */
 static int
-set_metadata(struct groups_entry *e, struct bytes metadata)
+set_metadata(struct groups *g, struct groups_entry *e, struct bytes metadata)
 {
 	uint8_t *copy = NULL;
 
@@ -81,6 +84,10 @@ set_metadata(struct groups_entry *e, struct bytes metadata)
 			return ENOMEM;
 		memcpy(copy, metadata.data, (size_t)metadata.len);
 	}
+	if (e->metadata.len > 0)
+		g->bytes -= (size_t)e->metadata.len;
+	if (copy != NULL)
+		g->bytes += (size_t)metadata.len;
 	free((uint8_t *)(uintptr_t)e->metadata.data);
 	e->metadata = (struct bytes){copy, copy == NULL ? -1 : metadata.len};
 	return 0;
@@ -107,6 +114,7 @@ put_entry(struct groups *g, const struct groups_entry *said)
 		}
 		e->offset = -1;
 		g->count++;
+		g->bytes += strlen(e->group) + 1;
 	} else {
 		e = *node;
 	}
@@ -117,7 +125,14 @@ put_entry(struct groups *g, const struct groups_entry *said)
 	e->offset = said->offset;
 	e->leader_epoch = said->leader_epoch;
 	e->commit_ms = said->commit_ms;
-	return set_metadata(e, said->metadata);
+	return set_metadata(g, e, said->metadata);
+}
+
+size_t
+groups_bytes(const struct groups *g)
+{
+	return g->bytes +
+	    g->count * (sizeof(struct groups_entry) + ENTRY_OVERHEAD);
 }
 
 static void
@@ -251,8 +266,8 @@ add_entry(struct groups *g, const char *group, const struct groups_entry *e)
 }
 
 int
-groups_commit(struct groups *g, const char *group,
-    const struct groups_entry *entries, size_t count, struct fault *f)
+groups_add(struct groups *g, const char *group,
+    const struct groups_entry *entries, size_t count)
 {
 	int rc = 0;
 
@@ -263,8 +278,29 @@ groups_commit(struct groups *g, const char *group,
 			e.commit_ms = now_wall_ms();
 		rc = add_entry(g, group, &e);
 	}
-	if (rc == 0)
-		return keyed_write(g->records, f);
+	return rc;
+}
+
+int
+groups_write(struct groups *g, struct fault *f)
+{
+	return keyed_write(g->records, f);
+}
+
+void
+groups_drop(struct groups *g)
+{
 	keyed_drop(g->records);
+}
+
+int
+groups_commit(struct groups *g, const char *group,
+    const struct groups_entry *entries, size_t count, struct fault *f)
+{
+	int rc = groups_add(g, group, entries, count);
+
+	if (rc == 0)
+		return groups_write(g, f);
+	groups_drop(g);
 	return rc;
 }

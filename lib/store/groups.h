@@ -60,6 +60,8 @@ int groups_refresh(struct groups *g, struct fault *f);
 /* What is known of a group's partition, as last refreshed; NULL: nothing. */
 const struct groups_entry *groups_find(const struct groups *g,
     const char *group, int32_t partition);
+/* Memory that all of it takes, about. */
+size_t groups_bytes(const struct groups *g);
 /* All entries, by group and partition; call with i = 0, 1, ... */
 const struct groups_entry *groups_at(struct groups *g, size_t i);
 
@@ -70,5 +72,13 @@ const struct groups_entry *groups_at(struct groups *g, size_t i);
  */
 int groups_commit(struct groups *g, const char *group,
     const struct groups_entry *entries, size_t count, struct fault *f);
+/*
+ * The same of several groups at once: add each one's, and write what was added,
+ * or, when one cannot be added, drop it.
+ */
+int groups_add(struct groups *g, const char *group,
+    const struct groups_entry *entries, size_t count);
+int groups_write(struct groups *g, struct fault *f);
+void groups_drop(struct groups *g);
 
 #endif

@@ -9,6 +9,7 @@
 #include "base/status.h"
 #include "store/batch.h"
 #include "store/epoch.h"
+#include "store/partition_impl.h"
 #include "store/seek.h"
 #include "store/segment.h"
 #include "store/sum.h"
@@ -371,6 +372,23 @@ measure(struct lookup_range *out, int64_t end, int64_t max)
 	return out->len > 0 ? 0 : STATUS_END;
 }
 
+/* As seek_offset(): the headers decide here, too. */
+static int
+seek_start(struct partition *p, int64_t base, int fd, int64_t offset,
+    int64_t *pos)
+{
+	struct batch b;
+
+	if (p->range_end.pos > 0 && p->range_end.base == base &&
+	    p->range_end.offset == offset &&
+	    segment_header_at(fd, p->range_end.pos, &b) == 0 &&
+	    b.base_offset == offset) {
+		*pos = p->range_end.pos;
+		return 0;
+	}
+	return seek_offset(partition_dirfd(p), base, fd, offset, -1, pos);
+}
+
 /* Look in one segment. */
 static int
 range_in(struct partition *p, int64_t base, int64_t offset, int64_t end,
@@ -381,16 +399,20 @@ range_in(struct partition *p, int64_t base, int64_t offset, int64_t end,
 	*out = (struct lookup_range){.fd = -1};
 	rc = open_log(p, base, &out->fd);
 	if (rc == 0)
-		rc = seek_offset(partition_dirfd(p), base, out->fd, offset, -1,
-		    &out->pos);
+		rc = seek_start(p, base, out->fd, offset, &out->pos);
 	if (rc == 0)
 		rc = measure(out, end, max);
 	if (rc == STATUS_CORRUPT)
 		status_fault(f, rc, partition_path(p), out->pos, offset,
 		    "batch headers do not add up");
-	if (rc != 0)
+	if (rc != 0) {
 		(void)io_close(&out->fd);
-	return rc;
+		return rc;
+	}
+	p->range_end.base = base;
+	p->range_end.offset = out->next_offset;
+	p->range_end.pos = out->pos + out->len;
+	return 0;
 }
 
 /*
@@ -413,6 +435,18 @@ range_listed(struct partition *p, bool again, int64_t offset, int64_t end,
 	return rc;
 }
 
+/* The same; what was listed before mostly still holds. */
+static int
+range_anywhere(struct partition *p, int64_t offset, int64_t end, int64_t max,
+    struct lookup_range *out, struct fault *f)
+{
+	int rc = range_listed(p, false, offset, end, max, out, f);
+
+	if (rc == ENOENT || rc == STATUS_END)
+		rc = range_listed(p, true, offset, end, max, out, f);
+	return rc;
+}
+
 int
 lookup_range(struct partition *p, int64_t offset, int64_t end, int64_t max,
     struct lookup_range *out, struct fault *f)
@@ -429,10 +463,10 @@ lookup_range(struct partition *p, int64_t offset, int64_t end, int64_t max,
 		return STATUS_END;
 	/* Nearly always it is the active segment, and nothing is listed. */
 	if (hint.active_base >= 0 && offset >= hint.active_base)
-		return range_in(p, hint.active_base, offset, end, max, out, f);
-	rc = range_listed(p, false, offset, end, max, out, f);
-	if (rc == ENOENT || rc == STATUS_END)
-		rc = range_listed(p, true, offset, end, max, out, f);
+		rc = range_in(p, hint.active_base, offset, end, max, out, f);
+	else
+		rc = range_anywhere(p, offset, end, max, out, f);
+	out->may_abort = hint.has_producers;
 	return rc;
 }
 

@@ -7,6 +7,7 @@
  * No locks; one thread per struct partition.
  */
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "store/partition.h"
@@ -55,6 +56,7 @@ struct lookup_range {
 	int64_t len;		/* bytes */
 	int64_t base_offset;	/* of the first batch */
 	int64_t next_offset;	/* after the last one */
+	bool may_abort;		/* the partition has, or had, transactions */
 };
 
 /*
@@ -70,6 +72,7 @@ struct aborted_list;
 /*
  * The aborted transactions that have records in [from, upto), for a consumer
  * that is to hide them (KIP-98): added to l, in the order of their markers.
+ * There are none where lookup_range() says that there may not be.
  * upto is at most the last stable offset.  Errors as txnindex_read().
  */
 int lookup_aborted(struct partition *p, int64_t from, int64_t upto,

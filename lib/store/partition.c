@@ -377,6 +377,24 @@ note_relaxed(struct partition *p)
 	return roll_checkpoint(p);
 }
 
+/*
+ * What a producer's batch was measured against may be of a writer that died: it
+ * counts, so the next sync is for it, too, or readers would not come to see what
+ * keeps the batch out.
+ */
+static int
+take_over(struct partition *p)
+{
+	if (p->mode == PARTITION_WRITE_RELAXED &&
+	    p->st.visible_offset < p->st.end_offset) {
+		p->st.visible_offset = p->st.end_offset;
+		return state_write(p->state_fd, &p->st);
+	}
+	if (p->st.synced_offset < p->st.end_offset)
+		p->own_end = p->st.end_offset;
+	return 0;
+}
+
 /* With the log lock: append what fits now and write the state. */
 static int
 append_some(struct partition *p, struct partition_append *a, bool *roll,
@@ -387,6 +405,9 @@ append_some(struct partition *p, struct partition_append *a, bool *roll,
 	int rc, state_rc;
 
 	rc = check_may_append(p, a, f);
+	if ((rc == STATUS_DUPLICATE || rc == STATUS_SEQUENCE) &&
+	    take_over(p) != 0)
+		return STATUS_FAILED;
 	if (rc == 0)
 		rc = note_relaxed(p);
 	if (rc != 0)
@@ -682,17 +703,20 @@ remove_if_free(struct partition *p)
 	return rc;
 }
 
-/* Epochs that ended before the log start are folded into one at the start. */
-static int
-trim_epochs(struct partition *p)
+int
+partition_trim_epochs(struct partition *p,
+    bool (*trim)(struct epoch_list *list, int64_t offset), int64_t offset,
+    int32_t *latest)
 {
 	struct epoch_list list;
 	int rc;
 
 	epoch_list_init(&list);
 	rc = epoch_read(p->dirfd, &list, NULL);
-	if (rc == 0 && epoch_truncate_to_start(&list, p->st.log_start))
+	if (rc == 0 && trim(&list, offset))
 		rc = epoch_write(p->dirfd, &list, p->file_mode, p->gid);
+	if (latest != NULL && (rc == 0 || rc == ENOENT))
+		*latest = epoch_latest(&list);
 	epoch_list_release(&list);
 	return rc == ENOENT || rc == STATUS_CORRUPT ? 0 : rc;
 }
@@ -712,7 +736,8 @@ partition_delete_before(struct partition *p, int64_t offset, struct fault *f)
 		if (rc == 0)
 			rc = remove_if_free(p);
 		if (rc == 0)
-			rc = trim_epochs(p);
+			rc = partition_trim_epochs(p, epoch_truncate_to_start,
+			    offset, NULL);
 	}
 	partition_end(p);
 	return rc;

@@ -178,7 +178,9 @@ struct partition_append {
  * STATUS_MISMATCH	the log does not end at a->expect
  * STATUS_ROLE		the partition's role forbids it
  * STATUS_DUPLICATE, STATUS_SEQUENCE, STATUS_FENCED
- *			of an idempotent producer (producer.h)
+ *			of an idempotent producer (producer.h).  After the
+ *			first two partition_sync() makes durable what is there
+ *			already: a duplicate may be that of a writer that died
  * ENOSPC, EDQUOT, EFBIG
  *			try again when there is space
  * other errno, STATUS_FAILED

@@ -12,6 +12,7 @@
 #include <sys/types.h>
 
 #include "store/batch.h"
+#include "store/epoch.h"
 #include "store/lock.h"
 #include "store/partition.h"
 #include "store/producer.h"
@@ -54,6 +55,13 @@ struct partition {
 	struct producer_table *tail_producers;
 	struct segment_list segments;	/* as last listed */
 	bool has_segments;
+
+	/* lookup.c: where the last range ended, mostly the next one begins. */
+	struct {
+		int64_t base;	/* of the segment */
+		int64_t offset;
+		int64_t pos;	/* 0: there was none */
+	} range_end;
 };
 
 enum {
@@ -81,6 +89,14 @@ void partition_end(struct partition *p);
  * On an error nothing of it is there.
  */
 int partition_put(struct partition *p, uint8_t *data, size_t len);
+
+/*
+ * Trim the leader epochs: trim() is one of epoch.h.  *latest (or NULL): the
+ * latest of those left, -1 if there is none.
+ */
+int partition_trim_epochs(struct partition *p,
+    bool (*trim)(struct epoch_list *list, int64_t offset), int64_t offset,
+    int32_t *latest);
 
 /* recover.c: with the log lock held, make st and the files agree. */
 int recover_check(struct partition *p, struct fault *f);

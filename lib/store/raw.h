@@ -48,7 +48,7 @@ int64_t raw_offset(const struct raw *r);
 
 /* Whole batches of one segment, one behind the other. */
 struct raw_run {
-	int64_t segment;	/* base offset of the segment */
+	int64_t segment;	/* base offset of the segment; -1 not known */
 	const uint8_t *data;	/* valid until the next call */
 	size_t len;		/* 0: this segment begins, or is the one */
 	int64_t base_offset;	/* of the first of them */

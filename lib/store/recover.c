@@ -38,7 +38,7 @@
 #include "store/timeindex.h"
 
 /* So far back of a snapshot lie the batches that a client may repeat. */
-enum { WINDOW_BYTES = 16 << 20 };
+enum { WINDOW_BYTES = 16 << 20, WINDOW_SEGMENTS = 256 };
 
 enum cause { CAUSE_TAIL, CAUSE_CRASH, CAUSE_COPY };
 
@@ -391,25 +391,52 @@ replay(struct partition *p, int64_t end, struct fault *f)
 	return rc;
 }
 
-/* An offset some way before end, in the segment that has what is before it. */
+/* *start: an offset in a segment so many bytes before end, or its base. */
+static int
+find_before_in(struct partition *p, int64_t base, int64_t end, int64_t bytes,
+    int64_t *start, int64_t *size)
+{
+	char name[SEGMENT_NAME_LEN];
+	struct stat st;
+	int fd = -1, rc;
+
+	segment_name(name, base, ".log");
+	rc = io_open(p->dirfd, name, O_RDONLY, 0, &fd);
+	if (rc == 0 && fstat(fd, &st) != 0)
+		rc = errno;
+	if (rc == 0)
+		*size = st.st_size;
+	if (rc == 0)
+		rc = seek_before(p->dirfd, base, fd, end, bytes, start);
+	(void)io_close(&fd);
+	return rc;
+}
+
+/* An offset some way before end, in as many segments as that takes. */
 static int
 find_before(struct partition *p, int64_t end, int64_t *start)
 {
-	char name[SEGMENT_NAME_LEN];
+	int64_t left = WINDOW_BYTES, at, size;
 	struct segment_list l;
-	int64_t base = -1;
-	int fd = -1, rc = segment_list_read(p->dirfd, ".log", &l);
+	int rc = segment_list_read(p->dirfd, ".log", &l);
+	size_t i = 0;
 
-	if (rc == 0 && l.count > 0)
-		base = l.bases[segment_list_find(&l, end - 1)];
+	if (rc != 0)
+		return rc;
+	rc = ENOENT;
+	if (l.count > 0 && l.bases[0] < end)
+		i = segment_list_find(&l, end - 1) + 1;
+	for (size_t n = 0; i > 0 && left > 0 && n < WINDOW_SEGMENTS; n++) {
+		int64_t base = l.bases[--i];
+
+		if (find_before_in(p, base, end, left, &at, &size) != 0)
+			break;
+		rc = 0;
+		*start = at;
+		/* It begins inside this one: that is far enough. */
+		left = at > base ? 0 : left - size;
+	}
 	segment_list_release(&l);
-	if (base < 0)
-		return ENOENT;
-	segment_name(name, base, ".log");
-	rc = io_open(p->dirfd, name, O_RDONLY, 0, &fd);
-	if (rc == 0)
-		rc = seek_before(p->dirfd, base, fd, end, WINDOW_BYTES, start);
-	(void)io_close(&fd);
 	return rc;
 }
 

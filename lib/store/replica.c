@@ -43,17 +43,8 @@ remove_segment(struct partition *p, int64_t base)
 static int
 trim_epochs(struct partition *p)
 {
-	struct epoch_list list;
-	int rc;
-
-	epoch_list_init(&list);
-	rc = epoch_read(p->dirfd, &list, NULL);
-	if (rc == 0 && epoch_truncate_from(&list, p->st.end_offset))
-		rc = epoch_write(p->dirfd, &list, p->file_mode, p->gid);
-	if (rc == 0 || rc == ENOENT)
-		p->st.leader_epoch = epoch_latest(&list);
-	epoch_list_release(&list);
-	return rc == ENOENT || rc == STATUS_CORRUPT ? 0 : rc;
+	return partition_trim_epochs(p, epoch_truncate_from, p->st.end_offset,
+	    &p->st.leader_epoch);
 }
 
 /* With the locks: be a replica from now on. */
@@ -155,6 +146,8 @@ begin_segment(struct partition *p, int64_t base, struct fault *f)
 static bool
 is_next(const struct partition *p, int64_t segment)
 {
+	if (segment == REPLICA_OWN_SEGMENTS)
+		return false;
 	if (segment > p->st.active_base)
 		return segment >= p->st.end_offset;
 	return segment < p->st.active_base && is_empty(p);
@@ -204,12 +197,25 @@ is_room(const struct partition *p, const struct batch *b, size_t before)
 	    b->last_offset - p->st.active_base <= INT32_MAX;
 }
 
+/* Does our own topic want another segment before this batch? */
+static bool
+is_due(const struct partition *p, const struct batch *b, size_t before)
+{
+	if (is_empty(p) && before == 0)
+		return b->base_offset > p->st.active_base;
+	/* What a segment has counts once it is there. */
+	if (p->st.end_pos == 0)
+		return before > 0;
+	return roll_is_due(p, before + b->size, b->last_offset,
+	    b->max_timestamp);
+}
+
 /*
  * How many bytes go in one write: those of one epoch that have room in the
  * active segment.
  */
 static size_t
-run_length(const struct partition *p, const uint8_t *data, size_t len)
+run_length(const struct partition *p, const uint8_t *data, size_t len, bool own)
 {
 	struct batch b;
 	size_t run = 0;
@@ -219,7 +225,8 @@ run_length(const struct partition *p, const uint8_t *data, size_t len)
 		(void)batch_decode(data + run, len - run, &b, NULL);
 		if (run == 0)
 			epoch = b.leader_epoch;
-		if (b.leader_epoch != epoch || !is_room(p, &b, run))
+		if (b.leader_epoch != epoch || !is_room(p, &b, run) ||
+		    (own && is_due(p, &b, run)))
 			break;
 		run += b.size;
 	}
@@ -228,10 +235,10 @@ run_length(const struct partition *p, const uint8_t *data, size_t len)
 
 /* Write the first of the batches; *done says how many bytes. */
 static int
-append_run(struct partition *p, uint8_t *data, size_t len, size_t *done,
-    struct fault *f)
+append_run(struct partition *p, uint8_t *data, size_t len, bool own,
+    size_t *done, struct fault *f)
 {
-	size_t run = run_length(p, data, len);
+	size_t run = run_length(p, data, len, own);
 	struct batch b;
 	int rc = 0;
 
@@ -250,7 +257,8 @@ append_run(struct partition *p, uint8_t *data, size_t len, size_t *done,
 }
 
 static int
-append_all(struct partition *p, uint8_t *data, size_t len, struct fault *f)
+append_all(struct partition *p, uint8_t *data, size_t len, bool own,
+    struct fault *f)
 {
 	bool producers = false;
 	size_t done;
@@ -259,7 +267,7 @@ append_all(struct partition *p, uint8_t *data, size_t len, struct fault *f)
 	if (rc == 0 && producers)
 		rc = recover_producers(p, f);
 	for (size_t at = 0; rc == 0 && at < len; at += done)
-		rc = append_run(p, data + at, len - at, &done, f);
+		rc = append_run(p, data + at, len - at, own, &done, f);
 	p->own_end = p->st.end_offset;
 	state_rc = state_write(p->state_fd, &p->st);
 	return rc != 0 ? rc : state_rc;
@@ -277,11 +285,12 @@ append(struct partition *p, int64_t *end, int64_t segment, uint8_t *data,
 	if (p->st.role != STATE_ROLE_REPLICA)
 		rc = STATUS_ROLE;
 	else if (end != NULL && p->st.end_offset != *end)
-		rc = EBUSY;
+		rc = STATUS_MISMATCH;
 	else if (is_next(p, segment))
 		rc = begin_segment(p, segment, f);
 	if (rc == 0 && len > 0)
-		rc = append_all(p, data, len, f);
+		rc = append_all(p, data, len, segment == REPLICA_OWN_SEGMENTS,
+		    f);
 	if (rc == 0 && end != NULL)
 		*end = p->st.end_offset;
 	partition_end(p);

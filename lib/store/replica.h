@@ -10,7 +10,9 @@
  *     are legal: compaction leaves them where the batches come from.
  *  2. A segment ends where the source says so, and not by this topic's
  *     settings.  Only what a segment cannot hold (2^31-1 bytes, offsets within
- *     2^31 of its base) ends it earlier.
+ *     2^31 of its base) ends it earlier.  Of a source that does not show its
+ *     segments (a Kafka cluster) they end by this topic's settings, as the age
+ *     and size of local appends would have it, by the records' timestamps.
  *  3. What was appended is visible once it is synced (partition_sync()), as
  *     with a durable writer, and recovery is the same.
  *
@@ -27,6 +29,8 @@
 
 struct fault;
 
+enum { REPLICA_OWN_SEGMENTS = -1 };
+
 /*
  * Be a replica: nothing happens to one that is; an empty open partition becomes
  * one.  STATUS_ROLE: it is another's, or open with records in it.
@@ -38,7 +42,8 @@ int replica_demote(struct partition *p, struct fault *f);
 /*
  * Append whole batches, all of the source's segment with that base.  If that is
  * above our active one's, the active segment ends first, at that offset.  A len
- * of 0 does this alone.
+ * of 0 does this alone.  segment is REPLICA_OWN_SEGMENTS: the source's are not
+ * known.
  * STATUS_CORRUPT	malformed, or a CRC does not match, or an offset or
  *			leader epoch is below the last one: nothing is written
  * STATUS_ROLE		not a replica (any more)
@@ -48,8 +53,8 @@ int replica_append(struct partition *p, int64_t segment, uint8_t *data,
     size_t len, struct fault *f);
 
 /*
- * The same if the log ends at *end, which then is where it ends.  EBUSY: it
- * does not, for another one has appended to it meanwhile.
+ * The same if the log ends at *end, which then is where it ends.  
+ * STATUS_MISMATCH: it does not, for another one has appended to it meanwhile.
  */
 int replica_append_at(struct partition *p, int64_t *end, int64_t segment,
     uint8_t *data, size_t len, struct fault *f);

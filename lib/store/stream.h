@@ -103,7 +103,7 @@ struct stream_feed {
 
 /*
  * Add it.  Not for stream_latest() and stream_reverse(); what
- * stream_next_batch() gives is built of its records.
+ * stream_batch() gives is built of its records.
  */
 int stream_add_feed(struct stream *s, const struct stream_feed *feed,
     const char *topic, int32_t number, int64_t from, int64_t to);
@@ -122,12 +122,12 @@ int stream_resolve(struct partition *p, int flags, const struct position *pos,
  * choose among those.  memory is for keys, see latest.h: of one source after
  * the other, or with STREAM_MERGE of all together (at least KEYMAP_BYTES_MIN
  * each).  After all stream_add(); not with READER_CONTROL, nor for
- * stream_next_batch().
+ * stream_batch().
  */
 int stream_latest(struct stream *s, size_t memory);
 /*
  * From the end to the beginning.  After stream_add() and stream_last(), before
- * stream_next(); not for stream_next_batch(), stream_refresh() and
+ * stream_next(); not for stream_batch(), stream_refresh() and
  * stream_position().
  */
 int stream_reverse(struct stream *s);
@@ -152,7 +152,7 @@ int stream_next(struct stream *s, struct stream_record *out, struct fault *f);
  * kept.  *count is the number of its records.  No STREAM_MERGE, no key or
  * regex.  Results as stream_next().
  */
-int stream_next_batch(struct stream *s, int64_t max, const uint8_t **data,
+int stream_batch(struct stream *s, int64_t max, const uint8_t **data,
     size_t *len, int64_t *count, struct fault *f);
 /* Go on behind damage.  [*from, *to) is what cannot be read. */
 int stream_skip(struct stream *s, int64_t *from, int64_t *to);

@@ -205,7 +205,7 @@ print_next(struct printing *p, struct fault *f)
 	int rc;
 
 	if (r->batches) {
-		rc = stream_next_batch(p->s.stream,
+		rc = stream_batch(p->s.stream,
 		    r->count < 0 ? INT64_MAX : r->count - p->printed, &data,
 		    &len, &count, f);
 		if (rc == 0 && buf_add(&p->out, data, len) != 0)

@@ -312,15 +312,12 @@ take_rebuilt(struct input *run, const uint8_t *data, const struct batch *b,
 {
 	struct batch_records it;
 	struct record rec;
-	struct buf scratch;
-	int rc;
+	int rc = batch_records_init(&it, data, b, &run->records);
 
-	buf_init(&scratch, RECORDS_BYTES_MAX);
-	rc = batch_records_init(&it, data, b, &scratch);
 	while (rc == 0)
 		rc = batch_records_next(&it, &rec);
 	if (rc == STATUS_END)
-		rc = batch_records_init(&it, data, b, &scratch);
+		rc = batch_records_init(&it, data, b, &run->records);
 	else if (rc == STATUS_TOO_BIG)
 		rc = STATUS_CORRUPT;
 	while (rc == 0 && (rc = batch_records_next(&it, &rec)) == 0) {
@@ -328,8 +325,31 @@ take_rebuilt(struct input *run, const uint8_t *data, const struct batch *b,
 		if (rc == STATUS_TOO_BIG && bad_record(run, line_over_limit))
 			rc = 0;
 	}
-	buf_release(&scratch);
 	return rc == STATUS_END ? 0 : rc;
+}
+
+/*
+ * Its records add up, and the header's largest timestamp, by which times are
+ * sought and old segments deleted, is theirs.
+ */
+static int
+check_batch(struct input *run, uint8_t *data, const struct batch *b)
+{
+	struct batch_records it;
+	struct record rec;
+	int64_t max_ms = -1;
+	int rc = batch_records_init(&it, data, b, &run->records);
+
+	while (rc == 0 && (rc = batch_records_next(&it, &rec)) == 0)
+		if (rec.timestamp > max_ms)
+			max_ms = rec.timestamp;
+	if (rc == STATUS_TOO_BIG)
+		return STATUS_CORRUPT;
+	if (rc != STATUS_END)
+		return rc;
+	if (max_ms != b->max_timestamp)
+		batch_set_max_timestamp(data, b->size, max_ms);
+	return 0;
 }
 
 /*
@@ -343,6 +363,7 @@ take_batch(struct input *run, uint8_t *data, const struct batch *b,
 	int32_t partition = opt.w.partition < 0 ? 0 : opt.w.partition;
 	int64_t bytes_max =
 	    properties_int(&run->topic.settings, PROPERTIES_MAX_MESSAGE_BYTES);
+	int rc;
 
 	if (b->attributes & BATCH_CONTROL)
 		return 0;
@@ -353,8 +374,10 @@ take_batch(struct input *run, uint8_t *data, const struct batch *b,
 		if (b->producer_id >= 0 ||
 		    (b->attributes & BATCH_TRANSACTIONAL) != 0)
 			batch_clear_producer(data, b->size);
-		return writer_add_batch(run->writer, data, b->size, partition,
-		    f);
+		rc = check_batch(run, data, b);
+		return rc == 0
+		    ? writer_add_batch(run->writer, data, b->size, partition, f)
+		    : rc;
 	}
 	return take_rebuilt(run, data, b, partition, f);
 }

@@ -26,6 +26,7 @@ struct input {
 	struct buf in;		/* read, not yet used up */
 	struct buf headers;	/* of a record, with -H added */
 	struct buf key;		/* unescaped, of --key-field */
+	struct buf records;	/* unpacked, of a batch */
 	bool over;		/* the rest of the file is not looked at */
 	int status;		/* the exit status so far */
 };

@@ -302,6 +302,7 @@ main(int argc, char **argv)
 	buf_init(&run.in, (size_t)RECORDS_BYTES_MAX * 8);
 	buf_init(&run.headers, BATCH_BYTES_MAX);
 	buf_init(&run.key, BATCH_BYTES_MAX);
+	buf_init(&run.records, RECORDS_BYTES_MAX);
 	catch_signals();
 	files = cli_operand + 1 < argc ? argv + cli_operand + 1 : from_stdin;
 	while (*files != NULL && input_take_file(&run, *files))
@@ -314,6 +315,7 @@ main(int argc, char **argv)
 	buf_release(&run.in);
 	buf_release(&run.headers);
 	buf_release(&run.key);
+	buf_release(&run.records);
 	buf_release(&opt.headers);
 	places_release(&opt.places);
 	form_release(&opt.form);

@@ -18,13 +18,20 @@
 #include "base/now.h"
 #include "base/parse.h"
 #include "base/status.h"
+#include "client/place.h"
+#include "direct/cluster_source.h"
+#include "direct/login.h"
 #include "peer.h"
 #include "replicate/disk_sink.h"
 #include "replicate/disk_source.h"
+#include "reproduce.h"
 #include "serve.h"
 #include "session.h"
 #include "store/root.h"
 #include "store/topic.h"
+#include "tool/message.h"
+#include "tool/places.h"
+#include "tunnel.h"
 
 /* A connection that lasts so long has worked. */
 enum { WORKED_MS = 60000 };
@@ -32,6 +39,7 @@ enum { WORKED_MS = 60000 };
 enum {
 	OPT_RSH = 256,
 	OPT_REMOTE_PATH,
+	OPT_CHECKSUM,
 	OPT_ON_DIVERGE,
 	OPT_CLEANUP,
 	OPT_GROUPS,
@@ -40,6 +48,8 @@ enum {
 	OPT_STATS,
 	OPT_INCLUDE,
 	OPT_EXCLUDE,
+	OPT_REPLICA_SECRET,
+	OPT_REPRODUCE,
 	OPT_SERVER,
 	OPT_ONLY,
 	OPT_UNDER,
@@ -48,9 +58,13 @@ enum {
 static const struct cli_option options[] = {
     {'f', "follow", NULL, "go on with what is appended, until stopped"},
     {'p', "partition", "LIST", "these partitions only: 0,2,5-7"},
+    {'o', "offset", "RANGE", "where a copy that is new begins: N, -N, @TIME"},
+    {'S', "since", "TIME", "the same: the first record from that time on"},
     {'n', "dry-run", NULL, "change nothing, print what would be done"},
     {OPT_STATS, "stats", NULL, "print what was done"},
     {OPT_GROUPS, "groups", NULL, "copy the positions of groups, too"},
+    {OPT_CHECKSUM, "checksum", NULL,
+	"compare every batch that DST has, not only the last"},
     {OPT_ON_DIVERGE, "on-diverge", "HOW",
 	"fail or truncate: what DST has and SRC has not (fail)"},
     {OPT_CLEANUP, "cleanup", "HOW",
@@ -62,19 +76,24 @@ static const struct cli_option options[] = {
 	"give up a connection that was silent for so long (2m)"},
     {OPT_RSH, "rsh", "CMD", "remote shell and its options (ssh)"},
     {OPT_REMOTE_PATH, "remote-path", "PATH", "logreplicate on the other host"},
+    {OPT_REPLICA_SECRET, "replica-secret", "FILE",
+	"DST is a logserve that knows what is in FILE, too"},
+    {OPT_REPRODUCE, "reproduce", NULL,
+	"DST is another cluster: send the records to it again"},
     {OPT_SERVER, "server", NULL, "serve another on stdin and stdout"},
     {OPT_ONLY, "only", "MODE", "with --server: only send or only receive"},
     {OPT_UNDER, "under", "DIR", "with --server: only what is below DIR"},
     {0, NULL, NULL, NULL},
 };
 
-static const struct cli_option *const tables[] = {options, NULL};
+static const struct cli_option *const tables[] = {options, places_options,
+    places_options_client, NULL};
 
 static const struct cli_program program = {
     "[OPTION]... SRC DST",
     "Make DST hold the same record batches as SRC, at the same offsets.\n"
     "A place is PATH, HOST:PATH or ssh://[USER@]HOST[:PORT]/PATH: a topic, or\n"
-    "a directory of topics.",
+    "a directory of topics, or kafka://HOST[:PORT][,HOST...]/[TOPIC].",
     tables,
 };
 
@@ -86,6 +105,15 @@ static struct {
 	bool server;
 	struct serve_limits limits;
 	struct peer_place src, dst;
+	struct place to;	/* DST, if it is a cluster */
+	bool is_to_cluster;
+	struct place from;	/* SRC, if it is one */
+	bool is_from_cluster;
+	struct login *login;	/* to SRC */
+	bool reproduce;
+	const char *secret_file;
+	struct trust_secret secret;
+	struct places places;
 	const char *name;	/* of the topic, where it has no other */
 } opt = {.rsh = "ssh", .remote_path = "logreplicate"};
 
@@ -113,6 +141,31 @@ choose(const char *option, const char *no, const char *yes)
 	if (strcmp(cli_arg, no) != 0)
 		cli_usage("--%s %s: not %s or %s", option, cli_arg, no, yes);
 	return false;
+}
+
+/* Where to begin; an end a copy has not. */
+static void
+set_offset(void)
+{
+	struct range range;
+
+	if (parse_range(cli_arg, now_wall_ms(), cli_utc, &range) != 0)
+		cli_usage("-o %s: not a range", cli_arg);
+	if (range.has_to)
+		cli_usage("-o %s: a copy goes on to the end", cli_arg);
+	if (range.from.kind == POSITION_STORED)
+		cli_usage("-o stored: nothing is stored here");
+	opt.request.from = range.from;
+}
+
+static void
+set_since(void)
+{
+	struct position *from = &opt.request.from;
+
+	if (parse_time(cli_arg, now_wall_ms(), cli_utc, &from->n) != 0)
+		cli_usage("-S %s: not a time", cli_arg);
+	from->kind = POSITION_TIME;
 }
 
 static void
@@ -148,6 +201,12 @@ set_option(int id)
 			cli_usage("-p %s: not a list of partitions", cli_arg);
 		r->partitions_text = cli_arg;
 		break;
+	case 'o':
+		set_offset();
+		break;
+	case 'S':
+		set_since();
+		break;
 	case 'n':
 		r->dry_run = true;
 		break;
@@ -156,6 +215,9 @@ set_option(int id)
 		break;
 	case OPT_GROUPS:
 		r->groups = true;
+		break;
+	case OPT_CHECKSUM:
+		r->checksum = true;
 		break;
 	case OPT_ON_DIVERGE:
 		r->cut = choose("on-diverge", "fail", "truncate");
@@ -187,10 +249,102 @@ set_option(int id)
 	case OPT_REMOTE_PATH:
 		opt.remote_path = cli_arg;
 		break;
+	case OPT_REPRODUCE:
+		opt.reproduce = true;
+		break;
+	case OPT_REPLICA_SECRET:
+		opt.secret_file = cli_arg;
+		break;
 	default:
-		set_server_option(id);
+		if (!places_set(&opt.places, id))
+			set_server_option(id);
 		break;
 	}
+}
+
+/* The user's properties for kafka://, once. */
+static void
+load_settings(void)
+{
+	static bool loaded;
+	struct fault f = {.file = ""};
+	int rc = loaded
+	    ? 0
+	    : settings_load(&opt.places.settings, opt.places.config, &f);
+
+	if (rc != 0)
+		exit(message_warn("--config", rc, &f));
+	loaded = true;
+}
+
+/* SRC is kafka://. */
+static void
+parse_source_cluster(const char *s)
+{
+	struct fault f = {.file = ""};
+	int rc;
+
+	places_parse(s, &opt.from);
+	opt.is_from_cluster = true;
+	load_settings();
+	rc = login_new(&opt.places.settings, &opt.from, &opt.login, &f);
+	if (rc != 0)
+		exit(message_warn(s, rc, &f));
+	strlcpy(opt.src.path,
+	    opt.from.topic[0] != '\0' ? opt.from.topic : opt.from.brokers,
+	    sizeof(opt.src.path));
+}
+
+/* What makes a copy, and no more than records, cannot be asked. */
+static void
+check_reproduce(void)
+{
+	if (opt.secret_file != NULL)
+		cli_usage("--reproduce does not go with --replica-secret");
+	if (opt.request.groups)
+		cli_usage("--groups does not go with --reproduce: offsets are "
+			  "others there");
+	if (opt.request.cut)
+		cli_usage("--on-diverge does not go with --reproduce: what was "
+			  "sent cannot be cut");
+	if (opt.request.mirror)
+		cli_usage("--cleanup does not go with --reproduce: the cluster "
+			  "cleans by its own settings");
+}
+
+static void
+read_secret(const char *s)
+{
+	const char *why;
+	int rc;
+
+	if (opt.secret_file == NULL)
+		cli_usage("%s: --replica-secret FILE if it is a logserve, "
+			  "--reproduce if it is another cluster",
+		    s);
+	rc = trust_read(opt.secret_file, &opt.secret, &why);
+	if (rc != 0)
+		errx(CLI_FAIL, "%s: %s", opt.secret_file,
+		    why != NULL ? why : status_text(rc));
+}
+
+/* DST is kafka://. */
+static void
+parse_cluster(const char *s)
+{
+	places_parse(s, &opt.to);
+	opt.is_to_cluster = true;
+	if (opt.to.partition >= 0)
+		cli_usage("%s: a topic or a cluster; -p says which partitions",
+		    s);
+	if (opt.reproduce)
+		check_reproduce();
+	else
+		read_secret(s);
+	load_settings();
+	snprintf(opt.dst.host, sizeof(opt.dst.host), "%.300s", opt.to.brokers);
+	strlcpy(opt.dst.path, opt.to.topic[0] != '\0' ? opt.to.topic : "/",
+	    sizeof(opt.dst.path));
 }
 
 static void
@@ -224,9 +378,18 @@ take_operands(int count, char **operand)
 {
 	if (count != 2)
 		cli_usage("wanted: SRC and DST");
-	parse_place(operand[0], &opt.src);
-	parse_place(operand[1], &opt.dst);
-	if (opt.src.remote && opt.dst.remote)
+	if (place_is_remote(operand[0]))
+		parse_source_cluster(operand[0]);
+	else
+		parse_place(operand[0], &opt.src);
+	if (place_is_remote(operand[1]))
+		parse_cluster(operand[1]);
+	else if (opt.reproduce || opt.secret_file != NULL)
+		cli_usage("%s is for a DST of kafka://",
+		    opt.reproduce ? "--reproduce" : "--replica-secret");
+	else
+		parse_place(operand[1], &opt.dst);
+	if (opt.src.remote && (opt.dst.remote || opt.is_to_cluster))
 		cli_usage("only one of SRC and DST may be on another host");
 	opt.name = last_part(opt.src.path);
 }
@@ -249,6 +412,15 @@ told(void *arg, const struct report *r)
 	} else if (r->kind == REPORT_CUT) {
 		cli_warn("%s: cut from offset %lld on, kept in lost+found/",
 		    what, (long long)r->from);
+	} else if (r->kind == REPORT_DONE) {
+		if (opt.request.dry_run || cli_verbose > 0)
+			printf("%s: %s\n", what, r->text);
+	} else if (r->kind == REPORT_COMPARED) {
+		if (cli_verbose > 0 && r->from < r->to)
+			printf("%s: offsets %lld to %lld compared, %lld "
+			       "bytes\n",
+			    what, (long long)r->from, (long long)r->to - 1,
+			    (long long)r->bytes);
 	} else if (r->from < r->to &&
 	    (opt.request.dry_run || cli_verbose > 0)) {
 		printf("%s: offsets %lld to %lld", what, (long long)r->from,
@@ -272,6 +444,26 @@ progress(int64_t bytes)
 
 static struct request asked;	/* of the other end */
 
+/* What SRC is called where the copy is. */
+static void
+name_source(void)
+{
+	char host[256] = "", path[PATH_MAX];
+	bool away = opt.dst.remote;
+
+	if (opt.src.remote) {
+		snprintf(asked.source, sizeof(asked.source), "%.320s:%.3000s",
+		    opt.src.host, opt.src.path);
+		return;
+	}
+	if (realpath(opt.src.path, path) == NULL)
+		return;
+	if (away && gethostname(host, sizeof(host) - 1) != 0)
+		away = false;
+	snprintf(asked.source, sizeof(asked.source), "%s%s%.3000s", host,
+	    away ? ":" : "", path);
+}
+
 static void
 request_other_end(void)
 {
@@ -279,6 +471,7 @@ request_other_end(void)
 	asked.send = opt.src.remote;
 	strlcpy(asked.path, opt.src.remote ? opt.src.path : opt.dst.path,
 	    sizeof(asked.path));
+	name_source();
 }
 
 static int
@@ -289,11 +482,38 @@ serve_child(int in, int out)
 	return serve(in, out, &any);
 }
 
+/* The child by way of which a logserve is reached. */
+static int
+carry_to_cluster(int in, int out)
+{
+	const struct tunnel t = {.place = &opt.to,
+	    .settings = &opt.places.settings,
+	    .secret = &opt.secret,
+	    .timeout_ms = opt.places.timeout_ms};
+
+	return tunnel_run(&t, in, out);
+}
+
+/* The child that sends to a cluster of any make. */
+static int
+reproduce_to_cluster(int in, int out)
+{
+	const struct cluster_sink_options o = {.place = &opt.to,
+	    .settings = &opt.places.settings,
+	    .timeout_ms = opt.places.timeout_ms,
+	    .dry_run = opt.request.dry_run};
+
+	return reproduce(&o, in, out);
+}
+
 static int
 begin_peer(struct peer *p)
 {
 	const struct peer_place *place = opt.src.remote ? &opt.src : &opt.dst;
 
+	if (opt.is_to_cluster)
+		return peer_fork_host(p, place->host,
+		    opt.reproduce ? reproduce_to_cluster : carry_to_cluster);
 	if (place->remote)
 		return peer_ssh(p, place, opt.rsh, opt.remote_path);
 	return peer_fork(p, serve_child);
@@ -321,6 +541,8 @@ push(struct session *s, struct source *src)
 	struct sender_options o = {.follow = opt.request.follow,
 	    .groups = opt.request.groups,
 	    .dry_run = opt.request.dry_run,
+	    .checksum = opt.request.checksum,
+	    .from = opt.request.from,
 	    .reporter = {told, NULL}};
 	int status = session_ask(s, &asked);
 
@@ -352,6 +574,40 @@ push_from_disk(struct session *s)
 	return status;
 }
 
+static void
+warn_of_settings(const char *topic, const char *text)
+{
+	cli_warn("%s: its settings are not told: %s", topic, text);
+}
+
+/* Another try may find a cluster that this one has not. */
+static bool cluster_lost;
+
+static int
+push_from_cluster(struct session *s)
+{
+	struct cluster_source_options o = {.place = &opt.from,
+	    .login = opt.login,
+	    .timeout_ms = opt.places.timeout_ms,
+	    .partitions = opt.request.partitions.count > 0
+		? &opt.request.partitions
+		: NULL,
+	    .patterns = opt.request.patterns,
+	    .follow = opt.request.follow,
+	    .warn = warn_of_settings};
+	struct fault f = {.file = ""};
+	struct source *src;
+	int status, rc = cluster_source_open(&o, &src, &f);
+
+	cluster_lost = rc == STATUS_CLUSTER;
+	if (rc != 0)
+		return fail_local(s, opt.src.path, rc, &f);
+	asked.named = opt.from.topic[0] == '\0';
+	status = push(s, src);
+	src->ops->close(src);
+	return status;
+}
+
 /* Is it a directory that is no topic, and so one of topics? */
 static bool
 is_root(const char *path)
@@ -376,6 +632,7 @@ pull_to_disk(struct session *s)
 	    .mirror = opt.request.mirror,
 	    .dry_run = opt.request.dry_run,
 	    .named = is_root(opt.dst.path),
+	    .source = asked.source,
 	    .reporter = {told, NULL}};
 	struct fault f = {.file = ""};
 	struct sink *sink;
@@ -398,6 +655,10 @@ print_stats(const struct session *s, int64_t began_ms)
 	printf("%lld bytes in %.3f s", (long long)s->bytes, seconds);
 	if (seconds > 0)
 		printf(", %.1f MB/s", (double)s->bytes / seconds / 1e6);
+	if (s->compared > 0)
+		printf("; %lld bytes compared", (long long)s->compared);
+	if (s->skipped > 0)
+		printf(", but %lld of them compacted", (long long)s->skipped);
 	if (s->cut > 0)
 		printf("; %lld partitions cut", (long long)s->cut);
 	printf("\n");
@@ -409,12 +670,20 @@ explain(struct session *s, const struct peer *p, int peer_status)
 {
 	if (p->host == NULL)
 		return;
-	if (peer_status == 127)
+	if (peer_status == 127 && !opt.is_to_cluster)
 		snprintf(s->text, sizeof(s->text),
 		    "no %s there (--remote-path says where it is)",
 		    opt.remote_path);
 	else if (peer_status != 0 && p->line[0] != '\0')
 		snprintf(s->text, sizeof(s->text), "%s", p->line);
+}
+
+static int
+replicate(struct session *s)
+{
+	if (opt.src.remote)
+		return pull_to_disk(s);
+	return opt.is_from_cluster ? push_from_cluster(s) : push_from_disk(s);
 }
 
 /*
@@ -441,19 +710,24 @@ run_once(bool *lost, bool *worked)
 	s.progress = progress;
 	listening = &p;
 	status = session_greet(&s);
-	p.relay = s.greeted;
+	p.relay = s.greeted && !opt.is_to_cluster;
 	if (status == CLI_DONE)
-		status = opt.src.remote ? pull_to_disk(&s) : push_from_disk(&s);
+		status = replicate(&s);
 	silent = !s.greeted && s.link.input.len == 0;
 	session_close(&s);
 	cli_progress_end();
 	listening = NULL;
 	peer_status = peer_end(&p, s.dead ? 0 : s.link.dead_ms);
-	if (silent)
+	/* What carries to a logserve knows best why it has ended. */
+	if (silent || (opt.is_to_cluster && s.text[0] != '\0'))
 		explain(&s, &p, peer_status);
-	*lost = s.text[0] != '\0' && status == CLI_FAIL;
+	*lost = s.text[0] != '\0' && status == CLI_FAIL &&
+	    !(opt.is_to_cluster && peer_status == TUNNEL_REFUSED);
+	*lost = *lost || cluster_lost;
 	*worked = s.bytes > 0 || now_mono_ms() - began_ms > WORKED_MS;
-	if (s.text[0] != '\0')
+	if (s.text[0] != '\0' && s.told)
+		warnx("%s", s.text);
+	else if (s.text[0] != '\0')
 		warnx("%s: %s", p.host != NULL ? p.host : opt.dst.path, s.text);
 	if (opt.stats)
 		print_stats(&s, began_ms);
@@ -499,6 +773,7 @@ main(int argc, char **argv)
 
 	cli_start(argv);
 	request_init(&opt.request);
+	places_init(&opt.places);
 	while ((id = cli_next(&program, argc, argv)) != -1)
 		set_option(id);
 	if (opt.server)
@@ -508,6 +783,8 @@ main(int argc, char **argv)
 	request_other_end();
 	status = run();
 	request_release(&opt.request);
+	login_free(opt.login);
+	places_release(&opt.places);
 	cli_close_stdout();
 	return status;
 }

@@ -1,5 +1,8 @@
 #include "peer.h"
 
+#ifdef __linux__
+#include <sys/prctl.h>
+#endif
 #include <sys/wait.h>
 
 #include <err.h>
@@ -143,28 +146,72 @@ keep_ours(struct peer *p, struct pipes *pipes)
 	close_pipes(pipes);
 }
 
+/* In the child: speak there, and end with its parent. */
+static void
+become_carrier(int err_fd, pid_t parent)
+{
+	if (dup2(err_fd, 2) < 0)
+		_exit(126);
+#ifdef __linux__
+	(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
+#endif
+	if (getppid() != parent)
+		_exit(126);
+}
+
+/* errs: of a pipe for its stderr; -1: it has ours. */
+static int
+fork_on(struct peer *p, struct pipes *pipes, int errs[2],
+    int (*serve)(int in, int out))
+{
+	pid_t parent = getpid();
+
+	p->pid = fork();
+	if (p->pid < 0) {
+		close_pipes(pipes);
+		return errno;
+	}
+	if (p->pid == 0) {
+		close(pipes->to[1]);
+		close(pipes->from[0]);
+		if (errs[1] >= 0)
+			become_carrier(errs[1], parent);
+		_exit(serve(pipes->to[0], pipes->from[1]));
+	}
+	keep_ours(p, pipes);
+	return 0;
+}
+
 int
 peer_fork(struct peer *p, int (*serve)(int in, int out))
 {
+	int errs[2] = {-1, -1};
 	struct pipes pipes;
 	int rc = make_pipes(&pipes);
 
 	*p = (struct peer){.in = -1, .out = -1, .err = -1};
+	return rc == 0 ? fork_on(p, &pipes, errs, serve) : rc;
+}
+
+int
+peer_fork_host(struct peer *p, const char *host, int (*serve)(int in, int out))
+{
+	struct pipes pipes;
+	int errs[2], rc = make_pipes(&pipes);
+
+	*p = (struct peer){.in = -1, .out = -1, .err = -1, .host = host};
 	if (rc != 0)
 		return rc;
-	p->pid = fork();
-	if (p->pid < 0) {
+	if (pipe2(errs, O_CLOEXEC) != 0) {
 		rc = errno;
 		close_pipes(&pipes);
 		return rc;
 	}
-	if (p->pid == 0) {
-		close(pipes.to[1]);
-		close(pipes.from[0]);
-		_exit(serve(pipes.to[0], pipes.from[1]));
-	}
-	keep_ours(p, &pipes);
-	return 0;
+	rc = fork_on(p, &pipes, errs, serve);
+	(void)io_close(&errs[1]);
+	p->err = errs[0];
+	(void)fcntl(p->err, F_SETFL, O_NONBLOCK);
+	return rc;
 }
 
 /* The words of rsh, then what ssh is to do. */

@@ -41,6 +41,12 @@ struct peer {
 /* A child that runs serve() on the pipes. */
 int peer_fork(struct peer *p, int (*serve)(int in, int out));
 /*
+ * The same, as another host's: what it says on stderr is kept.  It does not
+ * outlive us: what is under way to a server is of no use then.
+ */
+int peer_fork_host(struct peer *p, const char *host,
+    int (*serve)(int in, int out));
+/*
  * rsh: the command and its options, apart by blanks.  program: what runs over
  * there, with --server behind it.  ENOENT: no such command here.
  */

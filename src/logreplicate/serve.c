@@ -97,7 +97,9 @@ send_disk(struct session *s, const struct request *r)
 	    .follow = r->follow};
 	struct sender_options so = {.follow = r->follow,
 	    .groups = r->groups,
-	    .dry_run = r->dry_run};
+	    .dry_run = r->dry_run,
+	    .checksum = r->checksum,
+	    .from = r->from};
 	struct fault f = {.file = ""};
 	struct source *src;
 	int status, rc = disk_source_open(r->path, &o, &src, &f);
@@ -117,7 +119,8 @@ receive_disk(struct session *s, const struct request *r)
 	struct receiver_options ro = {.cut = r->cut,
 	    .mirror = r->mirror,
 	    .dry_run = r->dry_run,
-	    .named = r->named};
+	    .named = r->named,
+	    .source = r->source[0] != '\0' ? r->source : NULL};
 	struct fault f = {.file = ""};
 	struct sink *sink;
 	int status, rc = disk_sink_open(r->path, &o, &sink);

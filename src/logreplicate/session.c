@@ -12,6 +12,7 @@
 enum {
 	TICK_MS = 1000,		/* the longest wait */
 	LOOK_MS = 1000,		/* following: look, whatever was told */
+	POLL_MS = 100,		/* where nothing tells of changes */
 };
 
 int
@@ -56,6 +57,7 @@ fail_with(struct session *s, int rc, const struct fault *f)
 		    (double)s->link.dead_ms / 1000);
 	}
 	report_reason(rc, f, text, sizeof(text));
+	s->told = f != NULL && f->file[0] != '\0';
 	return fail(s, report_status(rc), "%s", text);
 }
 
@@ -219,7 +221,7 @@ take_all(struct session *s, take_frame *take, void *arg)
 			(void)fail(s, CLI_FAIL, "%s: %s", frame_name(f.type),
 			    what);
 		else if (rc != 0)
-			(void)fail_with(s, rc, NULL);
+			(void)fail_with(s, rc, s->fault);
 		if (rc != 0)
 			return STATUS_FAILED;
 	}
@@ -261,9 +263,10 @@ sender_take(void *arg, const struct frame *f, struct buf *out,
 	return sender_frame(arg, f, out, what);
 }
 
-/* Following: is there more at the source? */
+/* Is there more at the source? */
 struct follower {
 	struct source *src;
+	bool follow;
 	int64_t looked_ms;
 	int64_t topics_ms;
 };
@@ -275,9 +278,7 @@ look(struct session *s, struct sender *snd, struct follower *w, bool woken,
 	int64_t now = now_mono_ms();
 	bool topics = now - w->topics_ms >= LOOK_MS;
 
-	if (woken)
-		w->src->ops->woken(w->src);
-	else if (now - w->looked_ms < LOOK_MS)
+	if (!woken && now - w->looked_ms < LOOK_MS)
 		return 0;
 	w->looked_ms = now;
 	if (topics)
@@ -307,32 +308,56 @@ note_progress(struct session *s, int64_t bytes, int64_t cut)
 		s->progress(bytes);
 }
 
+/*
+ * The source's turn, and the wait for what comes: of the other side, or of the
+ * source.
+ */
+static int
+rest(struct session *s, struct sender *snd, struct follower *w, bool idle,
+    bool *changed, struct fault *f)
+{
+	struct source *src = w->src;
+	bool full = link_pending(&s->link) >= LINK_OUT_BYTES, ready;
+	int fd = src->ops->wait_fd(src), rc;
+
+	rc = src->ops->turn(src, changed, f);
+	if (rc != 0)
+		return rc;
+	if (*changed)
+		sender_resume(snd);
+	return link_poll(&s->link, (idle || full) && !*changed, idle ? fd : -1,
+	    fd < 0 && w->follow ? POLL_MS : TICK_MS, &ready);
+}
+
 static int
 send_loop(struct session *s, struct sender *snd, const struct sender_options *o,
     struct source *src)
 {
-	struct follower w = {src, now_mono_ms(), now_mono_ms()};
+	struct follower w = {src, o->follow, now_mono_ms(), now_mono_ms()};
 	struct fault f = {.file = ""};
-	bool idle, woken = false;
-	int fd = o->follow ? src->ops->wait_fd(src) : -1;
+	bool idle = false, changed = false, woken = false;
 	int rc = 0;
 
 	while (rc == 0) {
 		rc = take_all(s, sender_take, snd);
-		if (rc == 0 && o->follow && sender_is_current(snd))
+		if (rc == 0 && o->follow && sender_is_current(snd)) {
 			rc = look(s, snd, &w, woken, &f);
+			woken = false;
+		}
 		if (rc == 0)
 			rc = work(s, snd, &idle, &f);
 		note_progress(s, sender_totals(snd)->bytes,
 		    sender_totals(snd)->cut);
 		if (rc == 0)
-			rc = link_poll(&s->link,
-			    idle || link_pending(&s->link) >= LINK_OUT_BYTES,
-			    sender_is_current(snd) ? fd : -1,
-			    fd < 0 && o->follow ? 100 : TICK_MS, &woken);
+			rc = rest(s, snd, &w, idle, &changed, &f);
+		woken = woken || changed;
 	}
+	s->compared = sender_totals(snd)->compared;
+	s->skipped = sender_totals(snd)->skipped;
 	if (rc == STATUS_END)
 		return sender_totals(snd)->status;
+	if (rc == STATUS_CLUSTER && f.file[0] == '\0')
+		f = *s->fault;
 	return rc == STATUS_FAILED ? s->status : fail_with(s, rc, &f);
 }
 
@@ -349,7 +374,9 @@ session_send(struct session *s, struct source *src,
 	rc = sender_new(src, &own, &snd);
 	if (rc != 0)
 		return fail_with(s, rc, NULL);
+	s->fault = sender_fault(snd);
 	status = send_loop(s, snd, &own, src);
+	s->fault = NULL;
 	sender_free(snd);
 	return status;
 }
@@ -369,6 +396,8 @@ receive_loop(struct session *s, struct receiver *r)
 
 	while (rc == 0) {
 		rc = take_all(s, receiver_take, r);
+		receiver_tick(r,
+		    now_mono_ms() - s->link.heard_ms < 3 * LINK_ALIVE_MS);
 		note_progress(s, receiver_totals(r)->bytes,
 		    receiver_totals(r)->cut);
 		if (rc == 0)

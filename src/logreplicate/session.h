@@ -21,9 +21,12 @@ struct session {
 	bool dead;		/* nothing was heard for too long */
 	/* What ended it: of the other side (ERROR), or of ours. */
 	char text[SESSION_TEXT_LEN];
+	bool told;		/* text begins with what it is about */
 	int status;
+	const struct fault *fault; /* where a sender's source was lost */
 	int64_t bytes;
 	int64_t cut;
+	int64_t compared, skipped; /* of what this side has sent */
 	void (*progress)(int64_t bytes); /* called now and then; may be NULL */
 };
 

@@ -127,7 +127,7 @@ free_served(struct served *t)
 {
 	for (int32_t i = 0; i < t->log_count; i++)
 		log_free(t->logs[i]);
-	groups_close(t->positions);
+	positions_release(&t->positions);
 	free(t->logs);
 	free(t);
 }
@@ -222,6 +222,7 @@ add(struct catalog *c, const char *name, const struct topic *topic,
 		return ENOMEM;
 	strlcpy(t->name, name, sizeof(t->name));
 	t->id = *id;
+	positions_init(&t->positions);
 	atomic_init(&t->references, 1);
 	rc = take_in(t, topic, file);
 	if (rc == 0 && RB_INSERT(catalog_ids, &c->ids, t) != NULL)

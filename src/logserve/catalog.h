@@ -23,10 +23,10 @@
 
 #include "base/bytes.h"
 #include "kafka/wire.h"
+#include "positions.h"
 #include "store/topic.h"
 
 struct catalog;
-struct groups;
 struct log;
 struct pool;
 struct waiting;
@@ -39,9 +39,7 @@ struct served {
 	struct properties settings;
 	struct log **logs;	/* owned; NULL: not used yet */
 	int32_t log_count;
-	/* How far groups have come; of groups.c, under its lock. */
-	struct groups *positions;
-	bool positions_write;
+	struct positions positions;	/* how far groups have come */
 	/* What is to be looked at; of upkeep.c, under its lock. */
 	struct {
 		bool waits;

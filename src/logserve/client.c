@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "net/pool.h"
+#include "replica.h"
 #include "server.h"
 
 struct client *
@@ -12,13 +13,28 @@ client_retain(struct client *c)
 	return c;
 }
 
+/* What it has open is closed where that may take long. */
+static void
+free_client(void *arg)
+{
+	struct client *c = arg;
+
+	replica_free(c);
+	pthread_mutex_destroy(&c->lock);
+	free(c);
+}
+
 void
 client_release(struct client *c)
 {
 	if (atomic_fetch_sub(&c->references, 1) != 1)
 		return;
-	pthread_mutex_destroy(&c->lock);
-	free(c);
+	if (c->replica == NULL) {
+		free_client(c);
+		return;
+	}
+	task_init(&c->task, free_client, c);
+	pool_run(c->server->pool, &c->task);
 }
 
 static struct task *

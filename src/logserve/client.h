@@ -13,6 +13,7 @@
 #include "net/addr.h"
 #include "net/task.h"
 
+struct replica;
 struct server;
 struct session;
 
@@ -24,6 +25,7 @@ struct client {
 	struct session *session;	/* NULL: gone */
 	size_t loop;
 	TAILQ_ENTRY(client) entry;
+	struct replica *replica;	/* of on_replicate.c; NULL: is none */
 	/* The rest is client.c's. */
 	atomic_int references;
 	pthread_mutex_t lock;

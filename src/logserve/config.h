@@ -30,6 +30,13 @@ enum {
 	CONFIG_UNPACKED_BYTES = 8 << 20,
 	/* Records of one answer to a fetch. */
 	CONFIG_FETCH_BYTES = 64 << 20,
+	/*
+	 * In one answer: what is short is copied, into so many pieces of memory
+	 * at most; of other records so many files stay open until it is sent.
+	 */
+	CONFIG_FETCH_COPY_BYTES = 16 << 10,
+	CONFIG_FETCH_COPIES = 64,
+	CONFIG_FETCH_FILES = 64,
 	CONFIG_REQUESTS = 64,		/* of one connection in work */
 	CONFIG_REQUEST_BYTES = 32 << 20,	/* of those */
 	CONFIG_OUTPUT_BYTES = 64 << 20,	/* not taken by the client */
@@ -50,8 +57,14 @@ enum {
 	CONFIG_UPKEEP_FIRST_MS = 30000,
 	CONFIG_UPKEEP_MS = 300000,
 	CONFIG_UPKEEP_RATE = 50000000,	/* bytes read in a second */
+	CONFIG_SCRUB_MS = 86400000,	/* between beginnings of two rounds */
+	CONFIG_SCRUB_RATE = 10 << 20,	/* bytes in a second */
 	CONFIG_UPKEEP_KEYS_BYTES = 64 << 20,	/* keys of one pass */
+	CONFIG_POSITIONS_BYTES = 64 << 20,	/* of a topic's groups */
 	CONFIG_METADATA_BYTES = 4096,	/* offset.metadata.max.bytes */
+	/* Replicas: clients at a time, topics and partitions of each. */
+	CONFIG_REPLICAS = 16,
+	CONFIG_REPLICA_PARTS = 200000,
 };
 
 struct config {
@@ -60,10 +73,12 @@ struct config {
 	size_t listen_count;
 	const char *advertise;		/* NULL: the address listened on */
 	const char *metrics;		/* NULL: no metrics */
+	const char *secret;		/* a file; NULL: no replicas */
 	bool read_only;
 	int32_t auto_create;		/* partitions; 0: topics are not */
 	int threads;
 	size_t memory;			/* of requests and answers */
+	int64_t scrub;			/* bytes in a second; 0: not at all */
 	int ready_fd;			/* -1: none */
 	bool check_only;
 	bool ephemeral;

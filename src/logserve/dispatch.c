@@ -21,37 +21,48 @@ enum place {
 };
 
 static const struct row {
+	int16_t key;
 	void (*act)(struct request *r);
 	enum place place;
-} rows[API_KEY_MAX + 1] = {
-    [API_PRODUCE] = {on_produce, IN_ORDER},
-    [API_FETCH] = {on_fetch, READ_ASIDE},
-    [API_LIST_OFFSETS] = {on_list_offsets, READ_ASIDE},
-    [API_METADATA] = {on_metadata, READ_IN_ORDER},
-    [API_OFFSET_COMMIT] = {on_offset_commit, IN_ORDER},
-    [API_OFFSET_FETCH] = {on_offset_fetch, READ_IN_ORDER},
-    [API_FIND_COORDINATOR] = {on_find_coordinator, HERE},
-    [API_JOIN_GROUP] = {on_join_group, IN_ORDER},
-    [API_HEARTBEAT] = {on_heartbeat, IN_ORDER},
-    [API_LEAVE_GROUP] = {on_leave_group, IN_ORDER},
-    [API_SYNC_GROUP] = {on_sync_group, IN_ORDER},
-    [API_DESCRIBE_GROUPS] = {on_describe_groups, READ_IN_ORDER},
-    [API_LIST_GROUPS] = {on_list_groups, READ_IN_ORDER},
-    [API_VERSIONS] = {on_versions, HERE},
-    [API_CREATE_TOPICS] = {on_create_topics, IN_ORDER},
-    [API_DELETE_TOPICS] = {on_delete_topics, IN_ORDER},
-    [API_DELETE_RECORDS] = {on_delete_records, IN_ORDER},
-    [API_INIT_PRODUCER_ID] = {on_init_producer, HERE},
-    [API_DELETE_GROUPS] = {on_delete_groups, IN_ORDER},
-    [API_OFFSET_DELETE] = {on_offset_delete, IN_ORDER},
-    [API_OFFSET_FOR_LEADER_EPOCH] = {on_offset_for_leader_epoch, READ_ASIDE},
-    [API_DESCRIBE_CONFIGS] = {on_describe_configs, READ_IN_ORDER},
-    [API_ALTER_CONFIGS] = {on_alter_configs, IN_ORDER},
-    [API_DESCRIBE_LOG_DIRS] = {on_describe_log_dirs, READ_ASIDE},
-    [API_CREATE_PARTITIONS] = {on_create_partitions, IN_ORDER},
-    [API_INCREMENTAL_ALTER_CONFIGS] = {on_incremental_alter_configs, IN_ORDER},
-    [API_DESCRIBE_CLUSTER] = {on_describe_cluster, HERE},
+} rows[] = {
+    {API_PRODUCE, on_produce, IN_ORDER},
+    {API_FETCH, on_fetch, READ_ASIDE},
+    {API_LIST_OFFSETS, on_list_offsets, READ_ASIDE},
+    {API_METADATA, on_metadata, READ_IN_ORDER},
+    {API_OFFSET_COMMIT, on_offset_commit, IN_ORDER},
+    {API_OFFSET_FETCH, on_offset_fetch, READ_IN_ORDER},
+    {API_FIND_COORDINATOR, on_find_coordinator, HERE},
+    {API_JOIN_GROUP, on_join_group, IN_ORDER},
+    {API_HEARTBEAT, on_heartbeat, IN_ORDER},
+    {API_LEAVE_GROUP, on_leave_group, IN_ORDER},
+    {API_SYNC_GROUP, on_sync_group, IN_ORDER},
+    {API_DESCRIBE_GROUPS, on_describe_groups, READ_IN_ORDER},
+    {API_LIST_GROUPS, on_list_groups, READ_IN_ORDER},
+    {API_VERSIONS, on_versions, HERE},
+    {API_CREATE_TOPICS, on_create_topics, IN_ORDER},
+    {API_DELETE_TOPICS, on_delete_topics, IN_ORDER},
+    {API_DELETE_RECORDS, on_delete_records, IN_ORDER},
+    {API_INIT_PRODUCER_ID, on_init_producer, HERE},
+    {API_DELETE_GROUPS, on_delete_groups, IN_ORDER},
+    {API_OFFSET_DELETE, on_offset_delete, IN_ORDER},
+    {API_OFFSET_FOR_LEADER_EPOCH, on_offset_for_leader_epoch, READ_ASIDE},
+    {API_DESCRIBE_CONFIGS, on_describe_configs, READ_IN_ORDER},
+    {API_ALTER_CONFIGS, on_alter_configs, IN_ORDER},
+    {API_DESCRIBE_LOG_DIRS, on_describe_log_dirs, READ_ASIDE},
+    {API_CREATE_PARTITIONS, on_create_partitions, IN_ORDER},
+    {API_INCREMENTAL_ALTER_CONFIGS, on_incremental_alter_configs, IN_ORDER},
+    {API_DESCRIBE_CLUSTER, on_describe_cluster, HERE},
+    {API_REPLICATE, on_replicate, IN_ORDER},
 };
+
+static const struct row *
+row_of(const struct api *a)
+{
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (rows[i].key == a->key)
+			return &rows[i];
+	return NULL;
+}
 
 /*
  * What is asked for and not waited for must not keep the pool busy, least of
@@ -60,7 +71,7 @@ static const struct row {
 static void
 act(struct request *r)
 {
-	const struct row *row = &rows[r->api->key];
+	const struct row *row = row_of(r->api);
 
 	if (row->place != IN_ORDER && slot_is_dead(r->slot))
 		request_fail(r, STATUS_SHORT, "the client has gone");
@@ -77,9 +88,9 @@ act_in_order(void *arg)
 void
 dispatch_run(struct request *r)
 {
-	const struct row *row = &rows[r->api->key];
+	const struct row *row = row_of(r->api);
 
-	if (row->act == NULL) {
+	if (row == NULL) {
 		request_fail(r, STATUS_UNSUPPORTED,
 		    "an API that is not offered");
 		return;

@@ -35,6 +35,7 @@ void on_delete_records(struct request *r);
 void on_describe_configs(struct request *r);
 void on_alter_configs(struct request *r);
 void on_incremental_alter_configs(struct request *r);
+void on_replicate(struct request *r);
 /* ... on the pool. */
 void on_fetch(struct request *r);
 void on_list_offsets(struct request *r);

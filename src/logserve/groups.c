@@ -26,6 +26,8 @@
 #include "store/member.h"
 #include "tell.h"
 
+enum { EXPIRE_EVERY_MS = 86400000 };
+
 /* A topic's group that the server holds. */
 struct claim {
 	char group[GROUPS_NAME_MAX + 1];
@@ -34,7 +36,7 @@ struct claim {
 	TAILQ_ENTRY(claim) entry;
 };
 
-/* Of the two locks the first is taken first. */
+/* lock is taken first, then that of a topic's positions, then claims_lock. */
 struct group_table {
 	struct server *server;
 	pthread_mutex_t lock;
@@ -42,12 +44,13 @@ struct group_table {
 	struct request *answered;
 	struct ledger *ledger;		/* NULL: nothing is kept */
 	bool wrote;			/* something for the ledger */
+	int64_t expire_ms;		/* when to look through it next */
 	int told;			/* its error; 0: none */
 	struct loop_timer *timer;	/* on the first loop; NULL: stopped */
 	struct task arm;		/* on it, too */
 	struct task tick;		/* on the pool */
-	pthread_mutex_t positions;	/* of all topics' open groups */
-	TAILQ_HEAD(, claim) claims;	/* under it, too */
+	pthread_mutex_t claims_lock;
+	TAILQ_HEAD(, claim) claims;
 };
 
 bool
@@ -60,7 +63,7 @@ group_table_name(struct bytes id, char out[GROUPS_NAME_MAX + 1])
 	return strlen(out) == (size_t)id.len && groups_is_name(out);
 }
 
-/* --- claims; under the lock of positions --------------------------------- */
+/* --- claims; under their lock --------------------------------------------- */
 
 static struct claim *
 find_claim(struct group_table *g, const char *group, const char *topic)
@@ -103,7 +106,8 @@ tell_refused(const char *group, const char *topic)
 }
 
 static int
-claim_topic(struct group_table *g, struct served *t, const char *group)
+claim_topic(struct group_table *g, struct served *t, struct groups *positions,
+    const char *group)
 {
 	struct claim *c;
 	int rc;
@@ -113,7 +117,7 @@ claim_topic(struct group_table *g, struct served *t, const char *group)
 	c = calloc(1, sizeof(*c));
 	if (c == NULL)
 		return ENOMEM;
-	rc = member_claim(groups_dirfd(t->positions), group, &c->fd);
+	rc = member_claim(groups_dirfd(positions), group, &c->fd);
 	if (rc == 0) {
 		strlcpy(c->group, group, sizeof(c->group));
 		strlcpy(c->topic, t->name, sizeof(c->topic));
@@ -139,7 +143,9 @@ group_table_claim(struct group_table *g, const char *group, struct bytes topic)
 	/* The directory of a topic's groups is made if there is none. */
 	rc = group_table_enter(g, t, true, &positions);
 	if (rc == 0) {
-		rc = claim_topic(g, t, group);
+		pthread_mutex_lock(&g->claims_lock);
+		rc = claim_topic(g, t, positions, group);
+		pthread_mutex_unlock(&g->claims_lock);
 		group_table_leave(g, t);
 	}
 	catalog_release(g->server->catalog, t);
@@ -174,9 +180,9 @@ on_changed(void *arg, struct bytes group, enum group_state from,
 		tell_changed(name, from, to);
 	if (to != GROUP_EMPTY && to != GROUP_DEAD)
 		return;
-	pthread_mutex_lock(&g->positions);
+	pthread_mutex_lock(&g->claims_lock);
 	drop_claims(g, name);
-	pthread_mutex_unlock(&g->positions);
+	pthread_mutex_unlock(&g->claims_lock);
 }
 
 /* --- what outlasts the server --------------------------------------------- */
@@ -215,13 +221,29 @@ on_kept(void *arg, struct bytes group,
 	g->wrote = true;
 }
 
+/* What is in it grows by being written; so it is looked through then. */
+static int
+expire_ledger(struct group_table *g)
+{
+	int64_t now = now_wall_ms();
+
+	if (now < g->expire_ms)
+		return 0;
+	g->expire_ms = now + EXPIRE_EVERY_MS;
+	return ledger_expire(g->ledger, now);
+}
+
 /* Before anybody is answered. */
 static void
 write_ledger(struct group_table *g)
 {
-	if (g->wrote)
-		tell_ledger(g, ledger_write(g->ledger));
+	int rc;
+
+	if (!g->wrote)
+		return;
 	g->wrote = false;
+	rc = ledger_write(g->ledger);
+	tell_ledger(g, rc != 0 ? rc : expire_ledger(g));
 }
 
 /* Local programs may have begun to read what a member subscribes to. */
@@ -262,9 +284,9 @@ restore(struct group_table *g, const char *group,
 			tell_changed(group, GROUP_DEAD, s.state);
 		return;
 	}
-	pthread_mutex_lock(&g->positions);
+	pthread_mutex_lock(&g->claims_lock);
 	drop_claims(g, group);
-	pthread_mutex_unlock(&g->positions);
+	pthread_mutex_unlock(&g->claims_lock);
 }
 
 static void
@@ -324,6 +346,7 @@ open_ledger(struct group_table *g)
 
 	if (s->config->read_only || s->home.path[0] == '\0')
 		return 0;
+	g->expire_ms = now_wall_ms() + EXPIRE_EVERY_MS;
 	rc = ledger_open(&s->home, now_wall_ms(), &g->ledger);
 	if (rc == EACCES || rc == EROFS)
 		return 0;
@@ -399,68 +422,40 @@ tick(void *arg)
 
 /* --- positions ------------------------------------------------------------ */
 
-static int
-open_positions(struct group_table *g, struct served *t, bool write)
-{
-	struct topic topic = {.dirfd = -1};
-	char path[PATH_MAX];
-	struct fault f;
-	int rc;
-
-	catalog_path(g->server->catalog, t->name, path);
-	rc = topic_open(path, &topic, NULL);
-	if (rc == 0 && !write &&
-	    faccessat(topic.dirfd, GROUPS_DIR, F_OK, 0) != 0)
-		rc = STATUS_NO_TOPIC;
-	if (rc == 0)
-		rc = groups_open(path, &topic, write, &t->positions, &f);
-	t->positions_write = write;
-	topic_close(&topic);
-	return rc;
-}
-
 int
 group_table_enter(struct group_table *g, struct served *t, bool write,
     struct groups **out)
 {
-	struct fault f;
-	int rc = 0;
+	char path[PATH_MAX];
 
-	pthread_mutex_lock(&g->positions);
-	if (t->positions != NULL && write && !t->positions_write) {
-		groups_close(t->positions);
-		t->positions = NULL;
-	}
-	if (t->positions == NULL)
-		rc = open_positions(g, t, write);
-	else
-		rc = groups_refresh(t->positions, &f);
-	if (rc == 0) {
-		*out = t->positions;
-		return 0;
-	}
-	groups_close(t->positions);
-	t->positions = NULL;
-	pthread_mutex_unlock(&g->positions);
-	return rc;
+	catalog_path(g->server->catalog, t->name, path);
+	return positions_enter(&t->positions, path, write, out);
 }
 
 void
 group_table_leave(struct group_table *g, struct served *t)
 {
-	(void)t;
-	pthread_mutex_unlock(&g->positions);
+	(void)g;
+	positions_leave(&t->positions);
 }
+
+struct asking {
+	struct group_table *table;
+	const struct served *topic;
+};
 
 /* Whose claim it is; without one, no local program may be a member. */
 static int
-may_write(struct group_table *g, struct served *t, struct groups *positions,
-    const char *group)
+may_write(void *arg, struct groups *positions, const char *group)
 {
-	bool any = false;
+	struct asking *a = arg;
+	bool any = false, ours;
 	int rc = 0;
 
-	if (find_claim(g, group, t->name) == NULL)
+	pthread_mutex_lock(&a->table->claims_lock);
+	ours = find_claim(a->table, group, a->topic->name) != NULL;
+	pthread_mutex_unlock(&a->table->claims_lock);
+	if (!ours)
 		rc = member_any(groups_dirfd(positions), group, &any);
 	return rc == 0 && any ? EBUSY : rc;
 }
@@ -469,17 +464,16 @@ int
 group_table_commit(struct group_table *g, struct served *t, const char *group,
     const struct groups_entry *entries, size_t count)
 {
-	struct groups *positions;
-	struct fault f;
-	int rc = group_table_enter(g, t, true, &positions);
+	struct asking a = {g, t};
+	struct positions_commit c = {.group = group,
+	    .entries = entries,
+	    .count = count,
+	    .may = may_write,
+	    .arg = &a};
+	char path[PATH_MAX];
 
-	if (rc != 0)
-		return rc;
-	rc = may_write(g, t, positions, group);
-	if (rc == 0)
-		rc = groups_commit(positions, group, entries, count, &f);
-	group_table_leave(g, t);
-	return rc;
+	catalog_path(g->server->catalog, t->name, path);
+	return positions_commit(&t->positions, path, &c);
 }
 
 /* --- its life ------------------------------------------------------------- */
@@ -519,7 +513,7 @@ group_table_open(struct server *s, struct group_table **out)
 	g->server = s;
 	TAILQ_INIT(&g->claims);
 	pthread_mutex_init(&g->lock, NULL);
-	pthread_mutex_init(&g->positions, NULL);
+	pthread_mutex_init(&g->claims_lock, NULL);
 	task_init(&g->arm, arm, g);
 	task_init(&g->tick, tick, g);
 	g->coordinator = coordinator_new(&coordinator_defaults, &events);
@@ -560,6 +554,6 @@ group_table_close(struct group_table *g)
 	ledger_close(g->ledger);
 	drop_claims(g, NULL);
 	pthread_mutex_destroy(&g->lock);
-	pthread_mutex_destroy(&g->positions);
+	pthread_mutex_destroy(&g->claims_lock);
 	free(g);
 }

@@ -14,8 +14,8 @@
  * Who the members are outlasts the server (ledger.h): a group goes on where it
  * was, or at least with a later generation.
  *
- * All of it is done on threads of the pool, under one lock; only the
- * coordinator's timer is on a loop.
+ * All of it is done on threads of the pool, members under one lock, positions
+ * under one a topic; only the coordinator's timer is on a loop.
  */
 
 #include <stdbool.h>

@@ -273,8 +273,8 @@ is_expired(const struct kept *k, int64_t now_ms)
 	return expired;
 }
 
-static int
-expire(struct ledger *l, int64_t now_ms)
+int
+ledger_expire(struct ledger *l, int64_t now_ms)
 {
 	int rc = 0;
 
@@ -304,7 +304,7 @@ ledger_open(const struct home *home, int64_t now_ms, struct ledger **out)
 		    l, &l->records, &f);
 	(void)io_close(&fd);
 	if (rc == 0)
-		rc = expire(l, now_ms);
+		rc = ledger_expire(l, now_ms);
 	if (rc != 0) {
 		ledger_close(l);
 		return rc;

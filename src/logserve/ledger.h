@@ -37,6 +37,11 @@ int ledger_open(const struct home *home, int64_t now_ms, struct ledger **out);
 void ledger_close(struct ledger *l);
 const char *ledger_path(const struct ledger *l);
 
+/*
+ * Forget the groups without members whose time has come, as at the opening.
+ * Errors as keyed_write() and keyed_refresh().
+ */
+int ledger_expire(struct ledger *l, int64_t now_ms);
 /* Take in what other servers of the root have written.  As keyed_refresh(). */
 int ledger_refresh(struct ledger *l);
 /*

@@ -413,7 +413,9 @@ append_round(struct log *l, struct log_queue *round, struct buf *scratch)
 			set_result(a, rc, &f);
 		else
 			append_one(l, a, &settings, scratch);
-		any = any || a->code == KAFKA_NONE;
+		/* What it does not follow is to be seen, too. */
+		any = any || a->code == KAFKA_NONE ||
+		    a->code == KAFKA_OUT_OF_ORDER_SEQUENCE_NUMBER;
 	}
 	if (any && !l->relaxed)
 		rc = partition_sync(l->writer, &f);

@@ -19,8 +19,10 @@
 #include "base/cli.h"
 #include "base/io.h"
 #include "base/parse.h"
+#include "base/status.h"
 #include "config.h"
 #include "life.h"
+#include "replicate/trust.h"
 #include "server.h"
 #include "store/root.h"
 #include "store/topic.h"
@@ -35,6 +37,8 @@ enum {
 	OPTION_METRICS,
 	OPTION_READ_ONLY,
 	OPTION_READY_FD,
+	OPTION_REPLICA_SECRET,
+	OPTION_SCRUB,
 	OPTION_THREADS,
 };
 
@@ -54,6 +58,10 @@ static const struct cli_option options[] = {
     {OPTION_READ_ONLY, "read-only", NULL, "refuse everything that changes"},
     {OPTION_READY_FD, "ready-fd", "N",
 	"write the address there when clients may connect"},
+    {OPTION_REPLICA_SECRET, "replica-secret", "FILE",
+	"take copies from logreplicate that knows what is in FILE"},
+    {OPTION_SCRUB, "scrub", "SIZE",
+	"check stored segments at so much a second (10M); 0: not"},
     {OPTION_THREADS, "threads", "N", "loops (one per processor)"},
     {0, NULL, NULL, NULL},
 };
@@ -129,6 +137,13 @@ set_memory(struct config *c)
 }
 
 static void
+set_scrub(struct config *c)
+{
+	if (parse_size(cli_arg, &c->scrub) != 0)
+		cli_usage("--scrub %s: not a size", cli_arg);
+}
+
+static void
 set_option(struct config *c, int id)
 {
 	switch (id) {
@@ -161,6 +176,12 @@ set_option(struct config *c, int id)
 	case OPTION_READY_FD:
 		c->ready_fd = (int)number(id, 0, 65535);
 		break;
+	case OPTION_REPLICA_SECRET:
+		c->secret = cli_arg;
+		break;
+	case OPTION_SCRUB:
+		set_scrub(c);
+		break;
 	case OPTION_THREADS:
 		c->threads = (int)number(id, 1, CONFIG_THREADS_MAX);
 		break;
@@ -176,6 +197,7 @@ read_options(struct config *c, int argc, char **argv)
 	*c = (struct config){.auto_create = 1,
 	    .ready_fd = -1,
 	    .memory = CONFIG_MEMORY_BYTES,
+	    .scrub = CONFIG_SCRUB_RATE,
 	    .threads = processors < 1             ? 1
 		: processors > CONFIG_THREADS_MAX ? CONFIG_THREADS_MAX
 						  : (int)processors};
@@ -197,8 +219,17 @@ read_options(struct config *c, int argc, char **argv)
 static int
 check_config(const struct config *c)
 {
+	struct trust_secret secret;
 	struct stat st;
+	const char *why;
+	int rc;
 
+	if (c->secret != NULL) {
+		rc = trust_read(c->secret, &secret, &why);
+		if (rc != 0)
+			errx(CLI_FAIL, "%s: %s", c->secret,
+			    why != NULL ? why : status_text(rc));
+	}
 	if (c->root == NULL)
 		return CLI_DONE;
 	if (stat(c->root, &st) != 0)

@@ -14,6 +14,7 @@
 #include "net/listener.h"
 #include "net/loop.h"
 #include "net/pool.h"
+#include "scrubbing.h"
 #include "server.h"
 
 enum {
@@ -86,14 +87,30 @@ add_requests(struct evbuffer *b, struct server *s)
 	    "# HELP %s Requests that were taken, by API.\n# TYPE %s counter\n",
 	    name, name);
 	for (size_t i = 0; (api = api_at(i)) != NULL; i++)
-		if (api->served)
+		if (server_offers(s, api))
 			(void)evbuffer_add_printf(b,
 			    "%s{api=\"%s\"} %" PRIuFAST64 "\n", name, api->name,
-			    atomic_load(&s->requests[api->key]));
+			    atomic_load(&s->requests[api_number(api)]));
 	add(b, "request_bytes_total", "counter", "Bytes of requests.",
 	    atomic_load(&s->request_bytes));
 	add(b, "answer_bytes_total", "counter", "Bytes of answers.",
 	    atomic_load(&s->answer_bytes));
+}
+
+static void
+add_scrubbing(struct evbuffer *b, struct server *s)
+{
+	struct scrubbing_counters c;
+
+	scrubbing_counters(s->scrubbing, &c);
+	add(b, "scrub_bytes_total", "counter", "Bytes that were checked.",
+	    c.bytes);
+	add(b, "scrub_segments_total", "counter", "Segments that were checked.",
+	    c.segments);
+	add(b, "scrub_damaged_total", "counter",
+	    "Segments that were found damaged.", c.damaged);
+	add(b, "scrub_rounds_total", "counter",
+	    "How often all there is was checked.", c.rounds);
 }
 
 static void
@@ -110,6 +127,7 @@ on_asked(struct evhttp_request *request, void *arg)
 	add_connections(b, s);
 	add_requests(b, s);
 	add_memory(b, s);
+	add_scrubbing(b, s);
 	add(b, "threads", "gauge", "Threads that wait for the disk.",
 	    pool_threads(s->pool));
 	add(b, "threads_wanted", "gauge", "What waits for one of them.",

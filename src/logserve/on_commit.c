@@ -20,6 +20,8 @@ code_of(int rc)
 		return KAFKA_NONE;
 	if (rc == EBUSY)
 		return KAFKA_UNKNOWN_MEMBER_ID;
+	if (rc == STATUS_TOO_BIG)
+		return KAFKA_INVALID_COMMIT_OFFSET_SIZE;
 	if (rc == EACCES || rc == EROFS)
 		return KAFKA_GROUP_AUTHORIZATION_FAILED;
 	if (rc == STATUS_NO_TOPIC || rc == STATUS_SYNTAX)

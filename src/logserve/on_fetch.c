@@ -17,6 +17,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/io.h"
 #include "base/now.h"
 #include "base/status.h"
 #include "broker/fetch_sessions.h"
@@ -44,6 +45,10 @@ struct fetch {
 	int64_t deadline_ms;
 	int64_t budget;		/* bytes that may still be sent */
 	int64_t bytes;		/* found in this look */
+	int32_t files;		/* of these are in files, which are open */
+	uint8_t *copies[CONFIG_FETCH_COPIES];	/* the others; NULL: not yet */
+	int32_t copies_full;
+	int64_t copied;				/* in the next one */
 };
 
 struct part {
@@ -110,8 +115,11 @@ find_records(struct fetch *f, struct part *part, struct partition *p)
 	if (max <= 0 && f->bytes > 0)
 		return 0;
 	rc = lookup_range(p, part->in.offset, end, max, &range, &fault);
+	/* Without a descriptor there is nothing for now. */
+	if (rc == STATUS_END || rc == EMFILE || rc == ENFILE)
+		return 0;
 	if (rc != 0)
-		return rc == STATUS_END ? 0 : rc;
+		return rc;
 	if (range.len > max && f->bytes > 0) {
 		close(range.fd);
 		return 0;
@@ -121,7 +129,7 @@ find_records(struct fetch *f, struct part *part, struct partition *p)
 	    .pos = range.pos};
 	f->bytes += range.len;
 	f->budget -= range.len;
-	return in->isolation_level == 1
+	return in->isolation_level == 1 && range.may_abort
 	    ? find_aborted(f, part, p, range.next_offset)
 	    : 0;
 }
@@ -149,7 +157,7 @@ look_at(struct fetch *f, struct part *part, struct partition *p)
 static void
 close_records(struct part *part)
 {
-	if (part->out.records.len > 0)
+	if (part->out.records.len > 0 && part->out.records.data == NULL)
 		close(part->out.records.fd);
 	part->out.records = (struct wire_records){.len = 0};
 }
@@ -175,6 +183,68 @@ prove(struct fetch *f, struct part *part, struct log *log)
 	}
 	f->bytes -= found - r->len;
 	f->budget += found - r->len;
+}
+
+/* Memory for a copy, which the next look uses again; NULL: not that much. */
+static uint8_t *
+room_for_copy(struct fetch *f, int64_t len)
+{
+	uint8_t **piece;
+
+	if (len > CONFIG_FETCH_COPY_BYTES ||
+	    f->copies_full == CONFIG_FETCH_COPIES)
+		return NULL;
+	if (f->copied + len > CONFIG_FETCH_COPY_BYTES) {
+		f->copies_full++;
+		f->copied = 0;
+	}
+	if (f->copies_full == CONFIG_FETCH_COPIES)
+		return NULL;
+	piece = &f->copies[f->copies_full];
+	if (*piece == NULL)
+		*piece = request_alloc(f->request, 1, CONFIG_FETCH_COPY_BYTES);
+	return *piece == NULL ? NULL : *piece + f->copied;
+}
+
+/* A copy instead of the file, where it is short. */
+static bool
+copy(struct fetch *f, struct wire_records *r)
+{
+	uint8_t *to = room_for_copy(f, r->len);
+
+	if (to == NULL || io_pread_full(r->fd, to, (size_t)r->len, r->pos) != 0)
+		return false;
+	close(r->fd);
+	r->data = to;
+	f->copied += r->len;
+	return true;
+}
+
+/* One answer, and all of them, keep a bounded number of files open. */
+static bool
+may_keep_file(struct fetch *f)
+{
+	struct server *s = f->request->server;
+
+	return f->files < CONFIG_FETCH_FILES &&
+	    atomic_load(&s->files) + (size_t)f->files < s->files_max;
+}
+
+/* What is found is kept in this look; or left for the next fetch. */
+static void
+keep(struct fetch *f, struct part *part)
+{
+	struct wire_records *r = &part->out.records;
+
+	if (r->len <= 0 || copy(f, r))
+		return;
+	if (may_keep_file(f)) {
+		f->files++;
+		return;
+	}
+	f->bytes -= r->len;
+	f->budget = 0;
+	close_records(part);
 }
 
 static void
@@ -208,6 +278,7 @@ look_at_part(struct fetch *f, struct part *part)
 		log_forget(log);
 	log_put(log);
 	prove(f, part, log);
+	keep(f, part);
 }
 
 static void
@@ -388,6 +459,9 @@ look(struct request *r)
 	find_topics(f);
 	f->waits = 0;
 	f->bytes = 0;
+	f->files = 0;
+	f->copies_full = 0;
+	f->copied = 0;
 	f->budget = least(in->max_bytes, CONFIG_FETCH_BYTES);
 	for (int32_t i = 0; i < f->part_count; i++) {
 		reset_part(&f->parts[i]);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/bounds.h"
+#include "base/now.h"
 #include "base/status.h"
 #include "catalog.h"
 #include "codes.h"
@@ -19,8 +20,6 @@
 #include "request.h"
 #include "server.h"
 #include "settings.h"
-
-static const char read_only_text[] = "the server only reads";
 
 /* What one item of a request comes to. */
 struct verdict {
@@ -43,6 +42,24 @@ judge(struct request *r, int rc)
 	return rc == 0 ? fine
 		       : (struct verdict){codes_of_change(rc),
 			     request_copy(r, status_text(rc))};
+}
+
+/*
+ * What keeps one item from being begun.  As in Kafka, what its client no longer
+ * waits for is not done, which is all with a time-out of 0.
+ */
+static struct verdict
+may_begin(struct request *r, int32_t timeout_ms, bool repeated)
+{
+	if (r->server->config->read_only)
+		return refuse(KAFKA_TOPIC_AUTHORIZATION_FAILED,
+		    "the server only reads");
+	if (repeated)
+		return refuse(KAFKA_INVALID_REQUEST, "named more than once");
+	if (now_mono_ms() - r->came_ms >= timeout_ms)
+		return refuse(KAFKA_REQUEST_TIMED_OUT,
+		    "not begun in the time that was given");
+	return fine;
 }
 
 static bool *
@@ -247,13 +264,8 @@ on_create_topics(struct request *r)
 		*o = (create_out){.name = in->topics[i].name,
 		    .num_partitions = -1,
 		    .replication_factor = -1};
-		if (r->server->config->read_only)
-			v = refuse(KAFKA_TOPIC_AUTHORIZATION_FAILED,
-			    read_only_text);
-		else if (repeated[i])
-			v = refuse(KAFKA_INVALID_REQUEST,
-			    "named more than once");
-		else
+		v = may_begin(r, in->timeout_ms, repeated[i]);
+		if (v.code == KAFKA_NONE)
 			v = create(r, &in->topics[i], o);
 		o->error_code = (int16_t)v.code;
 		o->error_message = v.why;
@@ -352,6 +364,7 @@ repeated_deletions(struct request *r, const delete_in *list, int32_t count)
 void
 on_delete_topics(struct request *r)
 {
+	const struct delete_topics_request *in = r->message;
 	struct delete_topics_response *out = r->response;
 	delete_in *list;
 	bool *repeated = NULL;
@@ -372,13 +385,8 @@ on_delete_topics(struct request *r)
 
 		*o = (delete_out){.name = list[i].name,
 		    .topic_id = list[i].topic_id};
-		if (r->server->config->read_only)
-			v = refuse(KAFKA_TOPIC_AUTHORIZATION_FAILED,
-			    read_only_text);
-		else if (repeated[i])
-			v = refuse(KAFKA_INVALID_REQUEST,
-			    "named more than once");
-		else
+		v = may_begin(r, in->timeout_ms, repeated[i]);
+		if (v.code == KAFKA_NONE)
 			v = delete_topic(r, &list[i], o);
 		o->error_code = (int16_t)v.code;
 		o->error_message = v.why;
@@ -465,13 +473,8 @@ on_create_partitions(struct request *r)
 	}
 	out->results_count = in->topics_count;
 	for (int32_t i = 0; i < in->topics_count; i++) {
-		if (r->server->config->read_only)
-			v = refuse(KAFKA_TOPIC_AUTHORIZATION_FAILED,
-			    read_only_text);
-		else if (repeated[i])
-			v = refuse(KAFKA_INVALID_REQUEST,
-			    "named more than once");
-		else
+		v = may_begin(r, in->timeout_ms, repeated[i]);
+		if (v.code == KAFKA_NONE)
 			v = grow(r, &in->topics[i]);
 		out->results[i] = (grow_out){.name = in->topics[i].name,
 		    .error_code = (int16_t)v.code,

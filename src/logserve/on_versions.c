@@ -4,6 +4,7 @@
 
 #include "kafka/api.h"
 #include "request.h"
+#include "server.h"
 
 void
 on_versions(struct request *r)
@@ -20,7 +21,7 @@ on_versions(struct request *r)
 		return;
 	}
 	for (size_t i = 0; (a = api_at(i)) != NULL; i++)
-		if (a->served)
+		if (server_offers(r->server, a))
 			out->api_keys[out->api_keys_count++] =
 			    (struct api_versions_response_api_keys){a->key,
 				a->min, a->max};

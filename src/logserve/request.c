@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/now.h"
 #include "base/status.h"
 #include "client.h"
 #include "config.h"
@@ -105,7 +106,7 @@ request_grow(struct request *r, void *items, int32_t count, int32_t *cap,
  * descriptors are taken or closed, whatever comes of it.
  */
 static int
-assemble(struct evbuffer *out, const struct buf *b,
+assemble(struct server *s, struct evbuffer *out, const struct buf *b,
     const struct wire_cuts *cuts)
 {
 	size_t at = 0;
@@ -114,19 +115,17 @@ assemble(struct evbuffer *out, const struct buf *b,
 	for (size_t i = 0; i < cuts->count; i++) {
 		const struct wire_records *r = cuts->cuts[i].records;
 
-		if (rc == 0 &&
-		    evbuffer_add(out, b->data + at, cuts->cuts[i].at - at) != 0)
-			rc = ENOMEM;
+		if (rc == 0)
+			rc = conn_buffer_add(out, b->data + at,
+			    cuts->cuts[i].at - at);
 		at = cuts->cuts[i].at;
 		if (rc == 0)
 			rc = conn_buffer_add_file(out, r->fd, r->pos,
-			    (size_t)r->len);
+			    (size_t)r->len, &s->files);
 		else
 			close(r->fd);
 	}
-	if (rc == 0 && evbuffer_add(out, b->data + at, b->len - at) != 0)
-		rc = ENOMEM;
-	return rc;
+	return rc == 0 ? conn_buffer_add(out, b->data + at, b->len - at) : rc;
 }
 
 /* Without files the bytes are not copied again. */
@@ -168,7 +167,7 @@ make_answer(struct request *r, struct evbuffer **answer)
 		rc = encode(r, &b, &cuts);
 	if (rc == 0)
 		rc = cuts.count == 0 ? hand_over(r, out, &b)
-				     : assemble(out, &b, &cuts);
+				     : assemble(r->server, out, &b, &cuts);
 	else
 		for (size_t i = 0; i < cuts.count; i++)
 			close(cuts.cuts[i].records->fd);
@@ -271,10 +270,13 @@ request_begin(struct server *s, struct client *c, struct slot *slot,
 	r->client = client_retain(c);
 	r->slot = slot;
 	r->frame = frame;
+	r->came_ms = now_mono_ms();
 	arena_init(&r->arena, CONFIG_ARENA_BYTES);
 	rc = wire_request_peek(v, &r->header);
 	if (rc == 0)
 		r->api = api_find(r->header.key);
+	if (r->api != NULL && !server_offers(s, r->api))
+		r->api = NULL;
 	if (rc == 0 && r->api != NULL && r->api->key == API_VERSIONS &&
 	    !api_is_served(r->api, r->header.version)) {
 		refuse_version(r);

@@ -30,6 +30,7 @@ struct request {
 	struct slot *slot;
 	uint8_t *frame;		/* owned */
 	struct wire_request header;
+	int64_t came_ms;	/* by the monotonic clock */
 	const struct api *api;
 	struct arena arena;
 	size_t taken;		/* of the budget, beside the frame */

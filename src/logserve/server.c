@@ -23,7 +23,9 @@
 #include "net/loop.h"
 #include "net/pool.h"
 #include "net/session.h"
+#include "replicate/trust.h"
 #include "request.h"
+#include "scrubbing.h"
 #include "tell.h"
 #include "upkeep.h"
 #include "waiting.h"
@@ -52,7 +54,7 @@ on_request(void *arg, struct session *session, struct slot *slot,
 	atomic_fetch_add(&c->server->request_bytes, len);
 	if (r == NULL)
 		return;
-	atomic_fetch_add(&c->server->requests[r->api->key], 1);
+	atomic_fetch_add(&c->server->requests[api_number(r->api)], 1);
 	dispatch_run(r);
 }
 
@@ -159,6 +161,12 @@ server_address(const struct server *s, char text[ADDR_TEXT_MAX])
 		snprintf(text, ADDR_TEXT_MAX, "localhost:%d", port);
 }
 
+bool
+server_offers(const struct server *s, const struct api *a)
+{
+	return a->served && (a->key != API_REPLICATE || s->secret != NULL);
+}
+
 /* --- its life ------------------------------------------------------------- */
 
 static int
@@ -206,20 +214,27 @@ listen_on(struct server *s)
 	return CLI_DONE;
 }
 
+/* So many descriptors are the most for one purpose. */
+static size_t
+quarter_of_files(void)
+{
+	struct rlimit r;
+
+	if (getrlimit(RLIMIT_NOFILE, &r) != 0 || r.rlim_cur > SIZE_MAX)
+		return SIZE_MAX / 4;
+	return (size_t)r.rlim_cur / 4;
+}
+
 /*
  * At most so many logs for a quarter of the descriptors: of those that have
  * files open, and besides of those that a thread is at work on.
  */
-static size_t
-logs_of_quarter(size_t max)
+size_t
+server_logs_max(size_t max)
 {
-	struct rlimit r;
-	size_t logs = max;
+	size_t logs = quarter_of_files() / CONFIG_LOG_FILES;
 
-	if (getrlimit(RLIMIT_NOFILE, &r) == 0 &&
-	    r.rlim_cur / 4 / CONFIG_LOG_FILES < logs)
-		logs = (size_t)r.rlim_cur / 4 / CONFIG_LOG_FILES;
-	return logs < 2 ? 2 : logs;
+	return logs > max ? max : logs < 2 ? 2 : logs;
 }
 
 static int
@@ -252,6 +267,25 @@ open_home(struct server *s)
 	return fail(path, rc, "cluster.properties has no cluster.id");
 }
 
+/* What replicas have to know, too. */
+static int
+read_secret(struct server *s)
+{
+	const char *why;
+	int rc;
+
+	if (s->config->secret == NULL)
+		return CLI_DONE;
+	s->secret = calloc(1, sizeof(*s->secret));
+	if (s->secret == NULL)
+		return fail(s->config->secret, ENOMEM, NULL);
+	rc = trust_read(s->config->secret, s->secret, &why);
+	if (rc == 0)
+		return CLI_DONE;
+	free(s->secret);
+	return fail(s->config->secret, rc, why);
+}
+
 static int
 open_parts(struct server *s)
 {
@@ -263,7 +297,7 @@ open_parts(struct server *s)
 	int rc = budget_open(c->memory, &s->budget);
 
 	if (rc == 0)
-		rc = pool_open(logs_of_quarter(CONFIG_POOL_THREADS), 10000,
+		rc = pool_open(server_logs_max(CONFIG_POOL_THREADS), 10000,
 		    &s->pool);
 	for (int i = 0; rc == 0 && i < c->threads; i++) {
 		TAILQ_INIT(&s->clients[i]);
@@ -279,9 +313,10 @@ open_parts(struct server *s)
 		return fail("threads", rc, NULL);
 	s->limits = default_limits;
 	s->limits.budget = s->budget;
+	s->files_max = quarter_of_files();
 	if (open_home(s) != CLI_DONE)
 		return CLI_FAIL;
-	rc = catalog_open(c->root, logs_of_quarter(CONFIG_OPEN_LOGS), s->pool,
+	rc = catalog_open(c->root, server_logs_max(CONFIG_OPEN_LOGS), s->pool,
 	    s->waiting, &s->catalog);
 	if (rc != 0)
 		return fail(c->root, rc, NULL);
@@ -295,6 +330,9 @@ open_parts(struct server *s)
 		rc = upkeep_open(s, &s->upkeep);
 	if (rc != 0)
 		return fail("upkeep", rc, NULL);
+	rc = scrubbing_open(s, &s->scrubbing);
+	if (rc != 0)
+		return fail("scrubbing", rc, NULL);
 	options.loop_count = s->loop_count;
 	rc = listener_open(&options, &s->listener);
 	return rc == 0 ? CLI_DONE : fail("sockets", rc, NULL);
@@ -311,6 +349,8 @@ server_open(struct server *s, const struct config *config)
 	pthread_mutex_init(&s->sessions_lock, NULL);
 	if (choose_ids(s) != 0)
 		return fail("random numbers", STATUS_FAILED, NULL);
+	if (read_secret(s) != CLI_DONE)
+		return CLI_FAIL;
 	status = open_parts(s);
 	if (status == CLI_DONE)
 		status = listen_on(s);
@@ -385,6 +425,7 @@ server_close(struct server *s)
 	metrics_close(s->metrics);
 	listener_close(s->listener);
 	drain_clients(s);
+	scrubbing_close(s->scrubbing);
 	deadlines_stop(s->deadlines);
 	pool_close(s->pool);
 	upkeep_close(s->upkeep);
@@ -397,4 +438,7 @@ server_close(struct server *s)
 	for (size_t i = 0; i < s->loop_count; i++)
 		loop_close(s->loops[i]);
 	budget_close(s->budget);
+	if (s->secret != NULL)
+		explicit_bzero(s->secret, sizeof(*s->secret));
+	free(s->secret);
 }

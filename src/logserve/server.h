@@ -30,6 +30,8 @@ struct listener;
 struct loop;
 struct metrics;
 struct pool;
+struct scrubbing;
+struct trust_secret;
 struct upkeep;
 struct waiting;
 
@@ -47,15 +49,20 @@ struct server {
 	struct catalog *catalog;
 	struct group_table *groups;
 	struct upkeep *upkeep;	/* NULL: nothing may be written */
+	struct scrubbing *scrubbing;	/* NULL: none */
 	pthread_mutex_t sessions_lock;
 	struct fetch_sessions *sessions;	/* under it */
 	struct home home;
 	int64_t producer_base;	/* ids of producers are this plus a count */
 	atomic_int_fast64_t producers;
 	atomic_size_t clients_count;
+	atomic_size_t files;		/* open in answers */
+	size_t files_max;
 	struct metrics *metrics;	/* NULL: none */
+	struct trust_secret *secret;	/* of replicas; NULL: there are none */
+	atomic_int replicas;		/* of clients */
 	int64_t start_ms;		/* wall clock */
-	atomic_uint_fast64_t requests[API_KEY_MAX + 1];
+	atomic_uint_fast64_t requests[API_COUNT_MAX];
 	atomic_uint_fast64_t request_bytes;
 	atomic_uint_fast64_t answer_bytes;
 };
@@ -65,6 +72,14 @@ struct server {
  * is wrong, and returns an exit status.
  */
 int server_open(struct server *s, const struct config *config);
+/*
+ * At most so many logs for a quarter of the descriptors: of those that have
+ * files open, besides of those that a thread is at work on, and of those that
+ * replicas write.
+ */
+size_t server_logs_max(size_t max);
+/* Is that API one for clients of this server? */
+bool server_offers(const struct server *s, const struct api *a);
 /*
  * Finish what is in work, and end.
  */

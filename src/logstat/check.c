@@ -175,6 +175,24 @@ check_lag(const char *where, int64_t lag)
 }
 
 void
+check_copy(const char *where, int64_t lag, int64_t seen_ms)
+{
+	char age[32], limit[32];
+
+	check_lag(where, lag);
+	if (check.max_age_ms < 0)
+		return;
+	if (seen_ms < 0)
+		problem(CHECK_WARNING, "%s: its source was never heard of",
+		    where);
+	else if (check.now_ms - seen_ms > check.max_age_ms)
+		problem(CHECK_CRITICAL,
+		    "%s: its source heard of %s ago (limit %s)", where,
+		    age_text(check.now_ms - seen_ms, age),
+		    age_text(check.max_age_ms, limit));
+}
+
+void
 check_no_group(const char *group)
 {
 	problem(CHECK_UNKNOWN, "no group %s", group);

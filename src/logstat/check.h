@@ -30,6 +30,11 @@ void check_partition(const char *path, const struct count *c,
     const struct count_health *h);
 /* The group that is furthest behind in the topic: which and where. */
 void check_lag(const char *where, int64_t lag);
+/*
+ * The copy that is furthest behind its source, which was heard of at seen_ms
+ * (-1 never): that is a limit on age, too.
+ */
+void check_copy(const char *where, int64_t lag, int64_t seen_ms);
 /* The group that was asked for is in none of them. */
 void check_no_group(const char *group);
 /* Something could not be looked at: STATUS_CORRUPT is critical. */

@@ -17,6 +17,7 @@
 #include "base/status.h"
 #include "check.h"
 #include "client/remote_admin.h"
+#include "copies.h"
 #include "remote.h"
 #include "store/count.h"
 #include "store/root.h"
@@ -31,6 +32,7 @@ enum {
 	OPT_CHECK,
 	OPT_MAX_AGE,
 	OPT_GROUPS,
+	OPT_REPLICAS,
 	OPT_MAX_LAG,
 };
 
@@ -39,12 +41,15 @@ static const struct cli_option options[] = {
     {OPT_SEGMENTS, "segments", NULL, "a line per segment"},
     {OPT_GROUPS, "groups", NULL, "a line per partition of each group: its lag"},
     {'g', "group", "GROUP", "the same of one group"},
+    {OPT_REPLICAS, "replicas", NULL,
+	"a line per partition that is a copy: how far it is behind"},
     {'J', "json", NULL, "print a line of JSON each"},
     {OPT_CHECK, "check", NULL, "one verdict for monitoring: exit 0, 1, 2 or 3"},
     {OPT_MAX_AGE, "max-age", "DUR",
-	"with --check: a newest event that is older is critical"},
+	"with --check: a newest event, or a copy's news, that is older is "
+	"critical"},
     {OPT_MAX_LAG, "max-lag", "N",
-	"with --check: a group that is further behind is critical"},
+	"with --check: a group or copy that is further behind is critical"},
     {0, NULL, NULL, NULL},
 };
 
@@ -90,6 +95,7 @@ static bool checking;
 static bool json;
 static int64_t max_age_ms = -1;
 static bool by_group;
+static bool by_copy;
 static const char *group;	/* NULL: all */
 static int64_t max_lag = -1;
 static size_t group_rows;
@@ -116,6 +122,9 @@ set_option(int id)
 		break;
 	case OPT_GROUPS:
 		by_group = true;
+		break;
+	case OPT_REPLICAS:
+		by_copy = true;
 		break;
 	case 'g':
 		by_group = true;
@@ -260,6 +269,25 @@ visit_groups(const char *path, struct topic_place *place)
 		check_lag(lag.where, lag.lag);
 }
 
+/* So have copies their sources. */
+static void
+visit_copies(const char *path, const struct topic_place *place)
+{
+	struct fault f = {.file = ""};
+	struct copies_worst worst_copy = {.lag = -1};
+	int rc;
+
+	if (place->kind != TOPIC_PLACE_TOPIC)
+		return;
+	rc = copies_add(checking ? NULL : &listing, path, place, &chosen,
+	    &worst_copy, &f);
+	if (rc != 0)
+		fail(path, rc, &f);
+	else if (checking && worst_copy.lag >= 0)
+		check_copy(worst_copy.where, worst_copy.lag,
+		    worst_copy.seen_ms);
+}
+
 static void
 visit_place(const char *path, struct topic_place *place)
 {
@@ -267,7 +295,9 @@ visit_place(const char *path, struct topic_place *place)
 
 	if (by_group || max_lag >= 0)
 		visit_groups(path, place);
-	if (by_group && !checking)
+	if (by_copy || max_lag >= 0 || max_age_ms >= 0)
+		visit_copies(path, place);
+	if ((by_group || by_copy) && !checking)
 		return;
 	for (int32_t n = place->first; n < place->first + place->count; n++) {
 		if (!parse_partitions_has(&chosen, n))
@@ -405,6 +435,8 @@ visit_remote(const char *path)
 
 	if (by_segment)
 		places_refuse("--segments", "a cluster does not tell them");
+	if (by_copy)
+		places_refuse("--replicas", "a cluster does not tell them");
 	if (by_group || max_lag >= 0)
 		rc = visit_remote_groups(path, &f);
 	if (rc == 0 && (!by_group || checking))
@@ -468,6 +500,10 @@ check_options(void)
 		cli_usage("--max-lag needs --check");
 	if (by_group && by_segment)
 		cli_usage("--segments does not go with --groups and -g");
+	if (by_copy && (by_segment || by_group))
+		cli_usage("--replicas stands alone");
+	if (by_copy && checking)
+		cli_usage("--check looks at copies with --max-lag, --max-age");
 	if (by_group && checking && max_lag < 0)
 		cli_usage("--check looks at groups with --max-lag");
 }
@@ -494,6 +530,7 @@ main(int argc, char **argv)
 	check_options();
 	listing_init(&listing,
 	    by_group         ? lag_columns
+		: by_copy    ? copies_columns
 		: by_segment ? segment_columns
 			     : partition_columns,
 	    json);

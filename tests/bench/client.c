@@ -4,6 +4,7 @@
  *	client produce ADDRESS TOPIC COUNT BYTES	events as fast as it can
  *	client fetch ADDRESS TOPIC COUNT		the same, from the beginning
  *	client latency ADDRESS TOPIC RATE SECONDS	so many events a second
+ *	client cpu PID		seconds of processor time a process has used
  *
  * Acknowledgements are of all replicas (acks=all), in one partition, without
  * compression.  The first two print the seconds it took.  The third prints six
@@ -354,6 +355,19 @@ latency(const char *address, const char *topic, int64_t rate, int64_t seconds)
 	close_client(rk);
 }
 
+/* To the nanosecond, of all threads, those that have ended too. */
+static void
+cpu(int64_t pid)
+{
+	struct timespec ts;
+	clockid_t its;
+
+	if (clock_getcpuclockid((pid_t)pid, &its) != 0 ||
+	    clock_gettime(its, &ts) != 0)
+		errx(1, "%lld: no such process", (long long)pid);
+	printf("%.6f\n", (double)ts.tv_sec + (double)ts.tv_nsec / 1e9);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -363,8 +377,9 @@ main(int argc, char **argv)
 		fetch(argv[2], argv[3], number(argv[4]));
 	else if (argc == 6 && strcmp(argv[1], "latency") == 0)
 		latency(argv[2], argv[3], number(argv[4]), number(argv[5]));
+	else if (argc == 3 && strcmp(argv[1], "cpu") == 0)
+		cpu(number(argv[2]));
 	else
-		errx(2,
-		    "usage: client produce|fetch|latency ADDRESS TOPIC ...");
+		errx(2, "usage: client produce|fetch|latency|cpu ...");
 	return 0;
 }

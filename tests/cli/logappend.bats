@@ -386,6 +386,23 @@ values() {
 	[ "$(logcat u)" = $'1\n1\n3\n1' ]
 }
 
+@test '-B: a largest timestamp that is not that of the records is put right' {
+	batch ''
+	cp batch.bin good.bin
+	# shellcheck disable=SC2016 # perl's
+	batch 'substr($_, 35, 8) = pack("q>", 4102444800000)'
+	run ! cmp -s good.bin batch.bin
+	logappend --create -B t batch.bin
+	logcat -B t >stored.bin
+	cmp good.bin stored.bin
+	# A record that is said to be longer than the batch is.
+	# shellcheck disable=SC2016 # perl's
+	batch 'substr($_, 61, 1) = "\x7e"'
+	run_tool 1 logappend -B t batch.bin
+	same "$err" 'logappend: batch.bin:1: records do not add up'
+	[ "$(logcat t)" = 'some text' ]
+}
+
 @test '--fsync DUR syncs while the input is idle, too' {
 	logcreate i
 	mkfifo idle

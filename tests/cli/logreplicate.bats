@@ -171,7 +171,8 @@ END
 	logcreate a
 	seq 1 10 | logappend a
 	run_tool 0 logreplicate -n a b
-	same "$out" 'a/0: offsets 0 to 9'
+	same "$out" "a: made, 1 partition
+a/0: offsets 0 to 9"
 	run ! test -e b
 	run_tool 0 logreplicate a b
 	echo 11 | logappend a
@@ -194,7 +195,7 @@ END
 	same "$err" 'logreplicate: a: file: not a topic'
 	run_tool 2 logreplicate a
 	run_tool 2 logreplicate h:a h:b
-	run_tool 2 logreplicate kafka://h/a b
+	run_tool 2 logreplicate http://h/a b
 	run_tool 2 logreplicate -- a -oProxyCommand=x:b
 }
 

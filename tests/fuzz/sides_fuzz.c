@@ -1,7 +1,8 @@
 /*
- * A sender and a receiver that are told anything by the other side: the first
- * byte chooses one, the others are frames in short form, of which the CRC is
- * right.  What stands behind them says yes or no, as the input goes on.
+ * A sender and a receiver that are told anything by the other side, and a
+ * receiving end as a server has it: the first byte chooses one, the others are
+ * frames in short form, of which the CRC is right.  What stands behind them
+ * says yes or no, as the input goes on.
  */
 
 #include <errno.h>
@@ -9,6 +10,7 @@
 
 #include "base/status.h"
 #include "fuzz.h"
+#include "replicate/inlet.h"
 #include "replicate/receiver.h"
 #include "replicate/sender.h"
 #include "store/properties.h"
@@ -92,7 +94,7 @@ src_next(struct source *s, size_t topic, int32_t partition, int64_t offset,
 	fuzz_must(offset >= -1 && max >= sizeof(bytes));
 	*out = (struct raw_run){.data = bytes, .len = fuzz_byte(&in)};
 	if (fuzz_byte(&in) % 4 == 0)
-		return STATUS_END;
+		return fuzz_byte(&in) % 2 == 0 ? STATUS_END : EAGAIN;
 	out->base_offset = offset < 0 ? 0 : offset;
 	out->next_offset = out->base_offset + fuzz_byte(&in);
 	return outcome();
@@ -110,35 +112,6 @@ src_batch_at(struct source *s, size_t topic, int32_t partition, int64_t offset,
 	take_batch(out);
 	*cleaned = fuzz_byte(&in) % 2;
 	return out->base_offset < 0 ? STATUS_END : outcome();
-}
-
-/* Up to three of them. */
-static int
-take_imprints(struct imprints *out)
-{
-	uint8_t bytes[3 * 16] = {0};
-	struct view v = {bytes, (size_t)(fuzz_byte(&in) % 4) * 16};
-
-	for (size_t i = 0; i < v.len; i += 16) {
-		bytes[i + 7] = fuzz_byte(&in);
-		bytes[i + 15] = fuzz_byte(&in) % 4;
-	}
-	out->cleaned = fuzz_byte(&in) % 2;
-	/* Those that do not ascend are left out. */
-	(void)imprints_decode(v, out);
-	return outcome();
-}
-
-static int
-src_records(struct source *s, size_t topic, int32_t partition, int64_t from,
-    int64_t last, struct imprints *out, struct fault *f)
-{
-	(void)s;
-	(void)topic;
-	(void)partition;
-	(void)f;
-	fuzz_must(from >= 0 && last >= from);
-	return take_imprints(out);
 }
 
 static int
@@ -160,7 +133,6 @@ static const struct source_ops src_ops = {
     .bounds = src_bounds,
     .next = src_next,
     .batch_at = src_batch_at,
-    .records = src_records,
     .position = src_position,
 };
 
@@ -201,6 +173,23 @@ snk_state(struct sink *s, size_t topic, int32_t partition, int64_t offset,
 	*out = (struct sink_state){.end = fuzz_byte(&in)};
 	take_batch(&out->batch);
 	return known(topic, partition);
+}
+
+/* Up to three of them. */
+static int
+take_imprints(struct imprints *out)
+{
+	uint8_t bytes[3 * 16] = {0};
+	struct view v = {bytes, (size_t)(fuzz_byte(&in) % 4) * 16};
+
+	for (size_t i = 0; i < v.len; i += 16) {
+		bytes[i + 7] = fuzz_byte(&in);
+		bytes[i + 15] = fuzz_byte(&in) % 4;
+	}
+	out->cleaned = fuzz_byte(&in) % 2;
+	/* Those that do not ascend are left out. */
+	(void)imprints_decode(v, out);
+	return outcome();
 }
 
 static int
@@ -268,6 +257,20 @@ snk_commit(struct sink *s, size_t topic, const struct sink_position *positions,
 	return outcome();
 }
 
+static int
+snk_digest(struct sink *s, size_t topic, int32_t partition, int64_t start,
+    int64_t end, struct sink_digest *out, struct fault *f)
+{
+	(void)s;
+	(void)f;
+	fuzz_must(start >= 0 && end >= start);
+	*out = (struct sink_digest){.start = start,
+	    .value = fuzz_byte(&in) % 2,
+	    .batches = fuzz_byte(&in) % 4,
+	    .damaged = (int8_t)fuzz_byte(&in) < 0 ? -1 : start};
+	return known(topic, partition);
+}
+
 static const struct sink_ops snk_ops = {
     .topic = snk_topic,
     .state = snk_state,
@@ -277,6 +280,7 @@ static const struct sink_ops snk_ops = {
     .sync = snk_sync,
     .clean = snk_clean,
     .commit = snk_commit,
+    .digest = snk_digest,
 };
 
 /* --- frames --------------------------------------------------------------- */
@@ -294,6 +298,7 @@ take_frame(struct frame *f, uint8_t data[64])
 	    .start = fuzz_byte(&in),
 	    .end = fuzz_byte(&in),
 	    .offset = (int8_t)fuzz_byte(&in),
+	    .digest = fuzz_byte(&in) % 2,
 	    .status = fuzz_byte(&in) % 5};
 	take_batch(&f->batch);
 	for (size_t i = 0; i < len; i++)
@@ -341,11 +346,12 @@ fuzz_receiver(void)
 static void
 fuzz_sender(void)
 {
-	uint8_t flags = fuzz_byte(&in);
+	uint8_t bits = fuzz_byte(&in);
 	struct sender_options o = {.window = FRAME_WINDOW_MIN,
-	    .follow = flags % 2,
-	    .examines = (flags & 2) == 0,
-	    .groups = fuzz_byte(&in) % 2};
+	    .follow = bits & 1,
+	    .groups = bits & 2,
+	    .checksum = bits & 4,
+	    .examines = (bits & 8) == 0};
 	struct source src = {&src_ops};
 	struct fault fault = {.file = ""};
 	struct sender *s;
@@ -362,6 +368,7 @@ fuzz_sender(void)
 			rc = sender_step(s, &out, &fault);
 		if (rc == EAGAIN)
 			rc = 0;
+		sender_resume(s);
 		check_output(&out);
 		take_frame(&f, data);
 		if (rc == 0)
@@ -374,13 +381,67 @@ fuzz_sender(void)
 	buf_release(&out);
 }
 
+/* The same as a server does it: a stream in pieces, below a root that is none. */
+static void
+begin_stream(struct buf *stream)
+{
+	static const char one[] = "mode=receive\0path=t";
+	static const char all[] = "mode=receive\0path=/\0named=1\0dry-run=1";
+	struct frame f = {.type = FRAME_HELLO,
+	    .magic = FRAME_MAGIC,
+	    .version_min = 1,
+	    .version_max = 1};
+
+	fuzz_must(frame_encode(&f, stream) == 0);
+	f = (struct frame){.type = FRAME_REQUEST,
+	    .data = {(const uint8_t *)one, sizeof(one)}};
+	if (fuzz_byte(&in) % 2 == 0)
+		f.data = (struct view){(const uint8_t *)all, sizeof(all)};
+	fuzz_must(frame_encode(&f, stream) == 0);
+}
+
+static void
+fuzz_inlet(void)
+{
+	struct inlet_options o = {.root = "/dev/null/none",
+	    .open_max = 1,
+	    .parts_max = 6};
+	struct buf stream, out;
+	struct inlet *inlet;
+	uint8_t data[64];
+	struct frame f;
+	int rc = inlet_new(&o, &inlet);
+
+	buf_init(&stream, 1 << 20);
+	buf_init(&out, 1 << 20);
+	if (fuzz_byte(&in) % 8 != 0)
+		begin_stream(&stream);
+	while (in.len > 0) {
+		take_frame(&f, data);
+		fuzz_must(frame_encode(&f, &stream) == 0);
+	}
+	for (size_t at = 0, len; rc == 0 && at < stream.len; at += len) {
+		len = 1 + (size_t)(stream.data[at] ^ stream.data[at / 2]);
+		if (len > stream.len - at)
+			len = stream.len - at;
+		rc = inlet_take(inlet, (struct view){stream.data + at, len},
+		    &out);
+		fuzz_must(rc == 0 || rc == STATUS_END);
+		check_output(&out);
+	}
+	fuzz_must(inlet_memory(inlet) < (4 << 20));
+	inlet_free(inlet);
+	buf_release(&stream);
+	buf_release(&out);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+	static void (*const sides[])(
+	    void) = {fuzz_sender, fuzz_receiver, fuzz_inlet};
+
 	in = (struct fuzz_input){data, size};
-	if (fuzz_byte(&in) % 2 == 0)
-		fuzz_sender();
-	else
-		fuzz_receiver();
+	sides[fuzz_byte(&in) % 3]();
 	return 0;
 }

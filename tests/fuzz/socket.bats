@@ -16,7 +16,8 @@ setup() {
 	mkdir root
 	logcreate root/good root/t root/u
 	logcreate --compact root/v
-	serve
+	(umask 077 && echo '0123456789abcdefghij' >secret)
+	serve --replica-secret secret
 }
 
 is_sanitized() {
@@ -27,7 +28,7 @@ is_sanitized() {
 	local seconds=${SOCKET_SECONDS:-30} seed=${SEED:-$SRANDOM}
 	echo "SEED=$seed"
 	TOOL_TIMEOUT=$((seconds + 300)) run_tool 0 \
-	    "$ROOT/build/tests/server/fuzz" "$address" "$seconds" "$seed"
+	    "$ROOT/build/tests/server/fuzz" "$address" "$seconds" "$seed" secret
 	echo "$out"
 	# It is none of the server's affairs how the others' topics look.
 	run_tool 0 logfsck root/good

@@ -1,7 +1,8 @@
 /*
- * fuzz ADDRESS SECONDS SEED: requests of every API and version that is served,
- * filled at random, half of them damaged, on several connections at once; and
- * all the time a good client, whose requests must be answered well.
+ * fuzz ADDRESS SECONDS SEED SECRET-FILE: requests of every API and version that
+ * is served, filled at random, half of them damaged, on several connections at
+ * once; replicas that know the secret, and then say anything; and all the time
+ * a good client, whose requests must be answered well.
  *
  * Exit status 1: the good client was not served, or the server is gone.
  */
@@ -25,6 +26,8 @@
 #include "kafka/api.h"
 #include "kafka/messages.h"
 #include "net/addr.h"
+#include "replicate/frame.h"
+#include "replicate/trust.h"
 #include "store/batch.h"
 
 enum {
@@ -32,6 +35,7 @@ enum {
 	REQUEST_MAX = 1 << 20,
 	ANSWER_MAX = 128 << 20,
 	GOOD_EVERY = 200,	/* requests */
+	REPLICA_EVERY = 50,
 	PATIENCE_S = 120,
 	CORRELATION = 7,
 };
@@ -39,7 +43,8 @@ enum {
 static struct addr server;
 static uint64_t state;
 static struct arena arena;
-static uint64_t requests, damaged, closed, checks;
+static struct trust_secret secret;
+static uint64_t requests, damaged, closed, checks, replicas;
 
 static uint32_t
 below(uint32_t n)
@@ -411,6 +416,142 @@ good_client(int fd)
 	checks++;
 }
 
+/* --- replicas ------------------------------------------------------------- */
+
+static const struct replicate_response *
+ask_replicate(int fd, int step, struct view data)
+{
+	const struct replicate_request request = {.step = (int8_t)step,
+	    .data = {data.data, (int32_t)data.len}};
+
+	return ask(fd, API_REPLICATE, 0, &request);
+}
+
+static struct view
+view_of(struct bytes b)
+{
+	return (struct view){b.data, b.len > 0 ? (size_t)b.len : 0};
+}
+
+/* One that is let in, unless there are too many at the moment. */
+static bool
+prove(int fd, struct trust *t)
+{
+	uint8_t proof[TRUST_PROOF_LEN];
+	const struct replicate_response *r;
+
+	if (trust_init(t, false) != 0)
+		errx(2, "no random numbers");
+	r = ask_replicate(fd, 0, trust_nonce(t));
+	if (trust_take_nonce(t, view_of(r->data)) != 0)
+		errx(1, "a replica: not a nonce");
+	trust_prove(t, &secret, proof);
+	r = ask_replicate(fd, 1, (struct view){proof, sizeof(proof)});
+	if (r->error_code == 0 && !trust_check(t, &secret, view_of(r->data)))
+		errx(1, "a replica: not a proof");
+	return r->error_code == 0;
+}
+
+static void
+add_frame(struct buf *b, struct frame f, const void *data, size_t len)
+{
+	f.data = (struct view){data, len};
+	(void)frame_encode(&f, b);
+}
+
+/* What is said first, so that the rest is listened to. */
+static void
+add_greeting(struct buf *b)
+{
+	static const char one[] = "mode=receive\0path=r";
+	static const char all[] = "mode=receive\0path=/\0named=1\0cut=1";
+	bool named = below(2) == 0;
+
+	add_frame(b,
+	    (struct frame){.type = FRAME_HELLO,
+		.magic = FRAME_MAGIC,
+		.version_min = 1,
+		.version_max = 1,
+		.window = FRAME_WINDOW},
+	    NULL, 0);
+	add_frame(b, (struct frame){.type = FRAME_REQUEST}, named ? all : one,
+	    named ? sizeof(all) : sizeof(one));
+	add_frame(b, (struct frame){.type = FRAME_TOPIC, .count = 2},
+	    named ? "r0" : "", named ? 3 : 1);
+	add_frame(b, (struct frame){.type = FRAME_OFFER}, NULL, 0);
+}
+
+static void
+add_random_frame(struct buf *b)
+{
+	struct wire_records records = random_records();
+	struct bytes text = random_string();
+	struct frame f = {.type = (enum frame_type)(1 + below(FRAME_TYPES - 1)),
+	    .topic = below(3),
+	    .partition = (int32_t)below(4) - 1,
+	    .count = (int32_t)random_number(),
+	    .start = random_number(),
+	    .end = random_number(),
+	    .offset = random_number(),
+	    .status = (int32_t)below(5)};
+
+	if (below(2) == 0)
+		f.type = FRAME_DATA;
+	if (f.type == FRAME_TOPIC && f.count > 5)
+		f.count = 5;
+	if (f.type == FRAME_DATA && records.len > 0)
+		add_frame(b, f, records.data, (size_t)records.len);
+	else if (text.len > 0)
+		add_frame(b, f, text.data, (size_t)text.len);
+	else
+		add_frame(b, f, NULL, 0);
+	if (below(20) == 0 && b->len > 0)
+		b->data[below((uint32_t)b->len)] ^= (uint8_t)(1 << below(8));
+}
+
+/* A message of a few frames, or of a part of one. */
+static bool
+say_frames(int fd, struct trust *t, bool first)
+{
+	uint8_t tag[TRUST_TAG_LEN];
+	struct replicate_request q = {.step = 2, .tag = {tag, sizeof(tag)}};
+	struct buf data, b;
+	bool open;
+
+	buf_init(&data, REQUEST_MAX);
+	buf_init(&b, REQUEST_MAX);
+	if (buf_add_64(&data, 0) != 0)
+		errx(2, "no memory");
+	if (first && below(8) != 0)
+		add_greeting(&data);
+	for (uint32_t i = below(4); i > 0; i--)
+		add_random_frame(&data);
+	if (below(10) == 0)
+		data.len -= below((uint32_t)data.len - 7);
+	trust_seal(t, data.data, data.len, tag);
+	q.data = (struct bytes){data.data, (int32_t)data.len};
+	add_request(&b, api_find(API_REPLICATE), 0, &q);
+	open = say(fd, &b);
+	buf_release(&data);
+	buf_release(&b);
+	return open;
+}
+
+static void
+replica(void)
+{
+	int fd = connect_to();
+	struct trust t;
+	bool open = prove(fd, &t);
+
+	replicas++;
+	for (uint32_t i = 0; open && i < 20; i++)
+		open = say_frames(fd, &t, i == 0);
+	close(fd);
+	arena_release(&arena);
+	arena_init(&arena, ANSWER_MAX);
+}
+
 static void
 run(int64_t seconds)
 {
@@ -423,12 +564,15 @@ run(int64_t seconds)
 		one_request(&fds[below(CONNECTIONS)]);
 		if (requests % GOOD_EVERY == 1)
 			good_client(good);
+		if (requests % REPLICA_EVERY == 2)
+			replica();
 	}
 	good_client(good);
 	printf("%llu requests, %llu of them damaged, %llu connections, "
-	       "%llu checks\n",
+	       "%llu replicas, %llu checks\n",
 	    (unsigned long long)requests, (unsigned long long)damaged,
-	    (unsigned long long)closed, (unsigned long long)checks);
+	    (unsigned long long)closed, (unsigned long long)replicas,
+	    (unsigned long long)checks);
 }
 
 int
@@ -436,15 +580,18 @@ main(int argc, char **argv)
 {
 	struct addr list[ADDR_LIST_MAX];
 	struct addr_name name;
-	const char *what = NULL;
+	const char *what = NULL, *why;
 	int64_t seconds, seed;
 	size_t count;
 
-	if (argc != 4 || parse_int(argv[2], 1, 1000000, &seconds) != 0 ||
+	if (argc != 5 || parse_int(argv[2], 1, 1000000, &seconds) != 0 ||
 	    parse_int(argv[3], 0, INT64_MAX, &seed) != 0 ||
 	    addr_parse(argv[1], -1, &name, &what) != 0 ||
 	    addr_resolve(&name, list, &count, &what) != 0)
-		errx(2, "usage: fuzz ADDRESS SECONDS SEED");
+		errx(2, "usage: fuzz ADDRESS SECONDS SEED SECRET-FILE");
+	if (trust_read(argv[4], &secret, &why) != 0)
+		errx(2, "%s: %s", argv[4],
+		    why != NULL ? why : "cannot be read");
 	server = list[0];
 	state = (uint64_t)seed;
 	arena_init(&arena, ANSWER_MAX);

@@ -179,3 +179,47 @@ killed() {
 	same "$(sort reader.out)" $'one\ntwo'
 	[ "$(grep -c 'assigned:' reader.err)" -eq 1 ]
 }
+
+# place GROUP TOPIC: a position of a group without members.
+place() {
+	"$CALL" "$address" OffsetCommit 2 group_id="$1" \
+		generation_id_or_member_epoch=-1 topics.0.name="$2" \
+		topics.0.partitions.0.committed_offset=1
+}
+
+# Threads: those that have begun to work on a request, and two loops.
+is_busy() {
+	[ "$(find "/proc/$server_pid/task" -mindepth 1 -maxdepth 1 | wc -l)" \
+		-gt "$1" ]
+}
+
+@test 'commits of many groups go to the disk together' {
+	local preload=$ROOT/build/tests/fault/fault_preload.so i
+	[ -e "$preload" ] || skip "fault_preload.so is not built"
+	logcreate root/t root/u
+	echo x | tee >(logappend root/t) | logappend root/u
+	place first t
+	# A local program is stopped while it holds the log of positions.
+	start holder env LD_PRELOAD="$preload" FAULT=write:1:stop \
+	    FAULT_LOG="$PWD/log" "$ROOT/bin/logadmin" group seek root/t local -o 0
+	wait_for test -s log
+	for i in {1..12}; do
+		start "place$i" place "g$i" t
+	done
+	wait_for is_busy 14
+	# It is no affair of other topics.
+	out=$(place g u)
+	is topics.0.partitions.0.error_code 0
+	kill -9 "$holder_pid"
+	for i in {1..12}; do
+		pid=place${i}_pid
+		wait_exit 0 "${!pid}"
+		grep -qx 'topics.0.partitions.0.error_code=0' "place$i.out"
+	done
+	# One was being written when the others came.
+	batches=$(perl -0777 -ne 'for (my $at = 0; $at < length;
+	    $at += 12 + unpack "N", substr $_, $at + 8, 4) { $n++ }
+	    print $n' root/t/groups/*.log)
+	echo "$batches batches of 13 commits"
+	[ "$batches" -le 9 ]
+}

@@ -71,29 +71,6 @@ raw() {
 	has "$out" "$header"0023
 }
 
-# batch [PERL]: a batch of one record; its bytes are in $_ when the code is run,
-# and the sum is made right after that.
-batch() {
-	[ -d b ] || {
-		logcreate b
-		printf 'some text\n' | logappend b
-	}
-	perl -0777 -e 'sub crc {
-		my $c = 0xffffffff;
-		for my $b (unpack "C*", shift) {
-			$c ^= $b;
-			$c = $c & 1 ? $c >> 1 ^ 0x82f63b78 : $c >> 1 for 1..8;
-		}
-		return $c ^ 0xffffffff;
-	    }
-	    my $code = shift;
-	    $_ = <>;
-	    eval $code; die $@ if $@;
-	    substr($_, 17, 4) = pack("N", crc(substr($_, 21)))
-		unless $code =~ /nosum/;
-	    print' "$1" b/0/*.log >batch.bin
-}
-
 # refused CODE PERL: such a batch is.
 refused() {
 	batch "$2"
@@ -321,4 +298,66 @@ consumed() {
 	serve
 	consumed >got
 	(seq 1 1000; seq 2001 3000) | cmp - got
+}
+
+# fetch_all TOPIC: from partitions 0 to 99 of it.
+fetch_all() {
+	local i args=()
+	for i in {0..99}; do
+		args+=("topics.0.partitions.$i.partition=$i"
+		    "topics.0.partitions.$i.partition_max_bytes=1000000")
+	done
+	call Fetch 11 max_wait_ms=100 min_bytes=1 max_bytes=50000000 \
+		replica_id=-1 session_epoch=-1 "topics.0.topic=$1" "${args[@]}"
+	[[ $out != *error_code=[!0]* ]]
+	given=$(grep -c 'records=[1-9]' <<<"$out")
+}
+
+@test 'a fetch of many partitions keeps few files open' {
+	stop_serving
+	logcreate -P 100 root/few root/many
+	local i
+	for i in {0..99}; do
+		printf '{"partition":%d,"value":"x"}\n' "$i"
+	done | logappend --fsync none -J --keep-partition root/few
+	for i in {0..99}; do
+		printf '{"partition":%d,"value":"%20000d"}\n' "$i" "$i"
+	done | logappend --fsync none -J --keep-partition root/many
+	ulimit -n 256
+	serve
+	# What is short is copied, and of the rest there is more the next time.
+	fetch_all few
+	[ "$given" -eq 100 ]
+	fetch_all many
+	[ "$given" -eq 64 ]
+}
+
+# commit_much GROUP: 8 MB of metadata, for 2000 partitions; sets codes.
+commit_much() {
+	call OffsetCommit 2 group_id="$1" generation_id_or_member_epoch=-1 \
+		topics.0.name=t "${commits[@]}"
+	codes=$(sed -n 's/.*error_code=//p' <<<"$out" | sort -u)
+}
+
+@test 'positions that clients make up do not fill the memory' {
+	logcreate -P 2000 root/t
+	head -c 4096 /dev/zero | tr '\0' m >much
+	local i commits=()
+	for i in {0..1999}; do
+		commits+=("topics.0.partitions.$i.partition_index=$i"
+		    "topics.0.partitions.$i.committed_offset=1"
+		    "topics.0.partitions.$i.committed_metadata=@much")
+	done
+	i=0
+	while
+		commit_much "made-up-$((i += 1))"
+		[ "$codes" = 0 ]
+	do
+		[ "$i" -le 9 ]
+	done
+	same "$codes" 28
+	# Groups that are there already go on.
+	commit_much made-up-1
+	same "$codes" 0
+	is_san || [ "$(rss VmHWM)" -lt $((160 * 1024)) ]
 }

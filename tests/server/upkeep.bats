@@ -217,3 +217,64 @@ cleaning() {
 	look
 	wait_for starts_after t 0
 }
+
+# change FILE POS: another byte there.
+change() {
+	perl -e 'open my $f, "+<", $ARGV[0] or die; seek $f, $ARGV[1], 0;
+	    read $f, my $b, 1; seek $f, $ARGV[1], 0; print $f chr(ord($b) ^ 1)
+	    ' "$1" "$2"
+}
+
+# metric NAME: its value.
+metric() {
+	perl -MIO::Socket::INET -e '$s = IO::Socket::INET->new(shift) or die;
+	    print $s "GET /metrics HTTP/1.0\r\n\r\n"; print <$s>' "$(sed -n \
+	    's/^logserve: metrics: address=//p' server.err)" |
+		sed -n "s/^logserve_$1 //p"
+}
+
+rounds() {
+	[ "$(metric scrub_rounds_total)" -ge 1 ]
+}
+
+@test 'what is stored is checked: damage is found before it is asked for' {
+	logcreate --segment-bytes 64K -P 2 root/t
+	logcreate root/whole
+	numbers 0 2999 | logappend --batch-bytes 4K -p 1 root/t
+	segments=(root/t/1/*.log)
+	[ "${#segments[@]}" -ge 5 ]
+	stop_serving
+	# In records; in what no batch's CRC covers (an epoch); cut short.
+	change "${segments[1]}" 5000
+	change "${segments[2]}" 12
+	truncate -s -10 "${segments[3]}"
+	for option in '' --read-only; do
+		# shellcheck disable=SC2086 # none, or one
+		serve --scrub 1G --metrics 127.0.0.1:0 $option
+		wait_for rounds
+		same "$(grep -c damaged: server.err)" 3
+		grep -q "damaged: path=.*${segments[1]} position=.* offset=.* what=\"crc does not match\"" server.err
+		grep -q "damaged: path=.*${segments[2]} .*crc of the whole segment" \
+			server.err
+		grep -q "damaged: path=.*${segments[3]} .*ends inside a batch" \
+			server.err
+		[ "$(metric scrub_damaged_total)" -eq 3 ]
+		[ "$(metric scrub_segments_total)" -eq $((${#segments[@]} - 1)) ]
+		stop_serving
+	done
+	serve --scrub 0 --metrics 127.0.0.1:0
+	[ "$(metric scrub_rounds_total)" -eq 0 ]
+}
+
+@test 'checking what is stored keeps to its rate, and ends with the server' {
+	logcreate --segment-bytes 2M root/t
+	numbers 0 49999 | logappend root/t
+	stop_serving
+	serve --scrub 1K --metrics 127.0.0.1:0
+	begun() {
+		[ "$(metric scrub_bytes_total)" -gt 0 ]
+	}
+	wait_for begun
+	[ "$(metric scrub_segments_total)" -eq 0 ]
+	stop_serving
+}

@@ -3,7 +3,9 @@
 #include <arpa/inet.h>
 #include <event2/buffer.h>
 #include <fcntl.h>
+#include <linux/tcp.h>
 #include <netinet/in.h>
+#include <sys/resource.h>
 
 #include "base/status.h"
 #include "net.h"
@@ -32,6 +34,7 @@ struct end {
 };
 
 static struct loop *loop;
+static atomic_size_t files_open;
 
 static void
 on_frame(void *arg, uint8_t *frame, size_t len)
@@ -378,9 +381,11 @@ send_output(void *arg)
 	if (b == NULL || zeros == NULL)
 		abort();
 	evbuffer_add(b, zeros, o->before);
-	if (o->fd >= 0 && conn_buffer_add_file(b, o->fd, o->pos, o->len) != 0)
+	if (o->fd >= 0 &&
+	    conn_buffer_add_file(b, o->fd, o->pos, o->len, &files_open) != 0)
 		abort();
-	evbuffer_add(b, zeros, o->after);
+	if (conn_buffer_add(b, zeros, o->after) != 0)
+		abort();
 	conn_send(o->end->conn, b);
 	if (evbuffer_get_length(b) != 0)
 		abort();
@@ -432,11 +437,66 @@ test_files(void)
 	}
 	tap_int(wrong, 0, "memory, the range of the file, memory");
 	tap(net_await(fcntl(fd, F_GETFD) == -1), "the file is closed");
+	tap_int(files_open, 0, "and is not counted any more");
 	tap(e.written > 0, "progress is told");
 	loop_call(loop, close_end, &e);
 	tap_int(e.counters.bytes_out, total, "bytes are counted");
 	end(&e);
 	free(got);
+}
+
+/* The other end is not woken for the first bytes, and again for the rest. */
+static void
+test_pieces_together(void)
+{
+	struct end e = {.other = -1};
+	struct output o = {&e, 100, make_file(8000), 0, 8000, 100, 0};
+	struct tcp_info info = {0};
+	socklen_t len = sizeof(info);
+	char got[8200];
+
+	begin_tcp(&e);
+	loop_call(loop, send_output, &o);
+	tap_int(net_read(e.other, got, sizeof(got)), sizeof(got),
+	    "memory, a file, memory");
+	if (getsockopt(e.other, IPPROTO_TCP, TCP_INFO, &info, &len) != 0)
+		abort();
+	tap_int(info.tcpi_data_segs_in, 1, "come as one segment");
+	end(&e);
+}
+
+/* Of the process, in bytes: what RLIMIT_DATA is about. */
+static rlim_t
+data_bytes(void)
+{
+	FILE *f = fopen("/proc/self/statm", "r");
+	unsigned long long pages;
+
+	if (f == NULL || fscanf(f, "%*u %*u %*u %*u %*u %llu", &pages) != 1)
+		abort();
+	fclose(f);
+	return (rlim_t)pages * (rlim_t)sysconf(_SC_PAGESIZE);
+}
+
+/* What is behind a range takes its own bytes, wherever the range is. */
+static void
+test_memory_behind_file(void)
+{
+	struct evbuffer *b = conn_buffer();
+	struct rlimit old, small;
+	int fd = make_file(1);
+
+	if (b == NULL || ftruncate(fd, (off_t)1 << 30) != 0 ||
+	    getrlimit(RLIMIT_DATA, &old) != 0)
+		abort();
+	if (conn_buffer_add_file(b, fd, 900 << 20, 100, NULL) != 0)
+		abort();
+	small = old;
+	small.rlim_cur = data_bytes() + (512 << 20);
+	(void)setrlimit(RLIMIT_DATA, &small);
+	tap_int(conn_buffer_add(b, "x", 1), 0, "a byte behind a range");
+	(void)setrlimit(RLIMIT_DATA, &old);
+	evbuffer_free(b);
 }
 
 static void
@@ -449,8 +509,10 @@ test_file_given_up(void)
 	begin(&e);
 	loop_call(loop, send_output, &o);
 	tap(fcntl(fd, F_GETFD) != -1, "a file that is being sent");
+	tap_int(files_open, 1, "is counted");
 	end(&e);
 	tap(fcntl(fd, F_GETFD) == -1, "is closed with the connection");
+	tap_int(files_open, 0, "and is not counted any more");
 }
 
 static void
@@ -636,6 +698,8 @@ main(void)
 	test_pause();
 	test_close_in_frame();
 	test_files();
+	test_pieces_together();
+	test_memory_behind_file();
 	test_file_given_up();
 	test_file_cut();
 	test_peer_gone();

@@ -24,6 +24,7 @@ static const struct frame full = {
     .time = 1795414032471,
     .status = 4,
     .bytes = 10000000000,
+    .digest = 0xfedcba9876543210,
     .data = {(const uint8_t *)"name\0rest", 9},
 };
 

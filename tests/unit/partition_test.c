@@ -19,6 +19,7 @@
 #include "store/epoch.h"
 #include "store/lookup.h"
 #include "store/partition.h"
+#include "store/producer.h"
 #include "store/reader.h"
 #include "store/state.h"
 #include "store/segment.h"
@@ -397,6 +398,55 @@ test_damage(void)
 	(void)f;
 }
 
+/* Another log in place of this one: as large batches of more records. */
+static void
+replace_log(const char *other)
+{
+	const char *names[] = {"00000000000000000000.log",
+	    "00000000000000000000.index"};
+	char from[300], to[300];
+
+	for (size_t i = 0; i < 2; i++) {
+		snprintf(from, sizeof(from), "%s/%s", other, names[i]);
+		snprintf(to, sizeof(to), "%s/%s", dir, names[i]);
+		if (rename(from, to) != 0)
+			abort();
+	}
+}
+
+/* It is only remembered where a range has ended: the headers decide. */
+static void
+test_range_replaced(void)
+{
+	struct partition *p;
+	struct lookup_range range;
+	char other[256];
+	int64_t at;
+
+	fresh();
+	p = open_with(PARTITION_WRITE, 0);
+	for (int i = 0; i < 20; i++)
+		append(p, "text", 2, 1000 + i * 10);
+	partition_close(p);
+	snprintf(other, sizeof(other), "%s", dir);
+	fresh();
+	p = open_with(PARTITION_WRITE, 0);
+	for (int i = 0; i < 40; i++)
+		append(p, "a text as long as", 1, 1000 + i * 10);
+	partition_close(p);
+	p = open_with(PARTITION_READ, 0);
+	tap_int(lookup_range(p, 0, 40, 1000, &range, NULL), 0, "a range");
+	at = range.next_offset;
+	close(range.fd);
+	replace_log(other);
+	tap_int(lookup_range(p, at, 40, 1000, &range, NULL), 0,
+	    "another one, when the file has been replaced");
+	tap(range.base_offset <= at && range.base_offset + 2 > at,
+	    "has its offset");
+	close(range.fd);
+	partition_close(p);
+}
+
 /*
  * From range to range: whole batches, which go on where the last ones ended,
  * through all segments; and from each offset the batch that has it.
@@ -611,6 +661,58 @@ test_roles(void)
 	partition_close(p);
 }
 
+/* Give a batch a sequence, and the time of now: who is silent is forgotten. */
+static void
+set_sequence(uint8_t *batch, size_t size, uint32_t sequence)
+{
+	buf_put_64(batch + BATCH_PRODUCER_ID, 77);
+	buf_put_16(batch + BATCH_PRODUCER_EPOCH, 0);
+	buf_put_32(batch + BATCH_BASE_SEQUENCE, sequence);
+	batch_set_append_time(batch, size, now_wall_ms()); /* CRC anew */
+}
+
+/* Each of a producer's last five batches in a segment of its own. */
+static void
+test_window(void)
+{
+	struct partition *p;
+	struct batch_builder bb;
+	const uint8_t *data;
+	uint8_t *copy;
+	size_t size;
+	struct partition_append a;
+	int bad = 0;
+
+	fresh();
+	p = open_with(PARTITION_WRITE, 0);
+	batch_builder_init(&bb, CODEC_NONE, 0, BATCH_BYTES_MAX);
+	encode(&bb, "x", 1, 1000, &data, &size);
+	copy = malloc(size);
+	memcpy(copy, data, size);
+	a = (struct partition_append){.data = copy, .len = size, .expect = -1};
+	for (uint32_t i = 0; i < PRODUCER_WINDOW + 1; i++) {
+		set_sequence(copy, size, i);
+		bad += partition_append(p, &a, NULL) != 0;
+		bad += partition_sync(p, NULL) != 0;
+		bad += partition_roll(p, NULL) != 0;
+	}
+	partition_close(p);
+	tap_int(bad, 0, "a segment for each batch of a producer");
+	p = open_with(PARTITION_WRITE, 0);
+	for (uint32_t i = 1; i < PRODUCER_WINDOW + 1; i++) {
+		set_sequence(copy, size, i);
+		bad += partition_append(p, &a, NULL) != STATUS_DUPLICATE ||
+		    a.base_offset != i;
+	}
+	tap_int(bad, 0, "the last five are known to the next process");
+	set_sequence(copy, size, 0);
+	tap_int(partition_append(p, &a, NULL), STATUS_SEQUENCE,
+	    "the one before them is not");
+	partition_close(p);
+	batch_builder_release(&bb);
+	free(copy);
+}
+
 static void
 test_producer(void)
 {
@@ -628,10 +730,7 @@ test_producer(void)
 	encode(&bb, "x", 3, 1000, &data, &size);
 	copy = malloc(size);
 	memcpy(copy, data, size);
-	buf_put_64(copy + BATCH_PRODUCER_ID, 77);
-	buf_put_16(copy + BATCH_PRODUCER_EPOCH, 0);
-	buf_put_32(copy + BATCH_BASE_SEQUENCE, 0);
-	batch_set_append_time(copy, size, 1000); /* CRC anew */
+	set_sequence(copy, size, 0);
 	a = (struct partition_append){.data = copy, .len = size, .expect = -1};
 	tap_int(partition_append(p, &a, NULL), 0, "an idempotent batch");
 	tap_int(a.base_offset, 0, "at 0");
@@ -643,27 +742,61 @@ test_producer(void)
 	p = open_with(PARTITION_WRITE, 0);
 	tap_int(partition_append(p, &a, NULL), STATUS_DUPLICATE,
 	    "for another process too");
-	buf_put_32(copy + BATCH_BASE_SEQUENCE, 9);
-	batch_set_append_time(copy, size, 1000);
+	set_sequence(copy, size, 9);
 	tap_int(partition_append(p, &a, NULL), STATUS_SEQUENCE, "a gap");
-	/* Of now: one whose last batch is old is forgotten. */
-	buf_put_32(copy + BATCH_BASE_SEQUENCE, 3);
-	batch_set_append_time(copy, size, now_wall_ms());
+	set_sequence(copy, size, 3);
 	tap_int(partition_append(p, &a, NULL), 0, "the next sequence");
 	tap_int(a.base_offset, 3, "at 3");
-	buf_put_32(copy + BATCH_BASE_SEQUENCE, 6);
-	batch_set_append_time(copy, size, now_wall_ms());
+	set_sequence(copy, size, 6);
 	tap_int(partition_append(p, &a, NULL), 0, "and the next");
 	partition_sync(p, NULL);
 	tap_int(partition_roll(p, NULL), 0, "a roll, with a snapshot");
 	partition_close(p);
 	/* Which has the last batch alone. */
 	p = open_with(PARTITION_WRITE, 0);
-	buf_put_32(copy + BATCH_BASE_SEQUENCE, 3);
-	batch_set_append_time(copy, size, now_wall_ms());
+	set_sequence(copy, size, 3);
 	tap_int(partition_append(p, &a, NULL), STATUS_DUPLICATE,
 	    "one before the last, sent again behind it");
 	tap_int(a.base_offset, 3, "is the one at 3");
+	partition_close(p);
+	batch_builder_release(&bb);
+	free(copy);
+}
+
+/*
+ * A writer died before its sync: its batch, sent again or not followed, is
+ * durable and seen when the next one has synced.
+ */
+static void
+test_producer_left(enum partition_mode mode, int32_t sequence, int want)
+{
+	struct partition *p;
+	struct partition_offsets o;
+	struct batch_builder bb;
+	const uint8_t *data;
+	uint8_t *copy;
+	size_t size;
+	struct partition_append a;
+
+	fresh();
+	batch_builder_init(&bb, CODEC_NONE, 0, BATCH_BYTES_MAX);
+	encode(&bb, "x", 3, 1000, &data, &size);
+	copy = malloc(size);
+	memcpy(copy, data, size);
+	batch_set_producer(copy, size, 77, 0, 0);
+	a = (struct partition_append){.data = copy, .len = size, .expect = -1};
+	p = open_with(PARTITION_WRITE, 0);
+	tap_int(partition_append(p, &a, NULL), 0, "not synced");
+	partition_close(p);
+	p = open_with(mode, 0);
+	batch_set_producer(copy, size, 77, 0, sequence);
+	tap_int(partition_append(p, &a, NULL), want, "sequence %d",
+	    (int)sequence);
+	tap_int(partition_sync(p, NULL), 0, "synced");
+	tap_int(partition_offsets(p, &o, NULL), 0, "offsets");
+	tap_int(o.high_watermark, 3, "seen");
+	if (mode == PARTITION_WRITE)
+		tap_int(o.synced, 3, "durable");
 	partition_close(p);
 	batch_builder_release(&bb);
 	free(copy);
@@ -681,10 +814,15 @@ main(void)
 	test_copy();
 	test_damage();
 	test_lookup();
+	test_range_replaced();
 	test_max_timestamp();
 	test_many(PARTITION_WRITE, "durable");
 	test_many(PARTITION_WRITE_RELAXED, "relaxed");
 	test_roles();
 	test_producer();
+	test_window();
+	test_producer_left(PARTITION_WRITE, 0, STATUS_DUPLICATE);
+	test_producer_left(PARTITION_WRITE, 2, STATUS_SEQUENCE);
+	test_producer_left(PARTITION_WRITE_RELAXED, 2, STATUS_SEQUENCE);
 	return tap_done();
 }

@@ -107,9 +107,12 @@ append(struct partition *p, int batches, int64_t producer)
 		abort();
 }
 
-/* Copy from offset (-1: the first) on; the number of runs, or an error. */
+/*
+ * Copy from offset (-1: the first) on; 0 or an error.  own: the source does not
+ * tell its segments.
+ */
 static int
-copy(int64_t offset, size_t max)
+copy_how(int64_t offset, size_t max, bool own)
 {
 	struct partition *from = open_dir(source_dir, PARTITION_READ);
 	struct partition *to = open_dir(copy_dir, PARTITION_WRITE);
@@ -122,14 +125,21 @@ copy(int64_t offset, size_t max)
 	if (rc == 0)
 		raw_seek(raw, offset);
 	while (rc == 0 && (rc = raw_next(raw, max, &run, NULL)) == 0)
-		rc = replica_append(to, run.segment, (uint8_t *)run.data,
-		    run.len, NULL);
+		rc =
+		    replica_append(to, own ? REPLICA_OWN_SEGMENTS : run.segment,
+			(uint8_t *)run.data, run.len, NULL);
 	if (rc == STATUS_END)
 		rc = partition_sync(to, NULL);
 	raw_close(raw);
 	partition_close(from);
 	partition_close(to);
 	return rc;
+}
+
+static int
+copy(int64_t offset, size_t max)
+{
+	return copy_how(offset, max, false);
 }
 
 static bool
@@ -241,6 +251,25 @@ test_copy(void)
 	tap_int(copy(end_of(copy_dir), 1 << 20), 0,
 	    "nothing new but a segment");
 	expect_same("rolled");
+	partition_close(p);
+}
+
+/* The same settings make the same segments, whatever came at once. */
+static void
+test_own_segments(void)
+{
+	struct partition *p;
+
+	fresh();
+	p = open_dir(source_dir, PARTITION_WRITE);
+	append(p, 60, -1);
+	if (partition_delete_before(p, 100, NULL) != 0)
+		abort();
+	tap_int(copy_how(-1, 700, true), 0, "copied");
+	expect_same("segments of its own");
+	append(p, 100, 78);
+	tap_int(copy_how(end_of(copy_dir), 1 << 20, true), 0, "what is new");
+	expect_same("segments of its own, grown");
 	partition_close(p);
 }
 
@@ -651,6 +680,7 @@ main(void)
 {
 	root = tap_dir();
 	test_copy();
+	test_own_segments();
 	test_durable_end();
 	test_gaps();
 	test_retention();

@@ -8,12 +8,12 @@
 
 #include "base/status.h"
 #include "replicate/imprints.h"
-#include "replicate/search.h"
 #include "replicate/sender.h"
+#include "store/batch.h"
 #include "store/properties.h"
 #include "tap.h"
 
-enum { OFFSETS = 48, ROUNDS = 60000 };
+enum { OFFSETS = 48, ROUNDS = 20000 };
 
 struct log {
 	int64_t end;
@@ -76,44 +76,68 @@ src_bounds(struct source *s, size_t topic, int32_t partition, int64_t *start,
 	return 0;
 }
 
-static int
-src_next(struct source *s, size_t topic, int32_t partition, int64_t offset,
-    size_t max, struct raw_run *out, struct fault *f)
+/* A batch as it stands in a file, with what compaction has left of it. */
+static void
+make_batch(const struct log *l, int64_t first, struct buf *out)
 {
-	(void)s;
-	(void)topic;
-	(void)partition;
-	(void)offset;
-	(void)max;
-	(void)out;
-	(void)f;
-	return STATUS_END;
+	struct batch like = {.base_offset = first,
+	    .last_offset = l->last[first],
+	    .leader_epoch = l->epoch[first],
+	    .base_timestamp = 1,
+	    .max_timestamp = 1,
+	    .producer_id = -1,
+	    .producer_epoch = -1,
+	    .base_sequence = -1};
+	uint8_t empty[BATCH_HEADER_LEN];
+	struct batch_builder bb;
+	const uint8_t *data = empty;
+	size_t size = sizeof(empty);
+	int rc = 0;
+
+	batch_builder_init(&bb, CODEC_NONE, 0, 1 << 16);
+	for (int64_t i = first; rc == 0 && i <= l->last[first]; i++) {
+		struct record r = {.timestamp = 1,
+		    .key = BYTES_NULL,
+		    .value = {(const uint8_t *)&l->value[i], 8}};
+
+		if (!l->gone[i])
+			rc =
+			    batch_builder_add_at(&bb, &r, (int32_t)(i - first));
+	}
+	if (bb.count == 0)
+		batch_encode_empty(empty, &like);
+	else if (rc == 0)
+		rc = batch_builder_finish(&bb, &data, &size);
+	if (rc == 0)
+		rc = buf_add(out, data, size);
+	if (rc != 0)
+		abort();
+	if (data != empty)
+		batch_assume(out->data + out->len - size, size, &like, -1);
+	batch_builder_release(&bb);
 }
 
-/* The last batch of a log at or below offset. */
+/* Its header's part that tells it from others. */
 static int
 batch_at(const struct log *l, int64_t offset, struct frame_batch *out)
 {
 	int64_t at = offset < l->end ? offset : l->end - 1;
-	uint32_t crc = 0;
+	struct batch b;
+	struct buf bytes;
 
 	while (at >= 0 && l->empty[l->first[at]])
 		at = l->first[at] - 1;
-	if (at < 0) {
-		out->base_offset = -1;
+	out->base_offset = -1;
+	if (at < 0)
 		return STATUS_END;
-	}
-	*out = (struct frame_batch){l->first[at], l->last[at], l->epoch[at], 0};
-	for (int64_t i = l->first[at]; i <= l->last[at]; i++)
-		crc = crc * 31 + (l->gone[i] ? 0 : (uint32_t)l->value[i] + 1);
-	out->crc = crc;
+	buf_init(&bytes, 1 << 16);
+	make_batch(l, l->first[at], &bytes);
+	if (batch_decode(bytes.data, bytes.len, &b, NULL) != 0)
+		abort();
+	*out = (struct frame_batch){b.base_offset, b.last_offset,
+	    b.leader_epoch, b.crc};
+	buf_release(&bytes);
 	return 0;
-}
-
-static bool
-is_cleaned(const struct log *l, int64_t offset)
-{
-	return l->cleaned && offset >= 0;
 }
 
 static int
@@ -124,48 +148,52 @@ src_batch_at(struct source *s, size_t topic, int32_t partition, int64_t offset,
 	(void)topic;
 	(void)partition;
 	(void)f;
-	*cleaned = is_cleaned(&here, offset);
+	*cleaned = here.cleaned;
 	return batch_at(&here, offset, out);
 }
 
-static void
-put_records(const struct log *l, int64_t from, int64_t last, struct buf *b)
-{
-	for (int64_t i = from; i <= last && i < l->end; i++)
-		if (!l->gone[i] &&
-		    (buf_add_64(b, (uint64_t)i) != 0 ||
-			buf_add_64(b, l->value[i]) != 0))
-			abort();
-}
+static struct buf run_bytes;
 
 static int
-src_records(struct source *s, size_t topic, int32_t partition, int64_t from,
-    int64_t last, struct imprints *out, struct fault *f)
+src_next(struct source *s, size_t topic, int32_t partition, int64_t offset,
+    size_t max, struct raw_run *out, struct fault *f)
 {
-	struct buf b;
-	int rc;
+	int64_t at = offset;
 
 	(void)s;
 	(void)topic;
 	(void)partition;
+	(void)max;
 	(void)f;
-	buf_init(&b, 1 << 16);
-	put_records(&here, from, last, &b);
-	rc = imprints_decode((struct view){b.data, b.len}, out);
-	for (size_t i = 0; i < out->count; i++)
-		out->items[i].epoch = here.epoch[out->items[i].offset];
-	buf_release(&b);
-	return rc;
+	while (at < here.end && here.empty[here.first[at]])
+		at = here.last[at] + 1;
+	if (at >= here.end)
+		return STATUS_END;
+	run_bytes.len = 0;
+	make_batch(&here, here.first[at], &run_bytes);
+	*out = (struct raw_run){.data = run_bytes.data,
+	    .len = run_bytes.len,
+	    .base_offset = here.first[at],
+	    .next_offset = here.last[at] + 1,
+	    .batches = 1};
+	return 0;
+}
+
+static int
+src_wait_fd(struct source *s)
+{
+	(void)s;
+	return -1;
 }
 
 static const struct source_ops ops = {
+    .wait_fd = src_wait_fd,
     .refresh = src_refresh,
     .topic = src_topic,
     .has = src_has,
     .bounds = src_bounds,
     .next = src_next,
     .batch_at = src_batch_at,
-    .records = src_records,
 };
 
 /* --- the receiver --------------------------------------------------------- */
@@ -173,6 +201,23 @@ static const struct source_ops ops = {
 static int64_t cut;		/* DIVERGED said so; -1 not */
 static int64_t went_on;		/* from there; -1 not */
 static int questions;
+
+static void
+put_records(int64_t first, struct buf *out)
+{
+	struct imprints l;
+	struct buf bytes;
+
+	imprints_init(&l);
+	buf_init(&bytes, 1 << 16);
+	make_batch(&there, first, &bytes);
+	if (imprints_add(&l, (struct view){bytes.data, bytes.len}, first,
+		there.last[first]) != 0 ||
+	    imprints_encode(&l, out) != 0)
+		abort();
+	imprints_release(&l);
+	buf_release(&bytes);
+}
 
 static void
 answer(struct sender *s, const struct frame *f, struct buf *out)
@@ -194,15 +239,16 @@ answer(struct sender *s, const struct frame *f, struct buf *out)
 		questions++;
 		a.type = FRAME_RECORDS;
 		a.count = there.cleaned;
-		put_records(&there, f->offset, there.last[f->offset], &b);
+		put_records(f->offset, &b);
 		a.data = (struct view){b.data, b.len};
 		break;
 	case FRAME_DIVERGED:
 		cut = f->offset;
 		buf_release(&b);
 		return;
+	case FRAME_DATA:
 	case FRAME_DONE:
-		went_on = f->end;
+		went_on = there.end;
 		/* FALLTHROUGH */
 	default:
 		buf_release(&b);
@@ -416,8 +462,10 @@ test_verdicts(void)
 int
 main(void)
 {
+	buf_init(&run_bytes, 1 << 16);
 	test_verdicts();
 	test_exact();
 	test_random();
+	buf_release(&run_bytes);
 	return tap_done();
 }

@@ -26,6 +26,8 @@ static char source_path[256], copy_path[256];
 /* What went over, by type of frame. */
 static int sent[FRAME_TYPES], answered[FRAME_TYPES];
 static int64_t in_flight_max;
+static bool checksum;		/* of the next runs */
+static int64_t said_bytes;	/* in both directions, all but data */
 
 static void
 run_command(const char *command, const char *a, const char *b)
@@ -102,6 +104,7 @@ carry_to_receiver(struct buf *buf, struct receiver *r, struct buf *out)
 		if (frame_decode(&v, &f, NULL, NULL) != 0)
 			abort();
 		sent[f.type]++;
+		said_bytes += (int64_t)f.data.len + FRAME_HEADER_LEN + 60;
 		if (f.type == FRAME_DATA)
 			flight += (int64_t)f.data.len;
 		rc = receiver_frame(r, &f, out, &what);
@@ -124,6 +127,7 @@ carry_to_sender(struct buf *buf, struct sender *s, struct buf *out)
 		if (frame_decode(&v, &f, NULL, NULL) != 0)
 			abort();
 		answered[f.type]++;
+		said_bytes += (int64_t)f.data.len + FRAME_HEADER_LEN + 60;
 		rc = sender_frame(s, &f, out, &what);
 	}
 	buf->len = 0;
@@ -136,7 +140,9 @@ run(bool cut, uint32_t window)
 {
 	struct disk_source_options so = {.partitions = NULL};
 	struct disk_sink_options ko = {.dry_run = false};
-	struct sender_options o = {.window = window, .examines = true};
+	struct sender_options o = {.window = window,
+	    .checksum = checksum,
+	    .examines = true};
 	struct receiver_options ro = {.cut = cut};
 	struct source *src;
 	struct sink *snk;
@@ -148,7 +154,7 @@ run(bool cut, uint32_t window)
 
 	memset(sent, 0, sizeof(sent));
 	memset(answered, 0, sizeof(answered));
-	in_flight_max = 0;
+	in_flight_max = said_bytes = 0;
 	if (disk_source_open(source_path, &so, &src, &f) != 0 ||
 	    disk_sink_open(copy_path, &ko, &snk) != 0 ||
 	    sender_new(src, &o, &s) != 0 || receiver_new(snk, &ro, &r) != 0)
@@ -221,6 +227,34 @@ test_diverged(void)
 	tap_int(run(true, FRAME_WINDOW), 0, "unless it may be cut");
 	tap_int(run(false, FRAME_WINDOW), 0, "then all is well");
 	tap_int(in_flight_max, 0, "and the same");
+}
+
+/* All is compared, and little is said. */
+static void
+test_checked(void)
+{
+	char path[600];
+	FILE *file;
+
+	fresh();
+	append(source_path, 0, 12000, 'x');
+	tap_int(run(false, FRAME_WINDOW), 0, "a copy of 2 MB");
+	checksum = true;
+	tap_int(run(false, FRAME_WINDOW), 0, "is the same");
+	tap(sent[FRAME_CHECK] > 0 && sent[FRAME_CHECK] < 5, "by %d questions",
+	    sent[FRAME_CHECK]);
+	tap(said_bytes < 2000, "in %lld bytes", (long long)said_bytes);
+	snprintf(path, sizeof(path), "%s/0/%020d.log", copy_path, 0);
+	file = fopen(path, "r+");
+	if (file == NULL || fseek(file, 50000, SEEK_SET) != 0 ||
+	    fputc('!', file) == EOF || fclose(file) != 0)
+		abort();
+	tap_int(run(false, FRAME_WINDOW), 3, "until it is damaged");
+	tap(sent[FRAME_CHECK] > 5 && sent[FRAME_CHECK] < 20,
+	    "found by %d questions", sent[FRAME_CHECK]);
+	tap_int(in_flight_max, 0, "no bytes of batches");
+	tap_int(run(true, FRAME_WINDOW), 0, "it may be cut");
+	checksum = false;
 }
 
 /* A receiver takes nothing that it was not told of. */
@@ -409,7 +443,7 @@ test_two_receivers(void)
 	}
 	tap_int(receiver_frame(r[0], &data, &out, &what), 0,
 	    "the first one still writes what it was sent");
-	tap_int(receiver_frame(r[1], &data, &out, &what), EBUSY,
+	tap_int(receiver_frame(r[1], &data, &out, &what), STATUS_MISMATCH,
 	    "the other one sees that, and does not call it damage");
 	for (int i = 0; i < 2; i++) {
 		receiver_free(r[i]);
@@ -425,6 +459,7 @@ main(void)
 	root = tap_dir();
 	test_run();
 	test_diverged();
+	test_checked();
 	test_refused();
 	test_two_receivers();
 	test_synced();

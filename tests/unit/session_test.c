@@ -78,7 +78,8 @@ answer_of(const struct request *r)
 		return b;
 	}
 	evbuffer_add(b, r->frame + 1, HEAD - 1);
-	if (conn_buffer_add_file(b, dup(filling_fd), r->frame[4], filling) != 0)
+	if (conn_buffer_add_file(b, dup(filling_fd), r->frame[4], filling,
+		NULL) != 0)
 		abort();
 	return b;
 }

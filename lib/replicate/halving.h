@@ -1,5 +1,5 @@
-#ifndef REPLICATE_SEARCH_H
-#define REPLICATE_SEARCH_H
+#ifndef REPLICATE_HALVING_H
+#define REPLICATE_HALVING_H
 
 /*
  * Where two logs part: by halves, from what is known of single batches of the
@@ -15,28 +15,29 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct search {
+struct halving {
 	int64_t low, high;	/* common below low, not at high */
 	int64_t probe;		/* between them: what is to be known */
 	int64_t keep;		/* behind the last batch known to be the same */
 	bool diverged;		/* a different one was seen */
 };
 
-enum search_next {
-	SEARCH_NOTHING,		/* nothing speaks against what it has */
-	SEARCH_ASK, /* for the last batch at or below *offset */
-	SEARCH_CUT, /* what is at or above *offset differs */
+enum halving_next {
+	HALVING_NOTHING,		/* nothing speaks against what it has */
+	HALVING_ASK, /* for the last batch at or below *offset */
+	HALVING_CUT, /* what is at or above *offset differs */
 };
 
 /* start: both begin at or below it.  end: ours. */
-void search_init(struct search *s, int64_t start, int64_t end);
+void halving_init(struct halving *s, int64_t start, int64_t end);
 
 /* What came of the last batch, which begins at base or ends with last. */
-enum search_next search_same(struct search *s, int64_t last, int64_t *offset);
-enum search_next search_different(struct search *s, int64_t base,
+enum halving_next halving_same(struct halving *s, int64_t last,
+    int64_t *offset);
+enum halving_next halving_different(struct halving *s, int64_t base,
     int64_t *offset);
 /* below: at or below it there is something of ours; -1: nothing. */
-enum search_next search_silent(struct search *s, int64_t below,
+enum halving_next halving_silent(struct halving *s, int64_t below,
     int64_t *offset);
 
 #endif

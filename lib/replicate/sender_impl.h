@@ -1,0 +1,143 @@
+#ifndef REPLICATE_SENDER_IMPL_H
+#define REPLICATE_SENDER_IMPL_H
+
+/*
+ * The inside of struct sender, shared by sender.c (topics, frames, what is to
+ * be done), search.c (where to go on), checking.c (is all of it the same) and
+ * positions.c (of groups).  Nobody else includes it.
+ */
+
+#include <sys/queue.h>
+
+#include "base/bounds.h"
+#include "base/status.h"
+#include "replicate/halving.h"
+#include "replicate/sender.h"
+
+enum { SENDER_REASON_LEN = 700 };
+
+enum sender_state {
+	SENDER_NEW,
+	SENDER_OFFERED,
+	SENDER_CHECKING,
+	SENDER_AWAITING,
+	SENDER_NARROWING,
+	SENDER_SEARCHING,
+	SENDER_EXAMINING,
+	SENDER_CUTTING,
+	SENDER_SENDING,
+	SENDER_WAITING,
+	SENDER_CLOSING,
+	SENDER_CURRENT,
+	SENDER_REFUSED,
+};
+
+struct sender_part {
+	TAILQ_ENTRY(sender_part) link; /* of its state's list, if it has one */
+	size_t topic;
+	int32_t number;
+	enum sender_state state;
+	int64_t start, end; /* the source's, as last looked at */
+	int64_t next; /* what is sent next; -1 the first there is */
+	int64_t from; /* where sending began this time */
+	int64_t floor;		/* no segment begins below it */
+	int64_t begin;		/* of a copy that is new; start if less */
+	bool late;		/* come while following: all of it is wanted */
+	int64_t bytes;
+	int64_t their_end;	/* the receiver's, when it was offered */
+	struct halving halving;	/* for where both part */
+	int64_t asked;		/* what ASK or DIVERGED said */
+	struct frame_batch theirs; /* what is compared */
+	bool cleaned;		/* what is here in its place may have been */
+	int64_t looked_ms;	/* when start and end were looked at */
+	int64_t again_ms;	/* refused: it is tried again then; 0 never */
+	int64_t pause_ms;	/* it was waited for that; 0 not */
+	struct checking *checking; /* owned; NULL: not at it */
+};
+
+TAILQ_HEAD(sender_parts, sender_part);
+
+struct sender_topic {
+	char name[TOPIC_NAME_MAX + 1];
+	struct sender_part **parts; /* by number; NULL: not asked for */
+	int32_t count;
+	bool refused;
+	int64_t again_ms;	/* as of a partition */
+	int64_t pause_ms;
+	bool is_told;
+	uint64_t told;		/* a hash of name and settings, as told */
+};
+
+struct sender {
+	struct source *src;
+	struct sender_options o;
+	struct sender_topic *topics;
+	size_t count;
+	struct sender_parts fresh; /* NEW */
+	struct sender_parts checking; /* CHECKING */
+	struct sender_parts ready; /* SENDING */
+	struct sender_parts waiting; /* WAITING */
+	size_t unsettled; /* neither CURRENT nor REFUSED */
+	size_t offered; /* OFFERED */
+	size_t lost;		/* REFUSED for ever */
+	int64_t credit;
+	bool begun;
+	bool looked;		/* the first topics are known */
+	bool end_sent;
+	bool end_come;
+	int64_t groups_ms; /* when last sent; 0 never */
+	struct sender_totals totals;
+	struct fault fault;	/* of STATUS_CLUSTER */
+};
+
+/*
+ * The source's next run, waited for where it is not here yet: for what is not
+ * to be sent.
+ */
+int sender_read(struct sender *s, const struct sender_part *p, int64_t offset,
+    size_t max, struct raw_run *out, struct fault *f);
+
+/* The only place where a partition's state changes. */
+void sender_enter(struct sender *s, struct sender_part *p,
+    enum sender_state state);
+/*
+ * An error of our own, which concerns this partition alone; but for one of the
+ * way to the source, which is returned.
+ */
+int sender_refuse(struct sender *s, struct sender_part *p, int rc,
+    const struct fault *f, struct buf *out);
+void sender_report(struct sender *s, const struct sender_part *p,
+    enum report_kind kind);
+
+/* search.c: the answer to OFFER, ASK, EXAMINE, and DIVERGED has come. */
+int search_take_offer(struct sender *s, struct sender_part *p,
+    const struct frame *f, struct buf *out);
+int search_take_found(struct sender *s, struct sender_part *p,
+    const struct frame *f, struct buf *out);
+int search_take_records(struct sender *s, struct sender_part *p,
+    const struct frame *f, struct buf *out);
+int search_take_cut(struct sender *s, struct sender_part *p,
+    const struct frame *f, struct buf *out);
+/* Their batch (theirs): is it ours, too?  If not, where do both part? */
+int search_judge(struct sender *s, struct sender_part *p, struct buf *out);
+/* All that ends above offset is to be cut over there. */
+int search_cut(struct sender *s, struct sender_part *p, int64_t offset,
+    struct buf *out);
+/* Send from next on. */
+void search_go_on(struct sender *s, struct sender_part *p, int64_t next);
+
+/*
+ * checking.c: compare all that both have, up to end, by digests of ranges; then
+ * the last batches.  Errors as sender_frame().
+ */
+int checking_begin(struct sender *s, struct sender_part *p,
+    const struct frame *have, struct buf *out);
+/* Read some more of it. */
+int checking_step(struct sender *s, struct sender_part *p, struct buf *out);
+int checking_take(struct sender *s, struct sender_part *p,
+    const struct frame *f, struct buf *out);
+
+/* positions.c: those of all groups, as far as the records are over there. */
+int positions_send(struct sender *s, struct buf *out, struct fault *f);
+
+#endif

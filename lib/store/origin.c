@@ -1,0 +1,208 @@
+#include "store/origin.h"
+
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bounds.h"
+#include "base/buf.h"
+#include "base/io.h"
+#include "base/pairs.h"
+#include "base/parse.h"
+#include "base/status.h"
+#include "store/access.h"
+
+#define KEY_VERSION "logkit.version"
+#define KEY_SOURCE "source"
+#define KEY_SEEN "seen.ms"
+#define KEY_END "end."
+#define KEY_SETTING "setting."
+
+/* Of a great many partitions. */
+enum { BYTES_MAX = 4 << 20 };
+
+void
+origin_init(struct origin *o)
+{
+	*o = (struct origin){.seen_ms = -1};
+	properties_init(&o->settings);
+}
+
+void
+origin_release(struct origin *o)
+{
+	free(o->ends);
+	origin_init(o);
+}
+
+int
+origin_grow(struct origin *o, int32_t count)
+{
+	int64_t *more;
+
+	if (count <= o->count)
+		return 0;
+	more = reallocarray(o->ends, (size_t)count, sizeof(*more));
+	if (more == NULL)
+		return ENOMEM;
+	o->ends = more;
+	for (; o->count < count; o->count++)
+		o->ends[o->count] = -1;
+	return 0;
+}
+
+static int
+set_end(struct origin *o, const char *number, const char *value)
+{
+	int64_t n, end;
+	int rc;
+
+	if (parse_int(number, 0, PARTITIONS_MAX - 1, &n) != 0 ||
+	    parse_int(value, 0, INT64_MAX, &end) != 0)
+		return STATUS_SYNTAX;
+	rc = origin_grow(o, (int32_t)n + 1);
+	if (rc == 0)
+		o->ends[n] = end;
+	return rc;
+}
+
+/* What a later version may add is left out. */
+static int
+set(struct origin *o, const char *key, const char *value)
+{
+	enum properties_id id;
+	int64_t n;
+
+	if (strcmp(key, KEY_VERSION) == 0) {
+		if (parse_int(value, 1, INT64_MAX, &n) != 0)
+			return STATUS_SYNTAX;
+		return n > ORIGIN_VERSION ? STATUS_NEWER : 0;
+	}
+	if (strcmp(key, KEY_SOURCE) == 0)
+		strlcpy(o->source, value, sizeof(o->source));
+	if (strcmp(key, KEY_SEEN) == 0)
+		return parse_int(value, 0, INT64_MAX, &o->seen_ms);
+	if (strncmp(key, KEY_END, strlen(KEY_END)) == 0)
+		return set_end(o, key + strlen(KEY_END), value);
+	if (strncmp(key, KEY_SETTING, strlen(KEY_SETTING)) == 0 &&
+	    properties_find(key + strlen(KEY_SETTING), &id) == 0)
+		return properties_set(&o->settings, id, value, NULL);
+	return 0;
+}
+
+int
+origin_read(int dirfd, struct origin *o)
+{
+	const char *key, *value;
+	struct pairs p;
+	struct buf text;
+	int rc;
+
+	buf_init(&text, BYTES_MAX);
+	rc = io_read_file(dirfd, ORIGIN_FILE, BYTES_MAX, &text);
+	if (rc != 0) {
+		buf_release(&text);
+		return rc;
+	}
+	pairs_init(&p, text.data, text.len);
+	while ((rc = pairs_next(&p, &key, &value)) == 0 &&
+	    (rc = set(o, key, value)) == 0)
+		continue;
+	pairs_release(&p);
+	/* Of a crash: begun and not written. */
+	if (rc == STATUS_END && text.len == 0)
+		rc = STATUS_SYNTAX;
+	buf_release(&text);
+	return rc == STATUS_END ? 0 : rc == ERANGE ? STATUS_SYNTAX : rc;
+}
+
+static int
+add_number(struct buf *out, const char *key, int64_t n)
+{
+	return buf_addf(out, "%s=%lld\n", key, (long long)n);
+}
+
+static int
+add_settings(struct buf *out, const struct properties *p)
+{
+	int rc = 0;
+
+	for (int id = 0; rc == 0 && id < PROPERTIES_COUNT; id++) {
+		if (!p->values[id].is_set)
+			continue;
+		rc = buf_addf(out, "%s%s=", KEY_SETTING,
+		    properties_info((enum properties_id)id)->name);
+		if (rc == 0)
+			rc = properties_text(p, (enum properties_id)id, out);
+		if (rc == 0)
+			rc = buf_add_str(out, "\n");
+	}
+	return rc;
+}
+
+static int
+add_all(struct buf *out, const struct origin *o)
+{
+	int rc = buf_add_str(out, "# Of a copy; see logkit(5).\n");
+
+	if (rc == 0)
+		rc = add_number(out, KEY_VERSION, ORIGIN_VERSION);
+	if (rc == 0 && o->source[0] != '\0')
+		rc = pairs_add(out, KEY_SOURCE, o->source);
+	if (rc == 0 && o->seen_ms >= 0)
+		rc = add_number(out, KEY_SEEN, o->seen_ms);
+	for (int32_t n = 0; rc == 0 && n < o->count; n++)
+		if (o->ends[n] >= 0)
+			rc = buf_addf(out, "%s%d=%lld\n", KEY_END, (int)n,
+			    (long long)o->ends[n]);
+	return rc == 0 ? add_settings(out, &o->settings) : rc;
+}
+
+/* As io_replace_file(), but for the syncs. */
+static int
+replace(int dirfd, const struct buf *text, mode_t mode, gid_t gid)
+{
+	static const char tmp[] = ORIGIN_FILE ".tmp";
+	int fd = -1, close_rc;
+	int rc = io_open(dirfd, tmp, O_WRONLY | O_CREAT | O_TRUNC, 0600, &fd);
+
+	if (rc != 0)
+		return rc;
+	rc = io_set_access(fd, mode, gid);
+	if (rc == 0)
+		rc = io_write_full(fd, text->data, text->len);
+	close_rc = io_close(&fd);
+	if (rc == 0)
+		rc = close_rc;
+	if (rc == 0)
+		rc = io_rename(dirfd, tmp, ORIGIN_FILE);
+	if (rc != 0)
+		(void)io_unlink(dirfd, tmp);
+	return rc;
+}
+
+int
+origin_write(int dirfd, const struct origin *o, bool durable)
+{
+	struct stat st;
+	struct buf text;
+	mode_t mode;
+	int rc;
+
+	if (fstat(dirfd, &st) != 0)
+		return errno;
+	mode = access_file_mode(st.st_mode);
+	buf_init(&text, BYTES_MAX);
+	rc = add_all(&text, o);
+	if (rc == 0 && durable)
+		rc = io_replace_file(dirfd, ORIGIN_FILE, text.data, text.len,
+		    mode, st.st_gid);
+	else if (rc == 0)
+		rc = replace(dirfd, &text, mode, st.st_gid);
+	buf_release(&text);
+	return rc;
+}
