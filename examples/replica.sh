@@ -4,6 +4,11 @@
 #
 #	replica.sh /srv/log/orders /srv/log/payments dr:/srv/log
 #
+# or, where a logserve with --replica-secret has the copies:
+#
+#	OPTIONS='--replica-secret /etc/logkit/secret' \
+#	    replica.sh /srv/log/orders kafka://dr:9092
+#
 # On the other host, the copies can be read at any time.  To go on there:
 #
 #	logadmin topic promote /srv/log/orders
@@ -13,7 +18,7 @@
 #	logadmin topic demote /srv/log/orders
 #	logreplicate --on-diverge truncate dr:/srv/log/orders /srv/log/orders
 #
-# FOLLOW= makes one copy and ends.
+# FOLLOW= makes one copy and ends; OPTIONS are more options of logreplicate.
 set -eu
 
 for dest; do :; done
@@ -22,8 +27,9 @@ pids=
 trap 'kill $pids 2>/dev/null || true' EXIT
 trap 'exit 1' HUP INT TERM
 while [ $# -gt 1 ]; do
-	# shellcheck disable=SC2086 # an option, or none
-	logreplicate ${FOLLOW--f} --groups "$1" "$dest/$(basename "$1")" &
+	# shellcheck disable=SC2086 # options, or none
+	logreplicate ${FOLLOW--f} ${OPTIONS-} --groups "$1" \
+	    "$dest/$(basename "$1")" &
 	pids="$pids $!"
 	shift
 done

@@ -128,6 +128,18 @@ has_lines() {
 	[ -e "$1" ] && [ "$(lines "$1")" -ge "$2" ]
 }
 
+# told SOCKET: print the datagrams that come, a line each.
+told() {
+	# shellcheck disable=SC2016
+	exec perl -e 'use Socket;
+	    my $path = shift =~ s/^@/\0/r;
+	    socket(my $s, PF_UNIX, SOCK_DGRAM, 0) or die $!;
+	    bind($s, pack_sockaddr_un($path)) or die $!;
+	    $| = 1;
+	    print "bound\n";
+	    print "$_\n" while defined(recv($s, $_, 4096, 0))' "$@"
+}
+
 # need PROGRAM...: skip the test where one of them is not installed.
 need() {
 	local program

@@ -87,6 +87,23 @@ take_topics(struct cluster_source *s, struct fault *f)
 	return rc;
 }
 
+/* Settings of topics that are known; as they were, if they cannot be had. */
+static int
+look_at_settings(struct cluster_source *s, struct fault *f)
+{
+	struct configs *now = calloc(s->count + 1, sizeof(*now));
+	int rc;
+
+	if (now == NULL)
+		return ENOMEM;
+	rc = configs_read(s->chart, 0, s->count, now, f);
+	for (size_t i = 0; rc == 0 && i < s->count; i++)
+		if (now[i].error == 0)
+			s->configs[i] = now[i];
+	free(now);
+	return rc == STATUS_CLUSTER ? 0 : rc;
+}
+
 static int
 take_parts(struct cluster_source *s)
 {
@@ -104,8 +121,11 @@ static int
 source_refresh(struct source *source, size_t *count, struct fault *f)
 {
 	struct cluster_source *s = self(source);
-	int rc = fetcher_refresh(s->fetcher, f);
+	bool looked;
+	int rc = fetcher_refresh(s->fetcher, &looked, f);
 
+	if (rc == 0 && looked)
+		rc = look_at_settings(s, f);
 	if (rc == 0)
 		rc = take_topics(s, f);
 	if (rc == 0)
@@ -190,6 +210,31 @@ source_position(struct source *source, size_t topic, size_t i,
 }
 
 static int
+source_find(struct source *source, size_t topic, int32_t partition,
+    const struct position *pos, int64_t *offset, struct fault *f)
+{
+	struct cluster_source *s = self(source);
+	int64_t start, end, at = -1;
+	int rc = fetcher_bounds(s->fetcher, topic, partition, &start, &end, f);
+
+	if (rc == 0 && pos->kind == POSITION_TIME)
+		rc = lister_offset_at(s->chart, topic, partition,
+		    pos->n < 0 ? 0 : pos->n, s->o->timeout_ms, &at, f);
+	if (rc != 0)
+		return rc;
+	if (pos->kind == POSITION_START)
+		at = start;
+	else if (pos->kind == POSITION_OFFSET)
+		at = pos->n;
+	else if (pos->kind == POSITION_BACK)
+		at = pos->n < end - start ? end - pos->n : start;
+	if (at < 0 || at > end)
+		at = end;
+	*offset = at < start ? start : at;
+	return 0;
+}
+
+static int
 source_wait_fd(struct source *s)
 {
 	return fetcher_fd(self(s)->fetcher);
@@ -265,6 +310,7 @@ static const struct source_ops ops = {
     .next = source_next,
     .batch_at = source_batch_at,
     .position = source_position,
+    .find = source_find,
     .wait_fd = source_wait_fd,
     .turn = source_turn,
     .close = source_close,

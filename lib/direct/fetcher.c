@@ -48,6 +48,7 @@ struct fetcher {
 	int64_t timeout_ms;
 	bool follow;
 	struct shelf shelf;
+	struct shelf_part *hungry; /* what was wanted last and is not here */
 	struct line *lines;
 	size_t line_count;
 	int epoll_fd;
@@ -185,16 +186,19 @@ fetcher_next(struct fetcher *x, size_t topic, int32_t partition, int64_t offset,
 	rc = shelf_next(&x->shelf, p, max, out);
 	if (rc == STATUS_END && !x->follow)
 		p->wanted = false;
+	if (rc == EAGAIN)
+		x->hungry = p;
 	if (rc == 0 || rc == STATUS_END || rc == EAGAIN)
 		return rc;
 	return fail_part(x, p, f);
 }
 
 int
-fetcher_refresh(struct fetcher *x, struct fault *f)
+fetcher_refresh(struct fetcher *x, bool *looked, struct fault *f)
 {
 	int rc;
 
+	*looked = false;
 	if (now_mono_ms() - x->refreshed_ms < FETCHER_REFRESH_MS)
 		return 0;
 	x->refreshed_ms = now_mono_ms();
@@ -202,8 +206,9 @@ fetcher_refresh(struct fetcher *x, struct fault *f)
 	if (rc == STATUS_CLUSTER) {
 		/* It may pass; until then all is as it was. */
 		x->stale = true;
-		rc = 0;
+		return 0;
 	}
+	*looked = rc == 0;
 	return rc;
 }
 
@@ -323,10 +328,16 @@ find_line(struct fetcher *x, int32_t node)
 	return &more[x->line_count++];
 }
 
-/* Is more of it to be fetched now? */
+/*
+ * Is more of it to be fetched now?  Who reads the partition that is wanted may
+ * give nothing else away before it comes, so that one always is.
+ */
 static bool
 is_due(const struct fetcher *x, const struct shelf_part *p)
 {
+	if (x->shelf.held >= FETCHER_HELD_BYTES &&
+	    (p != x->hungry || p->count > 0))
+		return false;
 	return p->wanted && !p->asked && !p->look && p->rc == 0 &&
 	    p->count < SHELF_PIECES && (x->follow || p->ahead < p->until);
 }
@@ -699,8 +710,7 @@ ask_all(struct fetcher *x, struct fault *fault)
 		struct line *l = &x->lines[i];
 		struct fault f = {.file = ""};
 
-		if (l->busy || now_mono_ms() < l->next_ms ||
-		    x->shelf.held >= FETCHER_HELD_BYTES)
+		if (l->busy || now_mono_ms() < l->next_ms)
 			continue;
 		rc = ask(x, l, &f);
 		if (rc == STATUS_CLUSTER) {

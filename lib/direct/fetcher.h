@@ -25,7 +25,10 @@ enum {
 	FETCHER_WAIT_MS = 500,
 	/* Bytes of an answer, but for one batch that is larger. */
 	FETCHER_BYTES = 16 << 20,
-	/* With so much not given away yet, nothing more is asked for. */
+	/*
+	 * With so much not given away yet, nothing more is asked for but what
+	 * was wanted last and is not here.
+	 */
 	FETCHER_HELD_BYTES = 32 << 20,
 	/* Following, metadata are looked at so often. */
 	FETCHER_REFRESH_MS = 5000,
@@ -58,7 +61,7 @@ int fetcher_fd(const struct fetcher *x);
  * more to be had.
  */
 int fetcher_turn(struct fetcher *x, bool *changed, struct fault *f);
-/* Look for new topics and partitions, if that was long ago. */
-int fetcher_refresh(struct fetcher *x, struct fault *f);
+/* Look for new topics and partitions, if that was long ago: *looked. */
+int fetcher_refresh(struct fetcher *x, bool *looked, struct fault *f);
 
 #endif

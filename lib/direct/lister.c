@@ -228,6 +228,69 @@ lister_look(struct chart *c, struct shelf *s, int64_t timeout_ms,
 	}
 }
 
+static int
+lost(const struct chart *c, size_t topic, int32_t partition, struct fault *f)
+{
+	return trouble(f, STATUS_CLUSTER, chart_name(c, topic),
+	    "partition %d: its leader is not to be found", (int)partition);
+}
+
+/* EAGAIN: look again, elsewhere. */
+static int
+ask_offset_at(struct chart *c, size_t topic, int32_t partition, int64_t time_ms,
+    struct talk_answer *a, int64_t *offset, struct fault *f)
+{
+	struct list_offsets_request_topics_partitions part = {.partition_index =
+								  partition,
+	    .current_leader_epoch = -1,
+	    .timestamp = time_ms};
+	struct list_offsets_request_topics t =
+	    {.name = bytes_of(chart_topic(c, topic)->name),
+	    .partitions = &part,
+	    .partitions_count = 1};
+	struct list_offsets_request q = {.replica_id = -1,
+	    .topics = &t,
+	    .topics_count = 1};
+	struct list_offsets_response r;
+	int32_t leader = chart_partition(c, topic, partition).leader;
+	int rc, error;
+
+	if (leader < 0)
+		return EAGAIN;
+	rc = chart_call(c, leader, API_LIST_OFFSETS, &q, a, &r, f);
+	if (rc != 0)
+		return rc;
+	if (r.topics_count != 1 || r.topics[0].partitions_count != 1)
+		return EAGAIN;
+	error = r.topics[0].partitions[0].error_code;
+	if (error != 0)
+		return chart_is_passing(error) ? EAGAIN
+					       : chart_fail(c, topic, error, f);
+	*offset = r.topics[0].partitions[0].offset;
+	return 0;
+}
+
+int
+lister_offset_at(struct chart *c, size_t topic, int32_t partition,
+    int64_t time_ms, int64_t timeout_ms, int64_t *offset, struct fault *f)
+{
+	int64_t until_ms = now_mono_ms() + timeout_ms;
+	struct talk_answer a;
+	int rc;
+
+	talk_answer_init(&a);
+	for (int tries = 0;; tries++) {
+		rc = ask_offset_at(c, topic, partition, time_ms, &a, offset, f);
+		if ((rc != EAGAIN && rc != STATUS_CLUSTER) ||
+		    now_mono_ms() >= until_ms)
+			break;
+		chart_pause(tries, until_ms);
+		(void)chart_refresh(c, f);
+	}
+	talk_answer_release(&a);
+	return rc == EAGAIN ? lost(c, topic, partition, f) : rc;
+}
+
 /* --- one batch ------------------------------------------------------------ */
 
 /* Of an offset in a gap: who led then? */
@@ -389,8 +452,5 @@ lister_batch_at(struct chart *c, size_t topic, int32_t partition,
 		(void)chart_refresh(c, f);
 	}
 	talk_answer_release(&a);
-	return rc == EAGAIN
-	    ? trouble(f, STATUS_CLUSTER, chart_name(c, topic),
-		  "partition %d: its leader is not to be found", (int)partition)
-	    : rc;
+	return rc == EAGAIN ? lost(c, topic, partition, f) : rc;
 }

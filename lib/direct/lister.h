@@ -21,6 +21,10 @@ struct fault;
 int lister_look(struct chart *c, struct shelf *s, int64_t timeout_ms,
     struct fault *f);
 
+/* The first offset of a record of that time or later; -1: there is none. */
+int lister_offset_at(struct chart *c, size_t topic, int32_t partition,
+    int64_t time_ms, int64_t timeout_ms, int64_t *offset, struct fault *f);
+
 /*
  * The header of the batch that holds offset.  If that is in a gap, or behind
  * the end, base_offset is -1, and leader_epoch that of the offset, or of the

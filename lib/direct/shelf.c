@@ -8,6 +8,9 @@
 #include "base/status.h"
 #include "store/batch.h"
 
+/* A batch that is larger comes whole when more was asked for. */
+enum { CUTS_MAX = 16 };
+
 void
 shelf_init(struct shelf *s)
 {
@@ -162,7 +165,7 @@ shelf_seek(struct shelf *s, struct shelf_part *p, int64_t offset)
 	p->at = p->ahead = offset;
 	p->epoch = -1;
 	p->bytes_min = 0;
-	p->empty = 0;
+	p->empty = p->cuts = 0;
 	p->gap = -1;
 	p->rc = 0;
 }
@@ -224,9 +227,11 @@ shelf_put(struct shelf *s, struct shelf_part *p, struct shelf_answer *a,
 		v.data += b.size;
 		v.len -= b.size;
 	}
+	if (taken.len == 0 && p->bytes_min > 0 && ++p->cuts > CUTS_MAX)
+		break_off(p, STATUS_CORRUPT, "a batch is cut");
 	if (taken.len == 0)
 		return;
-	p->empty = 0;
+	p->empty = p->cuts = 0;
 	assert(p->count < SHELF_PIECES);
 	p->pieces[p->count++] = (struct shelf_piece){a, taken};
 	a->uses++;

@@ -44,6 +44,7 @@ struct shelf_part {
 	int64_t ahead;		/* what is fetched next */
 	int32_t epoch;		/* of the batch before ahead; -1 unknown */
 	int32_t bytes_min;	/* of the batch at ahead, if it was cut */
+	int32_t cuts;		/* answers in a row with that alone */
 	int32_t empty;		/* answers in a row with nothing of anything */
 	int64_t gap;		/* from at on there is nothing up to here */
 	struct shelf_piece pieces[SHELF_PIECES];

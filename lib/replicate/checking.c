@@ -72,6 +72,7 @@ checking_begin(struct sender *s, struct sender_part *p,
 	p->checking = c;
 	if (is_read(c))
 		return finish(s, p, out);
+	s->totals.wanted += c->end - c->from;
 	sender_enter(s, p, SENDER_CHECKING);
 	return 0;
 }
@@ -98,6 +99,7 @@ end_range(struct sender *s, struct sender_part *p, struct buf *out)
 	if (c->at > c->end)
 		c->at = c->end;
 	c->now.digest.end = c->at;
+	s->totals.done += c->at - c->now.digest.start;
 	*r = c->now;
 	c->now = (struct stretch){.bytes = 0};
 	digest_begin(&c->now.digest, c->at, c->end);

@@ -80,7 +80,12 @@ check_identity(const struct topic *t, const uint8_t *identity)
 	uint8_t own[FRAME_IDENTITY_LEN];
 
 	disk_source_identity(t->dirfd, own);
-	return memcmp(own, identity, sizeof(own)) == 0 ? ELOOP : 0;
+	if (memcmp(own, identity, sizeof(own)) == 0)
+		return ELOOP;
+	/* A cluster's is the id of its topic, and more. */
+	return topic_id_bytes(t->id, own) && memcmp(own, identity, 16) == 0
+	    ? ELOOP
+	    : 0;
 }
 
 static int
@@ -155,8 +160,9 @@ follow_topic(struct disk_sink *d, const struct sink_topic *from,
 		    sizeof(t->origin.source));
 		changed = true;
 	}
+	/* What is known for the first time can be found out again. */
 	return changed && !d->o.dry_run
-	    ? origin_write(topic->dirfd, &t->origin, true)
+	    ? origin_write(topic->dirfd, &t->origin, known)
 	    : 0;
 }
 

@@ -9,7 +9,9 @@
 #include <sys/stat.h>
 
 #include "base/bounds.h"
+#include "base/now.h"
 #include "base/status.h"
+#include "replicate/changes.h"
 #include "replicate/opened.h"
 #include "store/groups.h"
 #include "store/partition.h"
@@ -18,7 +20,11 @@
 #include "store/state.h"
 #include "store/stream.h"
 #include "store/topic.h"
-#include "store/watch.h"
+
+/* Following: each topic is looked at in so many seconds, told or not. */
+enum { SWEEP_S = 60 };
+
+static const struct source_changed root_changed = {SOURCE_TOPICS, SIZE_MAX, -1};
 
 struct disk_topic {
 	char *path;		/* owned */
@@ -29,6 +35,7 @@ struct disk_topic {
 	struct properties settings;
 	uint8_t identity[FRAME_IDENTITY_LEN];
 	struct groups *groups;	/* NULL until asked for */
+	bool stale;		/* to be looked at by the next refresh */
 };
 
 struct disk_source {
@@ -40,7 +47,13 @@ struct disk_source {
 	size_t count;
 	size_t cap;
 	struct opened opened;
-	struct watch *watch;	/* NULL: not to be followed */
+	struct changes *changes; /* NULL: not to be followed */
+	bool stale;		/* so is the root */
+	/* What was missed is found in turn: topics left for this second. */
+	int64_t swept_ms;
+	size_t sweep_left;
+	size_t sweep_topic;
+	int32_t sweep_part;
 };
 
 static const struct source_ops ops;
@@ -101,19 +114,31 @@ look(struct disk_topic *t, struct fault *f)
 	return 0;
 }
 
-/* Have changes of a topic and its partitions told. */
+/* Have changes of a topic, its groups and its partitions told. */
 static void
-watch_topic(struct disk_source *d, const struct disk_topic *t)
+watch_topic(struct disk_source *d, size_t topic)
 {
-	if (d->watch == NULL)
-		return;
-	(void)watch_add(d->watch, t->path);
-	for (int32_t n = t->first; t->kind == TOPIC_PLACE_TOPIC && n < t->count;
-	     n++) {
-		char path[PATH_MAX + 16];
+	const struct disk_topic *t = &d->topics[topic];
+	struct source_changed what = {SOURCE_TOPICS, topic, -1};
+	char path[PATH_MAX + 16];
 
+	if (d->changes == NULL)
+		return;
+	if (t->kind != TOPIC_PLACE_TOPIC) {
+		what =
+		    (struct source_changed){SOURCE_PARTITION, topic, t->first};
+		(void)changes_add(d->changes, t->path, &what);
+		return;
+	}
+	(void)changes_add(d->changes, t->path, &what);
+	what.what = SOURCE_GROUPS;
+	snprintf(path, sizeof(path), "%s/%s", t->path, GROUPS_DIR);
+	(void)changes_add(d->changes, path, &what);
+	what.what = SOURCE_PARTITION;
+	for (int32_t n = t->first; n < t->count; n++) {
 		snprintf(path, sizeof(path), "%s/%d", t->path, (int)n);
-		(void)watch_add(d->watch, path);
+		what.partition = n;
+		(void)changes_add(d->changes, path, &what);
 	}
 }
 
@@ -139,7 +164,7 @@ add_topic(struct disk_source *d, const char *path, bool named, struct fault *f)
 	if (named)
 		t.name = strrchr(t.path, '/') + 1;
 	d->topics[d->count++] = t;
-	watch_topic(d, &t);
+	watch_topic(d, d->count - 1);
 	return 0;
 }
 
@@ -178,6 +203,16 @@ look_at_root(struct disk_source *d, struct fault *f)
 	return rc;
 }
 
+/* Is it to be looked at?  Without anybody to tell, all are. */
+static bool
+is_stale(const struct disk_source *d, bool *stale)
+{
+	bool is = *stale;
+
+	*stale = false;
+	return is || d->changes == NULL || changes_fd(d->changes) < 0;
+}
+
 static int
 source_refresh(struct source *s, size_t *count, struct fault *f)
 {
@@ -185,16 +220,17 @@ source_refresh(struct source *s, size_t *count, struct fault *f)
 	int rc = 0;
 
 	for (size_t i = 0; i < d->count; i++) {
-		int32_t before = d->topics[i].count;
-
+		if (!is_stale(d, &d->topics[i].stale))
+			continue;
 		rc = look(&d->topics[i], f);
-		if (rc == 0 && d->topics[i].count > before)
-			watch_topic(d, &d->topics[i]);
+		if (rc == 0)
+			watch_topic(d, i);
 		/* One that was removed from a root is told when it is read. */
 		if (rc != 0 && !d->is_root)
 			return rc;
 	}
-	if (d->is_root)
+	rc = 0;
+	if (d->is_root && is_stale(d, &d->stale))
 		rc = look_at_root(d, f);
 	*count = d->count;
 	return rc;
@@ -361,21 +397,89 @@ source_wait_fd(struct source *s)
 {
 	struct disk_source *d = self(s);
 
-	return d->watch == NULL || watch_is_polling(d->watch)
-	    ? -1
-	    : watch_fd(d->watch);
+	return d->changes == NULL ? -1 : changes_fd(d->changes);
 }
 
 static int
 source_turn(struct source *s, bool *changed, struct fault *f)
 {
 	struct disk_source *d = self(s);
+	bool lost;
 
 	(void)f;
 	*changed = false;
-	if (d->watch != NULL)
-		(void)watch_wait(d->watch, 0, -1, changed);
+	if (d->changes == NULL)
+		return 0;
+	changes_take(d->changes, changed, &lost);
+	if (lost)
+		d->sweep_left = d->count;
+	*changed = *changed || lost;
 	return 0;
+}
+
+/* A part of all topics each second, so that each has its turn in a minute. */
+static void
+begin_sweep(struct disk_source *d)
+{
+	size_t all = d->count, part = (all + SWEEP_S - 1) / SWEEP_S;
+	int64_t now = now_mono_ms();
+
+	if (now - d->swept_ms < 1000)
+		return;
+	d->swept_ms = now;
+	if (d->sweep_left == 0)
+		d->sweep_left = changes_fd(d->changes) < 0 ? all : part;
+}
+
+/*
+ * The next of the sweep: the partitions of a topic, its groups, and last what
+ * it is itself.
+ */
+static bool
+sweep(struct disk_source *d, struct source_changed *out)
+{
+	struct disk_topic *t;
+
+	if (d->sweep_left == 0)
+		return false;
+	if (d->sweep_topic >= d->count) {
+		d->sweep_topic = 0;
+		d->stale = true;
+	}
+	t = &d->topics[d->sweep_topic];
+	*out = (struct source_changed){SOURCE_PARTITION, d->sweep_topic,
+	    t->first + d->sweep_part};
+	if (out->partition < t->count) {
+		d->sweep_part++;
+		return true;
+	}
+	out->what = SOURCE_GROUPS;
+	if (out->partition++ == t->count) {
+		d->sweep_part++;
+		return true;
+	}
+	out->what = SOURCE_TOPICS;
+	d->sweep_part = 0;
+	d->sweep_topic++;
+	d->sweep_left--;
+	return true;
+}
+
+static bool
+source_changed(struct source *s, struct source_changed *out)
+{
+	struct disk_source *d = self(s);
+
+	if (d->changes == NULL)
+		return false;
+	begin_sweep(d);
+	if (!changes_next(d->changes, out) && !sweep(d, out))
+		return false;
+	if (out->what == SOURCE_TOPICS && out->topic < d->count)
+		d->topics[out->topic].stale = true;
+	else if (out->what == SOURCE_TOPICS)
+		d->stale = true;
+	return true;
 }
 
 static void
@@ -383,7 +487,7 @@ source_close(struct source *s)
 {
 	struct disk_source *d = self(s);
 
-	watch_close(d->watch);
+	changes_close(d->changes);
 	opened_close(&d->opened);
 	for (size_t i = 0; i < d->count; i++) {
 		groups_close(d->topics[i].groups);
@@ -410,13 +514,13 @@ disk_source_open(const char *path, const struct disk_source_options *o,
 	d->path = strdup(path);
 	rc = d->path == NULL ? ENOMEM : 0;
 	if (rc == 0 && o->follow)
-		rc = watch_open(&d->watch);
+		rc = changes_open(&d->changes);
 	if (rc == 0)
 		rc = add_topic(d, path, false, f);
 	if (rc == STATUS_NOT_TOPIC) {
 		d->is_root = true;
-		if (d->watch != NULL)
-			(void)watch_add(d->watch, path);
+		if (d->changes != NULL)
+			(void)changes_add(d->changes, path, &root_changed);
 		rc = look_at_root(d, f);
 		if (rc == ENOTDIR || (rc == 0 && d->count == 0))
 			rc = STATUS_NOT_TOPIC;
@@ -437,6 +541,7 @@ static const struct source_ops ops = {
     .next = source_next,
     .batch_at = source_batch_at,
     .position = source_position,
+    .changed = source_changed,
     .find = source_find,
     .wait_fd = source_wait_fd,
     .turn = source_turn,

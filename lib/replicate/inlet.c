@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/cli.h"
 #include "base/status.h"
 #include "replicate/disk_sink.h"
 #include "replicate/frame.h"
@@ -19,6 +18,7 @@ enum {
 	TEXT_LEN = 800,
 	/* Of a buffer that was larger for one frame, no more is kept. */
 	KEEP_BYTES = 4 << 20,
+	EXIT_FAIL = 1,		/* exit status of a program */
 };
 
 enum inlet_state {
@@ -31,7 +31,7 @@ enum inlet_state {
 struct inlet {
 	struct inlet_options o;
 	enum inlet_state state;
-	struct buf input;	/* a frame that is not whole, and what follows */
+	struct buf input;	/* a frame that is not whole, what follows */
 	size_t taken;		/* of input, by frames */
 	char path[TOPIC_NAME_MAX + 2];
 	struct sink *sink;
@@ -98,7 +98,7 @@ fail_with(struct inlet *in, struct buf *out, int rc)
 static int
 fail_garbled(struct inlet *in, struct buf *out, const char *what)
 {
-	return fail(in, out, CLI_FAIL, "not understood: %s", what);
+	return fail(in, out, EXIT_FAIL, "not understood: %s", what);
 }
 
 /* The other side's last word. */
@@ -117,14 +117,13 @@ end_as_told(struct inlet *in, const struct frame *f)
 static int
 take_hello(struct inlet *in, const struct frame *f, struct buf *out)
 {
-	static const char version[] = CLI_VERSION;
 	const struct frame hello = {.type = FRAME_HELLO,
 	    .capabilities = FRAME_EXAMINES,
 	    .magic = FRAME_MAGIC,
 	    .version_min = FRAME_VERSION,
 	    .version_max = FRAME_VERSION,
 	    .window = FRAME_WINDOW,
-	    .data = {(const uint8_t *)version, sizeof(version) - 1}};
+	    .data = {(const uint8_t *)in->o.version, strlen(in->o.version)}};
 	int rc = frame_encode(&hello, out);
 
 	if (rc != 0)
@@ -132,9 +131,9 @@ take_hello(struct inlet *in, const struct frame *f, struct buf *out)
 	if (f->type != FRAME_HELLO || f->magic != FRAME_MAGIC)
 		return fail_garbled(in, out, frame_name(f->type));
 	if (f->version_min > FRAME_VERSION || f->version_max < FRAME_VERSION)
-		return fail(in, out, CLI_FAIL,
-		    "logserve %s speaks version %d of the protocol", version,
-		    FRAME_VERSION);
+		return fail(in, out, EXIT_FAIL,
+		    "logserve %s speaks version %d of the protocol",
+		    in->o.version, FRAME_VERSION);
 	in->state = ASKED;
 	return 0;
 }
@@ -169,6 +168,7 @@ begin(struct inlet *in, const struct request *r, struct buf *out)
 	    .mirror = r->mirror,
 	    .dry_run = r->dry_run,
 	    .named = r->named,
+	    .source = r->source[0] != '\0' ? r->source : NULL,
 	    .parts_max = in->o.parts_max,
 	    .reporter = in->o.reporter};
 	char path[PATH_MAX];
@@ -176,7 +176,7 @@ begin(struct inlet *in, const struct request *r, struct buf *out)
 	int rc;
 
 	if (why != NULL)
-		return fail(in, out, CLI_FAIL, "%s", why);
+		return fail(in, out, EXIT_FAIL, "%s", why);
 	rc = disk_sink_open(path, &so, &in->sink);
 	if (rc == 0)
 		rc = receiver_new(in->sink, &ro, &in->receiver);
@@ -197,9 +197,9 @@ take_request(struct inlet *in, const struct frame *f, struct buf *out)
 		return fail_garbled(in, out, frame_name(f->type));
 	rc = request_decode(f->data, &r, bad, sizeof(bad));
 	if (rc == STATUS_SYNTAX)
-		return fail(in, out, CLI_FAIL,
+		return fail(in, out, EXIT_FAIL,
 		    "logserve %s does not know what it is asked: %s",
-		    CLI_VERSION, bad);
+		    in->o.version, bad);
 	if (rc != 0)
 		return fail_with(in, out, rc);
 	rc = begin(in, &r, out);
@@ -226,7 +226,7 @@ take_frame(struct inlet *in, const struct frame *f, struct buf *out)
 	if (rc == STATUS_END)
 		in->state = OVER;
 	if (rc == STATUS_CORRUPT)
-		return fail(in, out, CLI_FAIL, "%s: %s", frame_name(f->type),
+		return fail(in, out, EXIT_FAIL, "%s: %s", frame_name(f->type),
 		    what);
 	return rc == 0 || rc == STATUS_END ? rc : fail_with(in, out, rc);
 }
@@ -270,7 +270,11 @@ inlet_take(struct inlet *in, struct view bytes, struct buf *out)
 		if (rc == 0)
 			rc = take_frame(in, &f, out);
 	}
-	return rc == STATUS_SHORT ? 0 : rc;
+	if (rc != STATUS_SHORT || in->state != RECEIVING)
+		return rc == STATUS_SHORT ? 0 : rc;
+	/* Whoever speaks is alive. */
+	rc = receiver_tick(in->receiver, true, out);
+	return rc == 0 ? 0 : fail_with(in, out, rc);
 }
 
 const char *

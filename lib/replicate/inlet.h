@@ -26,6 +26,7 @@ struct inlet;
 
 struct inlet_options {
 	const char *root;	/* a directory of topics; stays */
+	const char *version;	/* of the program; stays */
 	size_t open_max;	/* partitions that have files open, >= 1 */
 	int64_t parts_max;	/* topics and partitions that are told of */
 	struct reporter reporter;

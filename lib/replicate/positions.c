@@ -33,7 +33,11 @@ positions_send(struct sender *s, struct buf *out, struct fault *f)
 	for (size_t t = 0; rc == 0 && t < s->count; t++) {
 		struct sender_topic *topic = &s->topics[t];
 
-		for (size_t i = 0; rc == 0 && !topic->refused; i++) {
+		if (topic->refused ||
+		    (s->src->ops->changed != NULL && !topic->groups_due))
+			continue;
+		topic->groups_due = false;
+		for (size_t i = 0; rc == 0; i++) {
 			rc = s->src->ops->position(s->src, t, i, &pos, f);
 			if (rc != 0)
 				break;
@@ -41,8 +45,10 @@ positions_send(struct sender *s, struct buf *out, struct fault *f)
 			    topic->parts[pos.partition] == NULL ||
 			    topic->parts[pos.partition]->state !=
 				SENDER_CURRENT ||
-			    topic->parts[pos.partition]->next < pos.offset)
+			    topic->parts[pos.partition]->next < pos.offset) {
+				topic->groups_due = true;
 				continue;
+			}
 			rc = send_position(t, &pos, out);
 			any = true;
 		}

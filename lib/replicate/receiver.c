@@ -10,6 +10,7 @@
 #include "base/now.h"
 #include "base/status.h"
 #include "store/batch.h"
+#include "store/batch.h"
 #include "store/groups.h"
 #include "store/properties.h"
 #include "store/topic.h"
@@ -30,6 +31,7 @@ struct part {
 	int64_t end;		/* where the copy ends, by what we know */
 	int64_t bytes;
 	int64_t source_end;	/* as last heard */
+	int64_t at;		/* come over to here, about */
 };
 
 struct incoming {
@@ -76,6 +78,12 @@ receiver_new(struct sink *sink, const struct receiver_options *o,
 		return ENOMEM;
 	r->sink = sink;
 	r->o = *o;
+	if (o->source != NULL)
+		r->o.source = strdup(o->source);
+	if (o->source != NULL && r->o.source == NULL) {
+		free(r);
+		return ENOMEM;
+	}
 	*out = r;
 	return 0;
 }
@@ -94,6 +102,7 @@ receiver_free(struct receiver *r)
 	if (r == NULL)
 		return;
 	forget_positions(r);
+	free((void *)(uintptr_t)r->o.source);
 	free(r->positions);
 	for (size_t i = 0; i < r->count; i++)
 		free(r->topics[i].parts);
@@ -303,8 +312,11 @@ static void
 hear_end(struct receiver *r, const struct frame *f)
 {
 	struct incoming *t = &r->topics[f->topic];
+	struct part *p = &t->parts[f->partition];
 
-	t->parts[f->partition].source_end = f->end;
+	if (f->type == FRAME_EXTENT && f->end > p->source_end)
+		r->totals.wanted += f->end - p->source_end;
+	p->source_end = f->end;
 	t->heard = true;
 }
 
@@ -344,17 +356,6 @@ keep_all(struct receiver *r, int64_t idle_ms)
 			(t->kept_ms > 0 && now - t->kept_ms >= idle_ms)))
 			keep_ends(r, i, now);
 	}
-}
-
-void
-receiver_tick(struct receiver *r, bool alive)
-{
-	int64_t now = now_mono_ms();
-
-	if (now - r->ticked_ms < RECEIVER_KEEP_MS)
-		return;
-	r->ticked_ms = now;
-	keep_all(r, alive ? RECEIVER_KEEP_IDLE_MS : INT64_MAX);
 }
 
 /* --- partitions ----------------------------------------------------------- */
@@ -486,7 +487,9 @@ refuse_diverged(struct receiver *r, const struct frame *f, const struct part *p,
 	    damaged ? "the copy is damaged:" : "diverged:",
 	    (long long)f->offset,
 	    damaged ? "" : " it is not what the source has",
-	    r->o.cut ? " (would be cut)" : " (--on-diverge truncate)");
+	    r->o.lasting   ? ""
+		: r->o.cut ? " (would be cut)"
+			   : " (--on-diverge truncate)");
 	return refuse_text(r, f->topic, f->partition, damaged ? 3 : 4, text,
 	    out);
 }
@@ -538,11 +541,20 @@ has_moved(struct receiver *r, const struct frame *f, const struct part *p)
 	    state.end != p->end;
 }
 
+static void
+come_to(struct receiver *r, struct part *p, int64_t offset)
+{
+	if (offset > p->at)
+		r->totals.done += offset - p->at;
+	p->at = offset;
+}
+
 static int
 append(struct receiver *r, const struct frame *f, struct part *p,
     struct buf *out)
 {
 	struct fault fault = {.file = ""};
+	struct batch b;
 	int rc = r->sink->ops->append(r->sink, f->topic, f->partition,
 	    f->offset, (uint8_t *)(uintptr_t)f->data.data, f->data.len, &fault);
 
@@ -553,6 +565,9 @@ append(struct receiver *r, const struct frame *f, struct part *p,
 	if (rc != 0)
 		return refuse(r, f->topic, f->partition, rc, &fault, out);
 	p->end = end_of(f->data, p->end);
+	if (f->data.len > 0 &&
+	    batch_decode(f->data.data, f->data.len, &b, NULL) == 0)
+		come_to(r, p, b.base_offset);
 	p->bytes += (int64_t)f->data.len;
 	r->totals.bytes += (int64_t)f->data.len;
 	if (!r->dirty) {
@@ -619,6 +634,7 @@ take_done(struct receiver *r, const struct frame *f, struct part *p,
 	report_send(&r->o.reporter, &report);
 	if (f->end > p->source_end)
 		hear_end(r, f);
+	come_to(r, p, f->end);
 	p->from = f->end;
 	p->bytes = 0;
 	p->fresh = false;
@@ -822,6 +838,30 @@ receiver_frame(struct receiver *r, const struct frame *f, struct buf *out,
 	default:
 		return STATUS_CORRUPT;
 	}
+}
+
+int
+receiver_tick(struct receiver *r, bool alive, struct buf *out)
+{
+	int64_t now = now_mono_ms();
+
+	if (now - r->ticked_ms >= RECEIVER_KEEP_MS) {
+		r->ticked_ms = now;
+		keep_all(r, alive ? RECEIVER_KEEP_IDLE_MS : INT64_MAX);
+	}
+	/* While nothing comes nobody else would take care of them. */
+	return commit_positions(r, out);
+}
+
+int
+receiver_stop(struct receiver *r, struct buf *out)
+{
+	int rc = commit_positions(r, out);
+
+	if (rc == 0)
+		rc = sync_dirty(r, out);
+	keep_all(r, INT64_MAX);
+	return rc;
 }
 
 int64_t

@@ -23,11 +23,12 @@ struct receiver;
 
 struct receiver_options {
 	bool cut;		/* what differs from the source is cut */
+	bool lasting;		/* it cannot be */
 	bool mirror;		/* delete what the source has deleted */
 	bool dry_run;
 	bool named;		/* topics must have names: the sink is a root */
+	const char *source;	/* where it is, in words; NULL: not known */
 	int64_t parts_max;	/* topics and partitions; 0: no bound */
-	const char *source;	/* where that is, in words; NULL: not known */
 	struct reporter reporter;
 };
 
@@ -35,6 +36,7 @@ struct receiver_totals {
 	int64_t partitions;
 	int64_t bytes;
 	int64_t cut;
+	int64_t done, wanted;	/* offsets, about: come over, and to come */
 	int status;		/* worst exit status of a partition */
 };
 
@@ -48,7 +50,7 @@ enum {
 	RECEIVER_KEEP_IDLE_MS = 60000,
 };
 
-/* sink is the caller's. */
+/* sink is the caller's; the text of o is copied. */
 int receiver_new(struct sink *sink, const struct receiver_options *o,
     struct receiver **out);
 void receiver_free(struct receiver *r);
@@ -64,10 +66,12 @@ void receiver_free(struct receiver *r);
 int receiver_frame(struct receiver *r, const struct frame *f, struct buf *out,
     const char **what);
 /*
- * To be called now and then; costs nothing more than once a second.  alive: the
- * sender was heard of lately.
+ * To be called when all frames that have come are taken, and each second.
+ * alive: the sender was heard of lately.  Errors as receiver_frame().
  */
-void receiver_tick(struct receiver *r, bool alive);
+int receiver_tick(struct receiver *r, bool alive, struct buf *out);
+/* It ends here: what has come is made durable.  Errors as receiver_frame(). */
+int receiver_stop(struct receiver *r, struct buf *out);
 /* As sender_behind(), of what is not durable here. */
 int64_t receiver_behind(const struct receiver *r, size_t *partitions);
 const struct receiver_totals *receiver_totals(const struct receiver *r);

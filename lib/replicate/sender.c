@@ -16,6 +16,8 @@ enum {
 	RUN_BYTES = 512 << 10,
 	/* Partitions of which it is not known where to go on. */
 	OFFERED_MAX = 64,
+	/* A source that does not tell: which topics are there? */
+	TOPICS_MS = 1000,
 	/* Following: how far does the source go by now? */
 	MEANWHILE_MS = 1000,
 	/* Positions of groups are looked at so often, when following. */
@@ -73,6 +75,8 @@ sender_enter(struct sender *s, struct sender_part *p, enum sender_state state)
 	s->unsettled -= (size_t)(!is_settled(p->state));
 	s->offered += (size_t)is_in_question(state);
 	s->offered -= (size_t)is_in_question(p->state);
+	s->waits += (size_t)(state == SENDER_WAITING);
+	s->waits -= (size_t)(p->state == SENDER_WAITING);
 	p->state = state;
 }
 
@@ -109,6 +113,7 @@ enter_refused(struct sender *s, struct sender_part *p, bool again)
 {
 	p->again_ms = again ? when_again(&p->pause_ms) : 0;
 	s->lost += (size_t)(!again);
+	s->failed = s->failed || again;
 	free(p->checking);
 	p->checking = NULL;
 	sender_enter(s, p, SENDER_REFUSED);
@@ -221,13 +226,23 @@ announce(struct sender *s, size_t topic, const struct source_topic *t,
 	return frame_encode_with(&f, rc, &data, out);
 }
 
+/* May anything of it have changed? */
+static bool
+is_stale(struct sender *s, size_t topic)
+{
+	bool is = s->topics[topic].stale;
+
+	s->topics[topic].stale = false;
+	return is || s->src->ops->changed == NULL;
+}
+
 /* Topics and partitions that are new to us, told and put to the others. */
 static int
 look_at_topics(struct sender *s, struct buf *out, struct fault *f)
 {
 	struct source_topic t;
 	struct sender_topic *more;
-	size_t count;
+	size_t count, known = s->count;
 	int rc = s->src->ops->refresh(s->src, &count, f);
 
 	if (rc != 0 || count == 0)
@@ -238,15 +253,20 @@ look_at_topics(struct sender *s, struct buf *out, struct fault *f)
 	s->topics = more;
 	s->count = count;
 	for (size_t i = 0; rc == 0 && i < count; i++) {
+		if (s->topics[i].refused || (i < known && !is_stale(s, i)))
+			continue;
 		rc = s->src->ops->topic(s->src, i, &t, f);
-		if (rc != 0 || s->topics[i].refused)
+		if (rc != 0)
 			continue;
 		strlcpy(s->topics[i].name, t.name, sizeof(s->topics[i].name));
 		rc = announce(s, i, &t, out);
 		if (rc == 0 && t.partitions > s->topics[i].count)
+			s->topics[i].groups_due = true;
+		if (rc == 0 && t.partitions > s->topics[i].count)
 			rc = add_parts(s, i, t.partitions);
 	}
 	s->looked = true;
+	s->topics_ms = now_mono_ms();
 	return rc;
 }
 
@@ -293,13 +313,16 @@ sender_free(struct sender *s)
 
 /* --- frames --------------------------------------------------------------- */
 
+static int look_at_part(struct sender *s, struct sender_part *p,
+    struct buf *out);
+
 static int
-take_synced(struct sender *s, struct sender_part *p)
+take_synced(struct sender *s, struct sender_part *p, struct buf *out)
 {
 	p->pause_ms = s->topics[p->topic].pause_ms = 0;
 	sender_report(s, p, REPORT_CURRENT);
 	sender_enter(s, p, SENDER_CURRENT);
-	return 0;
+	return p->stale && s->o.follow ? look_at_part(s, p, out) : 0;
 }
 
 static void
@@ -384,7 +407,7 @@ take_part_frame(struct sender *s, struct sender_part *p, const struct frame *f,
 	    p->checking != NULL)
 		return checking_take(s, p, f, out);
 	if (f->type == FRAME_SYNCED && p->state == SENDER_CLOSING)
-		return take_synced(s, p);
+		return take_synced(s, p, out);
 	return STATUS_CORRUPT;
 }
 
@@ -461,9 +484,9 @@ tell_extent(const struct sender_part *p, struct buf *out)
  * their turn then.
  */
 static int
-look_meanwhile(struct sender *s, struct sender_part *p, struct buf *out)
+look_meanwhile(struct sender *s, struct sender_part *p, struct buf *out,
+    struct fault *fault)
 {
-	struct fault fault = {.file = ""};
 	int64_t now = now_mono_ms(), end = p->end;
 	int rc;
 
@@ -473,9 +496,10 @@ look_meanwhile(struct sender *s, struct sender_part *p, struct buf *out)
 	TAILQ_REMOVE(&s->ready, p, link);
 	TAILQ_INSERT_TAIL(&s->ready, p, link);
 	rc = s->src->ops->bounds(s->src, p->topic, p->number, &p->start,
-	    &p->end, &fault);
+	    &p->end, fault);
 	if (rc != 0)
-		return sender_refuse(s, p, rc, &fault, out);
+		return sender_refuse(s, p, rc, fault, out);
+	s->totals.wanted += p->end - end;
 	return p->end != end ? tell_extent(p, out) : 0;
 }
 
@@ -531,23 +555,35 @@ send_data(struct sender *s, struct sender_part *p, struct buf *out)
 	f.data = (struct view){run.data, run.len};
 	if (p->from < 0 && run.len > 0)
 		p->from = run.base_offset;
+	s->totals.done +=
+	    run.next_offset - (p->next > p->start ? p->next : p->start);
 	p->next = run.next_offset;
 	p->bytes += (int64_t)run.len;
 	s->totals.bytes += (int64_t)run.len;
 	s->totals.batches += run.batches;
 	s->credit -= (int64_t)run.len;
 	rc = frame_encode(&f, out);
-	return rc == 0 ? look_meanwhile(s, p, out) : rc;
+	return rc == 0 ? look_meanwhile(s, p, out, &fault) : rc;
+}
+
+static int
+send_end(struct sender *s, struct buf *out)
+{
+	struct frame end = {.type = FRAME_END,
+	    .status = s->totals.status,
+	    .count = (int32_t)s->totals.partitions,
+	    .bytes = s->totals.bytes};
+
+	if (s->end_sent)
+		return EAGAIN;
+	s->end_sent = true;
+	return frame_encode(&end, out);
 }
 
 /* Nothing is left to be sent of any partition. */
 static int
 finish(struct sender *s, struct buf *out, struct fault *f)
 {
-	struct frame end = {.type = FRAME_END,
-	    .status = s->totals.status,
-	    .count = (int32_t)s->totals.partitions,
-	    .bytes = s->totals.bytes};
 	int rc = 0;
 
 	if (s->o.groups && !s->o.dry_run && !s->end_sent &&
@@ -556,11 +592,10 @@ finish(struct sender *s, struct buf *out, struct fault *f)
 	if (rc != 0)
 		return rc;
 	/* Nobody waits for what cannot come. */
-	if ((s->o.follow && s->lost < (size_t)s->totals.partitions) ||
-	    (s->o.follow && s->totals.partitions == 0) || s->end_sent)
+	if (s->o.follow && (s->totals.partitions == 0 ||
+			       s->lost < (size_t)s->totals.partitions))
 		return EAGAIN;
-	s->end_sent = true;
-	return frame_encode(&end, out);
+	return send_end(s, out);
 }
 
 int
@@ -572,6 +607,8 @@ sender_step(struct sender *s, struct buf *out, struct fault *f)
 	}
 	if (s->end_come)
 		return STATUS_END;
+	if (s->stopping)
+		return send_end(s, out);
 	if (!TAILQ_EMPTY(&s->fresh) && s->offered < OFFERED_MAX)
 		return offer(s, TAILQ_FIRST(&s->fresh), out);
 	if (!TAILQ_EMPTY(&s->checking))
@@ -587,9 +624,13 @@ look_at_part(struct sender *s, struct sender_part *p, struct buf *out)
 {
 	struct fault fault = {.file = ""};
 	int64_t start = p->start;
-	int rc = s->src->ops->bounds(s->src, p->topic, p->number, &p->start,
-	    &p->end, &fault);
+	int rc;
 
+	p->stale = p->state != SENDER_CURRENT;
+	if (p->stale)
+		return 0; /* when it is */
+	rc = s->src->ops->bounds(s->src, p->topic, p->number, &p->start,
+	    &p->end, &fault);
 	if (rc != 0)
 		return sender_refuse(s, p, rc, &fault, out);
 	if (p->end <= p->next && p->start <= start)
@@ -628,21 +669,29 @@ look_at_refused(struct sender *s, size_t topic, int64_t now, struct buf *out,
 	return 0;
 }
 
-int
-sender_look(struct sender *s, bool topics, struct buf *out, struct fault *f)
+/* What failed and waits for its time, of all topics. */
+static int
+look_again(struct sender *s, struct buf *out, struct fault *f)
 {
 	int64_t now = now_mono_ms();
-	int rc = topics ? look_at_topics(s, out, f) : 0;
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < s->count; i++)
+		rc = look_at_refused(s, i, now, out, f);
+	return rc;
+}
+
+static int
+look_at_all(struct sender *s, struct buf *out)
+{
+	int rc = 0;
 
 	for (size_t i = 0; rc == 0 && i < s->count; i++) {
 		struct sender_topic *t = &s->topics[i];
 
 		for (int32_t n = 0; rc == 0 && n < t->count; n++)
-			if (t->parts[n] != NULL &&
-			    t->parts[n]->state == SENDER_CURRENT)
+			if (t->parts[n] != NULL)
 				rc = look_at_part(s, t->parts[n], out);
-		if (rc == 0)
-			rc = look_at_refused(s, i, now, out, f);
 	}
 	return rc;
 }
@@ -677,10 +726,61 @@ sender_read(struct sender *s, const struct sender_part *p, int64_t offset,
 	return rc;
 }
 
+/* What the source says of itself; *topics: of those, too. */
+static int
+look_at_changes(struct sender *s, bool *topics, struct buf *out)
+{
+	struct source_changed c;
+	int rc = 0;
+
+	while (rc == 0 && s->src->ops->changed(s->src, &c)) {
+		struct sender_topic *t =
+		    c.topic < s->count ? &s->topics[c.topic] : NULL;
+
+		if (c.what == SOURCE_TOPICS)
+			*topics = true;
+		if (c.what == SOURCE_TOPICS && t != NULL)
+			t->stale = true;
+		/* The first group may come with the place where they are. */
+		if (c.what != SOURCE_PARTITION && t != NULL)
+			t->groups_due = true;
+		else if (c.what == SOURCE_PARTITION && t != NULL &&
+		    c.partition >= 0 && c.partition < t->count &&
+		    t->parts[c.partition] != NULL)
+			rc = look_at_part(s, t->parts[c.partition], out);
+	}
+	return rc;
+}
+
 const struct fault *
 sender_fault(const struct sender *s)
 {
 	return &s->fault;
+}
+
+int
+sender_look(struct sender *s, struct buf *out, struct fault *f)
+{
+	bool topics = false;
+	int rc;
+
+	if (!s->looked || s->end_sent)
+		return 0;
+	if (s->failed) {
+		rc = look_again(s, out, f);
+		if (rc != 0)
+			return rc;
+	}
+	if (s->src->ops->changed == NULL && !sender_is_idle(s))
+		return 0;
+	if (s->src->ops->changed != NULL)
+		rc = look_at_changes(s, &topics, out);
+	else
+		rc = look_at_all(s, out);
+	if (s->src->ops->changed == NULL &&
+	    now_mono_ms() - s->topics_ms >= TOPICS_MS)
+		topics = true;
+	return rc == 0 && topics ? look_at_topics(s, out, f) : rc;
 }
 
 int64_t
@@ -704,10 +804,22 @@ sender_behind(const struct sender *s, size_t *partitions)
 	return behind;
 }
 
+void
+sender_stop(struct sender *s)
+{
+	s->stopping = true;
+}
+
 bool
 sender_is_current(const struct sender *s)
 {
 	return s->begun && s->unsettled == 0;
+}
+
+bool
+sender_is_idle(const struct sender *s)
+{
+	return s->begun && s->unsettled == s->waits;
 }
 
 const struct sender_totals *

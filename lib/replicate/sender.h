@@ -68,6 +68,7 @@ struct sender_totals {
 	int64_t batches;
 	int64_t bytes;
 	int64_t cut;		/* partitions that had diverged */
+	int64_t done, wanted;	/* offsets: compared or sent, and to be */
 	int64_t compared;	/* bytes of batches */
 	int64_t skipped;	/* of these that compaction kept from being */
 	int status;		/* worst exit status of a partition */
@@ -91,13 +92,10 @@ int sender_frame(struct sender *s, const struct frame *f, struct buf *out,
  */
 int sender_step(struct sender *s, struct buf *out, struct fault *f);
 /*
- * Follow: is there more, and are there more topics?  Errors of partitions are
- * theirs.
+ * Follow: is there more, and are there more topics?  To be called when the
+ * source has been woken, and each second.  Errors of partitions are theirs.
  */
-int sender_look(struct sender *s, bool topics, struct buf *out,
-    struct fault *f);
-/* The source may have what next() had not. */
-void sender_resume(struct sender *s);
+int sender_look(struct sender *s, struct buf *out, struct fault *f);
 /*
  * How many offsets are not sent that are known to be there; *partitions: in how
  * many.
@@ -105,8 +103,14 @@ void sender_resume(struct sender *s);
 int64_t sender_behind(const struct sender *s, size_t *partitions);
 /* Where an error of STATUS_CLUSTER was met. */
 const struct fault *sender_fault(const struct sender *s);
+/* The source may have what next() had not. */
+void sender_resume(struct sender *s);
+/* Begin nothing more: END is said, and nothing but its answer waited for. */
+void sender_stop(struct sender *s);
 /* Is everything that was there over there? */
 bool sender_is_current(const struct sender *s);
+/* The same, but for what the source has not got yet. */
+bool sender_is_idle(const struct sender *s);
 const struct sender_totals *sender_totals(const struct sender *s);
 
 #endif

@@ -42,6 +42,7 @@ struct sender_part {
 	int64_t from; /* where sending began this time */
 	int64_t floor;		/* no segment begins below it */
 	int64_t begin;		/* of a copy that is new; start if less */
+	bool stale;		/* it may have grown since */
 	bool late;		/* come while following: all of it is wanted */
 	int64_t bytes;
 	int64_t their_end;	/* the receiver's, when it was offered */
@@ -64,6 +65,8 @@ struct sender_topic {
 	bool refused;
 	int64_t again_ms;	/* as of a partition */
 	int64_t pause_ms;
+	bool stale;		/* settings or partitions may have changed */
+	bool groups_due;	/* positions that were not told yet */
 	bool is_told;
 	uint64_t told;		/* a hash of name and settings, as told */
 };
@@ -80,11 +83,15 @@ struct sender {
 	size_t unsettled; /* neither CURRENT nor REFUSED */
 	size_t offered; /* OFFERED */
 	size_t lost;		/* REFUSED for ever */
+	bool failed;		/* some are, or were, for a while */
+	size_t waits; /* WAITING */
 	int64_t credit;
 	bool begun;
 	bool looked;		/* the first topics are known */
+	bool stopping;
 	bool end_sent;
 	bool end_come;
+	int64_t topics_ms;	/* when they were looked at */
 	int64_t groups_ms; /* when last sent; 0 never */
 	struct sender_totals totals;
 	struct fault fault;	/* of STATUS_CLUSTER */

@@ -20,9 +20,9 @@
  * A mark is how far a partition has come.  What stands at the destination tells
  * it: the last batch of the producer, and the header of its last record.  So
  * that not all has to be read for it, and for the time when retention has taken
- * what there was, it is also kept as a position of a consumer group, STAMP_GROUP,
- * before the first batch is sent and now and then: what is committed is the end
- * of the destination's log then, and its metadata is
+ * what there was, it is also kept as a position of a consumer group,
+ * STAMP_GROUP, before the first batch is sent and now and then: what is
+ * committed is the end of the destination's log then, and its metadata is
  *
  *	1 PRODUCER-ID PRODUCER-EPOCH NEXT-SEQUENCE NEXT-SOURCE-OFFSET
  */

@@ -158,6 +158,22 @@ groups_at(struct groups *g, size_t i)
 	return i < g->sorted_count ? g->sorted[i] : NULL;
 }
 
+size_t
+groups_first(struct groups *g, const char *group)
+{
+	size_t low = 0, high = groups_at(g, 0) == NULL ? 0 : g->sorted_count;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+
+		if (strcmp(g->sorted[mid]->group, group) < 0)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
 /* --- records ------------------------------------------------------------- */
 
 /* Other kinds of records, and what makes no sense, are passed over. */

@@ -64,6 +64,8 @@ const struct groups_entry *groups_find(const struct groups *g,
 size_t groups_bytes(const struct groups *g);
 /* All entries, by group and partition; call with i = 0, 1, ... */
 const struct groups_entry *groups_at(struct groups *g, size_t i);
+/* Where a group begins there, or what comes behind it if it is not there. */
+size_t groups_first(struct groups *g, const char *group);
 
 /*
  * Commit: all of them or, when something fails, none; durable when 0 is

@@ -63,13 +63,22 @@ read_on(struct keyed *k, struct fault *f)
 	return rc == STATUS_END ? 0 : rc;
 }
 
+static int open_partition(struct keyed *k, struct fault *f);
+
 int
 keyed_refresh(struct keyed *k, struct fault *f)
 {
 	int rc;
 
-	if (k->r == NULL)
-		return 0;
+	/* There was none when it was opened: is there one now? */
+	if (k->r == NULL) {
+		rc = open_partition(k, f);
+		if (rc == 0 || k->r != NULL)
+			return rc;
+		partition_close(k->p);
+		k->p = NULL;
+		return rc;
+	}
 	rc = reader_refresh(k->r, f);
 	return rc == 0 ? read_on(k, f) : rc;
 }

@@ -379,8 +379,8 @@ note_relaxed(struct partition *p)
 
 /*
  * What a producer's batch was measured against may be of a writer that died: it
- * counts, so the next sync is for it, too, or readers would not come to see what
- * keeps the batch out.
+ * counts, so the next sync is for it, too, or readers would not come to see
+ * what keeps the batch out.
  */
 static int
 take_over(struct partition *p)

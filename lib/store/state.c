@@ -204,16 +204,26 @@ state_decode(const uint8_t slot[STATE_SLOT_LEN], struct state *out)
 	return 0;
 }
 
+/* Has nothing been written yet?  Where that is so, no look finds more. */
+static bool
+is_blank(const uint8_t page[STATE_PAGE_LEN], size_t len)
+{
+	return len == 0 ||
+	    (page[0] == 0 && memcmp(page, page + 1, len - 1) == 0);
+}
+
 /* One look at the page.  A slot never written (all 0) is just not there. */
 static int
-read_once(int fd, struct state *out, bool *doubt)
+read_once(int fd, struct state *out, bool *doubt, bool *blank)
 {
 	uint8_t page[STATE_PAGE_LEN];
 	struct state a, b;
+	size_t got;
 	int rc, rc_a, rc_b;
 
-	rc = io_pread_full(fd, page, sizeof(page), 0);
-	if (rc == STATUS_SHORT)
+	rc = io_pread(fd, page, sizeof(page), 0, &got);
+	*blank = rc == 0 && is_blank(page, got);
+	if (rc == 0 && (got < sizeof(page) || *blank))
 		return STATUS_CORRUPT;
 	if (rc != 0)
 		return rc;
@@ -233,14 +243,15 @@ int
 state_look(int fd, struct state *out, bool *doubt)
 {
 	int rc = STATUS_CORRUPT;
+	bool blank = false;
 
 	*doubt = false;
-	for (int tries = 0;
-	     tries < 8 && (rc == STATUS_CORRUPT || (rc == 0 && *doubt));
+	for (int tries = 0; tries < 8 && !blank &&
+	     (rc == STATUS_CORRUPT || (rc == 0 && *doubt));
 	     tries++) {
 		if (tries > 0)
 			sched_yield();
-		rc = read_once(fd, out, doubt);
+		rc = read_once(fd, out, doubt, &blank);
 	}
 	return rc;
 }

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/base64.h"
 #include "base/buf.h"
 #include "base/io.h"
 #include "base/pairs.h"
@@ -52,6 +53,29 @@ static int settle_first(const struct topic *t, int32_t partition);
 static int read_file(struct topic *t, const char *path, struct fault *fault);
 static int write_file(const struct topic *t, const struct stat *dir);
 static int real_path(int fd, const char *path, char out[PATH_MAX]);
+
+bool
+topic_id_bytes(const char *id, uint8_t out[16])
+{
+	uint8_t padded[TOPIC_ID_LEN + 2];
+	struct buf b;
+	bool ok;
+
+	if (strlen(id) != TOPIC_ID_LEN)
+		return false;
+	/* base64url without padding, into the common alphabet with it. */
+	for (int i = 0; i < TOPIC_ID_LEN; i++)
+		padded[i] = (uint8_t)(id[i] == '-' ? '+'
+			: id[i] == '_'             ? '/'
+						   : id[i]);
+	memset(padded + TOPIC_ID_LEN, '=', 2);
+	buf_init(&b, sizeof(padded));
+	ok = base64_decode(padded, sizeof(padded), &b) == 0 && b.len == 16;
+	if (ok)
+		memcpy(out, b.data, 16);
+	buf_release(&b);
+	return ok;
+}
 
 bool
 topic_is_name(const char *s)

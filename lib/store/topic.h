@@ -51,6 +51,9 @@ struct topic {
 	struct properties settings;
 };
 
+/* The 16 bytes of an id; false: it is none. */
+bool topic_id_bytes(const char *id, uint8_t out[16]);
+
 /* 1 to 249 of A-Z a-z 0-9 . _ -, but not . or .. */
 bool topic_is_name(const char *s);
 

@@ -13,12 +13,17 @@
 enum {
 	LOOK_MS = 1000,		/* look again at least this often */
 	POLL_MS = 50,		/* without inotify */
+	EVENT_BYTES = 4096,
 };
 
 struct watch {
 	int fd;			/* -1: polling */
 	bool closed;		/* the last wait told of a file's close */
 	int wake_fd;		/* -1: nobody asked for it */
+	/* Of watch_take(): events that were read and not given yet. */
+	char events[EVENT_BYTES]
+	    __attribute__((aligned(__alignof__(struct inotify_event))));
+	size_t at, len;
 };
 
 int
@@ -77,18 +82,20 @@ begin_polling(struct watch *w)
 }
 
 static int
-add(struct watch *w, const char *path, uint32_t more)
+add(struct watch *w, const char *path, uint32_t more, int *number)
 {
 	const uint32_t events = IN_MODIFY | IN_CREATE | IN_DELETE |
 	    IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE_SELF | IN_MOVE_SELF | more;
 
+	*number = -1;
 	if (w->fd < 0)
 		return 0;
 	if (is_remote(path)) {
 		begin_polling(w);
 		return 0;
 	}
-	if (inotify_add_watch(w->fd, path, events) >= 0)
+	*number = inotify_add_watch(w->fd, path, events);
+	if (*number >= 0)
 		return 0;
 	if (errno == ENOSPC || errno == ENOMEM || errno == EMFILE) {
 		begin_polling(w);
@@ -100,13 +107,23 @@ add(struct watch *w, const char *path, uint32_t more)
 int
 watch_add(struct watch *w, const char *path)
 {
-	return add(w, path, 0);
+	int number;
+
+	return add(w, path, 0, &number);
+}
+
+int
+watch_add_numbered(struct watch *w, const char *path, int *number)
+{
+	return add(w, path, 0, number);
 }
 
 int
 watch_add_closing(struct watch *w, const char *path)
 {
-	return add(w, path, IN_CLOSE_WRITE);
+	int number;
+
+	return add(w, path, IN_CLOSE_WRITE, &number);
 }
 
 /* Take all events there are; but for a close, what they say does not matter. */
@@ -130,6 +147,27 @@ drain(struct watch *w)
 		}
 	}
 	return any;
+}
+
+bool
+watch_take(struct watch *w, int *number)
+{
+	const struct inotify_event *e;
+	ssize_t len;
+
+	if (w->fd < 0)
+		return false;
+	if (w->at == w->len) {
+		len = read(w->fd, w->events, sizeof(w->events));
+		w->at = 0;
+		w->len = len > 0 ? (size_t)len : 0;
+		if (len <= 0)
+			return false;
+	}
+	e = (const struct inotify_event *)(const void *)(w->events + w->at);
+	w->at += sizeof(*e) + e->len;
+	*number = e->mask & IN_Q_OVERFLOW ? -1 : e->wd;
+	return true;
 }
 
 static bool

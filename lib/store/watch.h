@@ -24,7 +24,17 @@ void watch_close(struct watch *w);
  * appear).  Adding it twice is the same as once.
  */
 int watch_add(struct watch *w, const char *path);
-/* The same, and also when who could write a file in it closes it, or dies. */
+/*
+ * The same; *number is that of the directory in watch_take(), -1 if it polls.
+ */
+int watch_add_numbered(struct watch *w, const char *path, int *number);
+/*
+ * In place of watch_wait(), and without waiting: the number of a directory in
+ * which something has changed; -1: in any of them, for some was not told.
+ * False: there is no more.
+ */
+bool watch_take(struct watch *w, int *number);
+/* As watch_add(), and also when who could write a file there closes it. */
 int watch_add_closing(struct watch *w, const char *path);
 /*
  * An eventfd(2) of the watch, which somebody else may write to: then something

@@ -24,6 +24,14 @@ const struct cli_option places_options[] = {
     {0, NULL, NULL, NULL},
 };
 
+const struct cli_option places_options_named[] = {
+    {OPT_CONFIG, "config", "FILE",
+	"properties of the client for kafka:// places"},
+    {OPT_TIMEOUT, "timeout", "DUR",
+	"kafka://: give up after so long without an answer (30s)"},
+    {0, NULL, NULL, NULL},
+};
+
 const struct cli_option places_options_client[] = {
     {'X', "set", "PROP=VALUE", "a property of the client for kafka:// places"},
     {0, NULL, NULL, NULL},

@@ -26,6 +26,8 @@ struct places {
 
 /* -b --config --timeout, and -X of the client where it is not of a topic. */
 extern const struct cli_option places_options[];
+/* The same without -b, where each operand says itself where it is. */
+extern const struct cli_option places_options_named[];
 extern const struct cli_option places_options_client[];
 
 void places_init(struct places *p);

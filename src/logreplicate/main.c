@@ -27,6 +27,7 @@
 #include "reproduce.h"
 #include "serve.h"
 #include "session.h"
+#include "telling.h"
 #include "store/root.h"
 #include "store/topic.h"
 #include "tool/message.h"
@@ -46,6 +47,7 @@ enum {
 	OPT_BWLIMIT,
 	OPT_IO_TIMEOUT,
 	OPT_STATS,
+	OPT_ITEMIZE,
 	OPT_INCLUDE,
 	OPT_EXCLUDE,
 	OPT_REPLICA_SECRET,
@@ -61,6 +63,7 @@ static const struct cli_option options[] = {
     {'o', "offset", "RANGE", "where a copy that is new begins: N, -N, @TIME"},
     {'S', "since", "TIME", "the same: the first record from that time on"},
     {'n', "dry-run", NULL, "change nothing, print what would be done"},
+    {OPT_ITEMIZE, "itemize", NULL, "print each change, as -n would"},
     {OPT_STATS, "stats", NULL, "print what was done"},
     {OPT_GROUPS, "groups", NULL, "copy the positions of groups, too"},
     {OPT_CHECKSUM, "checksum", NULL,
@@ -86,7 +89,7 @@ static const struct cli_option options[] = {
     {0, NULL, NULL, NULL},
 };
 
-static const struct cli_option *const tables[] = {options, places_options,
+static const struct cli_option *const tables[] = {options, places_options_named,
     places_options_client, NULL};
 
 static const struct cli_program program = {
@@ -102,21 +105,23 @@ static struct {
 	const char *rsh;
 	const char *remote_path;
 	bool stats;
+	bool itemize;
 	bool server;
 	struct serve_limits limits;
 	struct peer_place src, dst;
 	struct place to;	/* DST, if it is a cluster */
 	bool is_to_cluster;
+	bool reproduce;
 	struct place from;	/* SRC, if it is one */
 	bool is_from_cluster;
 	struct login *login;	/* to SRC */
-	bool reproduce;
 	const char *secret_file;
 	struct trust_secret secret;
 	struct places places;
 	const char *name;	/* of the topic, where it has no other */
 } opt = {.rsh = "ssh", .remote_path = "logreplicate"};
 
+static volatile sig_atomic_t stopped; /* the signal */
 static struct peer *listening;	/* to, whenever there is time */
 
 /* --- options -------------------------------------------------------------- */
@@ -213,6 +218,9 @@ set_option(int id)
 	case OPT_STATS:
 		opt.stats = true;
 		break;
+	case OPT_ITEMIZE:
+		opt.itemize = true;
+		break;
 	case OPT_GROUPS:
 		r->groups = true;
 		break;
@@ -262,6 +270,42 @@ set_option(int id)
 	}
 }
 
+/* What makes a copy, and no more than records, cannot be asked. */
+static void
+check_reproduce(void)
+{
+	if (opt.secret_file != NULL)
+		cli_usage("--reproduce does not go with --replica-secret");
+	if (opt.request.groups)
+		cli_usage("--groups does not go with --reproduce: offsets are "
+			  "others there");
+	if (opt.request.cut)
+		cli_usage("--on-diverge does not go with --reproduce: what was "
+			  "sent cannot be cut");
+	if (opt.request.checksum)
+		cli_usage("--checksum does not go with --reproduce: batches "
+			  "are others there");
+	if (opt.request.mirror)
+		cli_usage("--cleanup does not go with --reproduce: the cluster "
+			  "cleans by its own settings");
+}
+
+static void
+read_secret(const char *s)
+{
+	const char *why;
+	int rc;
+
+	if (opt.secret_file == NULL)
+		cli_usage("%s: --replica-secret FILE if it is a logserve, "
+			  "--reproduce if it is another cluster",
+		    s);
+	rc = trust_read(opt.secret_file, &opt.secret, &why);
+	if (rc != 0)
+		errx(CLI_FAIL, "%s: %s", opt.secret_file,
+		    why != NULL ? why : status_text(rc));
+}
+
 /* The user's properties for kafka://, once. */
 static void
 load_settings(void)
@@ -293,39 +337,6 @@ parse_source_cluster(const char *s)
 	strlcpy(opt.src.path,
 	    opt.from.topic[0] != '\0' ? opt.from.topic : opt.from.brokers,
 	    sizeof(opt.src.path));
-}
-
-/* What makes a copy, and no more than records, cannot be asked. */
-static void
-check_reproduce(void)
-{
-	if (opt.secret_file != NULL)
-		cli_usage("--reproduce does not go with --replica-secret");
-	if (opt.request.groups)
-		cli_usage("--groups does not go with --reproduce: offsets are "
-			  "others there");
-	if (opt.request.cut)
-		cli_usage("--on-diverge does not go with --reproduce: what was "
-			  "sent cannot be cut");
-	if (opt.request.mirror)
-		cli_usage("--cleanup does not go with --reproduce: the cluster "
-			  "cleans by its own settings");
-}
-
-static void
-read_secret(const char *s)
-{
-	const char *why;
-	int rc;
-
-	if (opt.secret_file == NULL)
-		cli_usage("%s: --replica-secret FILE if it is a logserve, "
-			  "--reproduce if it is another cluster",
-		    s);
-	rc = trust_read(opt.secret_file, &opt.secret, &why);
-	if (rc != 0)
-		errx(CLI_FAIL, "%s: %s", opt.secret_file,
-		    why != NULL ? why : status_text(rc));
 }
 
 /* DST is kafka://. */
@@ -397,47 +408,11 @@ take_operands(int count, char **operand)
 /* --- what is told --------------------------------------------------------- */
 
 static void
-told(void *arg, const struct report *r)
-{
-	char what[320];
-	const char *topic = r->topic[0] != '\0' ? r->topic : opt.name;
-
-	(void)arg;
-	if (r->partition >= 0)
-		snprintf(what, sizeof(what), "%s/%d", topic, (int)r->partition);
-	else
-		snprintf(what, sizeof(what), "%s", topic);
-	if (r->kind == REPORT_REFUSED) {
-		warnx("%s: %s", what, r->text);
-	} else if (r->kind == REPORT_CUT) {
-		cli_warn("%s: cut from offset %lld on, kept in lost+found/",
-		    what, (long long)r->from);
-	} else if (r->kind == REPORT_DONE) {
-		if (opt.request.dry_run || cli_verbose > 0)
-			printf("%s: %s\n", what, r->text);
-	} else if (r->kind == REPORT_COMPARED) {
-		if (cli_verbose > 0 && r->from < r->to)
-			printf("%s: offsets %lld to %lld compared, %lld "
-			       "bytes\n",
-			    what, (long long)r->from, (long long)r->to - 1,
-			    (long long)r->bytes);
-	} else if (r->from < r->to &&
-	    (opt.request.dry_run || cli_verbose > 0)) {
-		printf("%s: offsets %lld to %lld", what, (long long)r->from,
-		    (long long)r->to - 1);
-		if (!opt.request.dry_run)
-			printf(", %lld bytes", (long long)r->bytes);
-		printf("\n");
-		(void)fflush(stdout);
-	}
-}
-
-static void
-progress(int64_t bytes)
+progress(const struct session *s)
 {
 	if (listening != NULL)
 		peer_listen(listening);
-	cli_progress(bytes, -1, "B");
+	telling_progress(s);
 }
 
 /* --- one run -------------------------------------------------------------- */
@@ -449,8 +424,14 @@ static void
 name_source(void)
 {
 	char host[256] = "", path[PATH_MAX];
-	bool away = opt.dst.remote;
+	bool away = opt.dst.remote || opt.is_to_cluster;
 
+	if (opt.is_from_cluster) {
+		snprintf(asked.source, sizeof(asked.source),
+		    "kafka%s://%.2000s/%s", opt.from.tls ? "+tls" : "",
+		    opt.from.brokers, opt.from.topic);
+		return;
+	}
 	if (opt.src.remote) {
 		snprintf(asked.source, sizeof(asked.source), "%.320s:%.3000s",
 		    opt.src.host, opt.src.path);
@@ -474,11 +455,21 @@ request_other_end(void)
 	name_source();
 }
 
+/* A child ends when we do, with what has come over durable. */
+static void
+ignore_signals(void)
+{
+	(void)signal(SIGINT, SIG_IGN);
+	(void)signal(SIGTERM, SIG_IGN);
+	(void)signal(SIGHUP, SIG_IGN);
+}
+
 static int
 serve_child(int in, int out)
 {
 	static const struct serve_limits any;
 
+	ignore_signals();
 	return serve(in, out, &any);
 }
 
@@ -491,6 +482,7 @@ carry_to_cluster(int in, int out)
 	    .secret = &opt.secret,
 	    .timeout_ms = opt.places.timeout_ms};
 
+	ignore_signals();
 	return tunnel_run(&t, in, out);
 }
 
@@ -543,7 +535,7 @@ push(struct session *s, struct source *src)
 	    .dry_run = opt.request.dry_run,
 	    .checksum = opt.request.checksum,
 	    .from = opt.request.from,
-	    .reporter = {told, NULL}};
+	    .reporter = {telling_report, NULL}};
 	int status = session_ask(s, &asked);
 
 	s->link.rate = opt.request.rate;
@@ -633,7 +625,7 @@ pull_to_disk(struct session *s)
 	    .dry_run = opt.request.dry_run,
 	    .named = is_root(opt.dst.path),
 	    .source = asked.source,
-	    .reporter = {told, NULL}};
+	    .reporter = {telling_report, NULL}};
 	struct fault f = {.file = ""};
 	struct sink *sink;
 	int status, rc = disk_sink_open(opt.dst.path, &o, &sink);
@@ -645,23 +637,6 @@ pull_to_disk(struct session *s)
 		status = session_receive(s, sink, &ro);
 	sink->ops->close(sink);
 	return status;
-}
-
-static void
-print_stats(const struct session *s, int64_t began_ms)
-{
-	double seconds = (double)(now_mono_ms() - began_ms) / 1000;
-
-	printf("%lld bytes in %.3f s", (long long)s->bytes, seconds);
-	if (seconds > 0)
-		printf(", %.1f MB/s", (double)s->bytes / seconds / 1e6);
-	if (s->compared > 0)
-		printf("; %lld bytes compared", (long long)s->compared);
-	if (s->skipped > 0)
-		printf(", but %lld of them compacted", (long long)s->skipped);
-	if (s->cut > 0)
-		printf("; %lld partitions cut", (long long)s->cut);
-	printf("\n");
 }
 
 /* Why there was no conversation, as far as ssh or the shell there say it. */
@@ -708,14 +683,17 @@ run_once(bool *lost, bool *worked)
 	if (asked.timeout_ms > 0)
 		link_set_timeout(&s.link, asked.timeout_ms);
 	s.progress = progress;
+	s.stop = &stopped;
 	listening = &p;
 	status = session_greet(&s);
+	if (status == CLI_DONE)
+		telling_ready();
 	p.relay = s.greeted && !opt.is_to_cluster;
 	if (status == CLI_DONE)
 		status = replicate(&s);
 	silent = !s.greeted && s.link.input.len == 0;
 	session_close(&s);
-	cli_progress_end();
+	telling_pause();
 	listening = NULL;
 	peer_status = peer_end(&p, s.dead ? 0 : s.link.dead_ms);
 	/* What carries to a logserve knows best why it has ended. */
@@ -725,12 +703,14 @@ run_once(bool *lost, bool *worked)
 	    !(opt.is_to_cluster && peer_status == TUNNEL_REFUSED);
 	*lost = *lost || cluster_lost;
 	*worked = s.bytes > 0 || now_mono_ms() - began_ms > WORKED_MS;
-	if (s.text[0] != '\0' && s.told)
+	if (stopped != 0)
+		*lost = false;
+	else if (s.text[0] != '\0' && s.told)
 		warnx("%s", s.text);
 	else if (s.text[0] != '\0')
 		warnx("%s: %s", p.host != NULL ? p.host : opt.dst.path, s.text);
 	if (opt.stats)
-		print_stats(&s, began_ms);
+		telling_stats(&s, began_ms);
 	return status;
 }
 
@@ -739,14 +719,20 @@ static void
 pause_before_retry(int tries)
 {
 	int64_t ms = 500 << (tries < 6 ? tries : 6);
-	struct timespec ts;
+	int64_t until;
 
 	if (ms > 30000)
 		ms = 30000;
 	ms = ms / 2 + (int64_t)arc4random_uniform((uint32_t)(ms / 2 + 1));
-	ts = (struct timespec){ms / 1000, ms % 1000 * 1000000};
-	cli_warn("once more in %.1f s", (double)ms / 1000);
-	(void)nanosleep(&ts, NULL);
+	telling_lost(ms);
+	until = now_mono_ms() + ms;
+	while (stopped == 0 && (ms = until - now_mono_ms()) > 0) {
+		struct timespec ts = {0, 0};
+
+		telling_alive();
+		ts.tv_nsec = (ms < 500 ? ms : 500) * 1000000;
+		(void)nanosleep(&ts, NULL);
+	}
 }
 
 static int
@@ -758,12 +744,44 @@ run(void)
 	for (int tries = 0;; tries++) {
 		lost = worked = false;
 		status = run_once(&lost, &worked);
-		if (!opt.request.follow || !lost)
+		if (!opt.request.follow || !lost || stopped != 0)
 			return status;
 		if (worked)
 			tries = 0;
 		pause_before_retry(tries);
 	}
+}
+
+/* End cleanly; a second one does not wait for that. */
+static void
+on_signal(int signo)
+{
+	stopped = signo;
+}
+
+static void
+catch_signals(void)
+{
+	static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+	struct sigaction act = {.sa_handler = on_signal}, was;
+
+	act.sa_flags = (int)SA_RESETHAND;
+	sigemptyset(&act.sa_mask);
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
+		(void)sigaction(signals[i], NULL, &was);
+		if (was.sa_handler != SIG_IGN)
+			(void)sigaction(signals[i], &act, NULL);
+	}
+}
+
+/* As if there had been nobody to catch it. */
+static void
+die_by_signal(void)
+{
+	telling_stop();
+	cli_close_stdout();
+	(void)signal(stopped, SIG_DFL);
+	(void)raise(stopped);
 }
 
 int
@@ -781,10 +799,17 @@ main(int argc, char **argv)
 	take_operands(argc - cli_operand, argv + cli_operand);
 	(void)signal(SIGPIPE, SIG_IGN);
 	request_other_end();
+	telling_begin(&(struct telling_options){.name = opt.name,
+	    .dry_run = opt.request.dry_run,
+	    .itemize = opt.itemize,
+	    .follow = opt.request.follow});
+	catch_signals();
 	status = run();
 	request_release(&opt.request);
 	login_free(opt.login);
 	places_release(&opt.places);
+	if (stopped != 0)
+		die_by_signal();
 	cli_close_stdout();
 	return status;
 }

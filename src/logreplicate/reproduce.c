@@ -25,7 +25,9 @@ static int
 receive(struct session *s, const struct request *r,
     const struct cluster_sink_options *o)
 {
-	struct receiver_options ro = {.dry_run = r->dry_run, .named = r->named};
+	struct receiver_options ro = {.dry_run = r->dry_run,
+	    .named = r->named,
+	    .lasting = true};
 	struct fault f = {.file = ""};
 	struct sink *sink;
 	int status, rc;

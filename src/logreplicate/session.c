@@ -11,6 +11,7 @@
 
 enum {
 	TICK_MS = 1000,		/* the longest wait */
+	STOP_MS = 10000,	/* stopped: for the other side to end, too */
 	LOOK_MS = 1000,		/* following: look, whatever was told */
 	POLL_MS = 100,		/* where nothing tells of changes */
 };
@@ -94,6 +95,17 @@ fail_garbled(struct session *s, const char *what)
 	return fail(s, CLI_FAIL, "not understood: %s", what);
 }
 
+/* Is this the end, by who runs us? */
+static bool
+is_stopped(struct session *s)
+{
+	if (s->stop == NULL || *s->stop == 0)
+		return false;
+	if (s->stop_ms == 0)
+		s->stop_ms = now_mono_ms();
+	return true;
+}
+
 /* Wait for one frame of a type. */
 static int
 await(struct session *s, enum frame_type type, struct frame *f)
@@ -102,6 +114,10 @@ await(struct session *s, enum frame_type type, struct frame *f)
 	int rc;
 
 	for (;;) {
+		if (is_stopped(s))
+			return fail(s, CLI_FAIL, "stopped");
+		if (s->progress != NULL)
+			s->progress(s);
 		rc = link_next(&s->link, f);
 		if (rc == EAGAIN)
 			rc = link_poll(&s->link, true, -1, TICK_MS, &ready);
@@ -268,7 +284,6 @@ struct follower {
 	struct source *src;
 	bool follow;
 	int64_t looked_ms;
-	int64_t topics_ms;
 };
 
 static int
@@ -276,14 +291,11 @@ look(struct session *s, struct sender *snd, struct follower *w, bool woken,
     struct fault *f)
 {
 	int64_t now = now_mono_ms();
-	bool topics = now - w->topics_ms >= LOOK_MS;
 
 	if (!woken && now - w->looked_ms < LOOK_MS)
 		return 0;
 	w->looked_ms = now;
-	if (topics)
-		w->topics_ms = now;
-	return sender_look(snd, topics, &s->link.output, f);
+	return sender_look(snd, &s->link.output, f);
 }
 
 /* Do what can be done; *idle: nothing, until something comes. */
@@ -300,12 +312,52 @@ work(struct session *s, struct sender *snd, bool *idle, struct fault *f)
 }
 
 static void
-note_progress(struct session *s, int64_t bytes, int64_t cut)
+note_progress(struct session *s)
 {
-	s->bytes = bytes;
-	s->cut = cut;
 	if (s->progress != NULL)
-		s->progress(bytes);
+		s->progress(s);
+}
+
+/* Is it time to count how far behind this side is? */
+static bool
+is_counting(struct session *s)
+{
+	int64_t now = now_mono_ms();
+
+	if (s->counted_ms > 0 && now - s->counted_ms < TICK_MS)
+		return false;
+	s->counted_ms = now;
+	return true;
+}
+
+static void
+note_sent(struct session *s, const struct sender *snd)
+{
+	const struct sender_totals *t = sender_totals(snd);
+
+	s->bytes = t->bytes;
+	s->cut = t->cut;
+	s->compared = t->compared;
+	s->skipped = t->skipped;
+	s->done = t->done;
+	s->wanted = t->wanted;
+	if (is_counting(s))
+		s->behind = sender_behind(snd, &s->behind_in);
+	note_progress(s);
+}
+
+static void
+note_received(struct session *s, const struct receiver *r)
+{
+	const struct receiver_totals *t = receiver_totals(r);
+
+	s->bytes = t->bytes;
+	s->cut = t->cut;
+	s->done = t->done;
+	s->wanted = t->wanted;
+	if (is_counting(s))
+		s->behind = receiver_behind(r, &s->behind_in);
+	note_progress(s);
 }
 
 /*
@@ -329,31 +381,39 @@ rest(struct session *s, struct sender *snd, struct follower *w, bool idle,
 	    fd < 0 && w->follow ? POLL_MS : TICK_MS, &ready);
 }
 
+/* Nothing more is begun; the other side makes durable what it has. */
+static int
+stop_sending(struct session *s, struct sender *snd)
+{
+	sender_stop(snd);
+	return now_mono_ms() - s->stop_ms < STOP_MS ? 0 : STATUS_TIMEOUT;
+}
+
 static int
 send_loop(struct session *s, struct sender *snd, const struct sender_options *o,
     struct source *src)
 {
-	struct follower w = {src, o->follow, now_mono_ms(), now_mono_ms()};
+	struct follower w = {src, o->follow, now_mono_ms()};
 	struct fault f = {.file = ""};
 	bool idle = false, changed = false, woken = false;
 	int rc = 0;
 
 	while (rc == 0) {
 		rc = take_all(s, sender_take, snd);
-		if (rc == 0 && o->follow && sender_is_current(snd)) {
+		if (rc == 0 && is_stopped(s))
+			rc = stop_sending(s, snd);
+		if (rc == 0 && o->follow) {
 			rc = look(s, snd, &w, woken, &f);
 			woken = false;
 		}
 		if (rc == 0)
 			rc = work(s, snd, &idle, &f);
-		note_progress(s, sender_totals(snd)->bytes,
-		    sender_totals(snd)->cut);
+		note_sent(s, snd);
 		if (rc == 0)
 			rc = rest(s, snd, &w, idle, &changed, &f);
 		woken = woken || changed;
 	}
-	s->compared = sender_totals(snd)->compared;
-	s->skipped = sender_totals(snd)->skipped;
+	s->behind = sender_behind(snd, &s->behind_in);
 	if (rc == STATUS_END)
 		return sender_totals(snd)->status;
 	if (rc == STATUS_CLUSTER && f.file[0] == '\0')
@@ -388,6 +448,25 @@ receiver_take(void *arg, const struct frame *f, struct buf *out,
 	return receiver_frame(arg, f, out, what);
 }
 
+/* What has come is made durable, and the other side is told. */
+static int
+stop_receiving(struct session *s, struct receiver *r)
+{
+	static const char text[] = "stopped";
+	struct frame f = {.type = FRAME_ERROR,
+	    .status = CLI_FAIL,
+	    .data = {(const uint8_t *)text, sizeof(text) - 1}};
+	bool ready;
+	int rc = receiver_stop(r, &s->link.output);
+
+	if (rc == 0)
+		rc = frame_encode(&f, &s->link.output);
+	while (rc == 0 && link_pending(&s->link) > 0 &&
+	    now_mono_ms() - s->stop_ms < STOP_MS)
+		rc = link_poll(&s->link, true, -1, TICK_MS, &ready);
+	return receiver_totals(r)->status;
+}
+
 static int
 receive_loop(struct session *s, struct receiver *r)
 {
@@ -395,14 +474,19 @@ receive_loop(struct session *s, struct receiver *r)
 	int rc = 0;
 
 	while (rc == 0) {
+		if (is_stopped(s))
+			return stop_receiving(s, r);
 		rc = take_all(s, receiver_take, r);
-		receiver_tick(r,
-		    now_mono_ms() - s->link.heard_ms < 3 * LINK_ALIVE_MS);
-		note_progress(s, receiver_totals(r)->bytes,
-		    receiver_totals(r)->cut);
+		if (rc == 0)
+			rc = receiver_tick(r,
+			    now_mono_ms() - s->link.heard_ms <
+				3 * LINK_ALIVE_MS,
+			    &s->link.output);
+		note_received(s, r);
 		if (rc == 0)
 			rc = link_poll(&s->link, true, -1, TICK_MS, &ready);
 	}
+	s->behind = receiver_behind(r, &s->behind_in);
 	if (rc == STATUS_END) {
 		drain(s);
 		return receiver_totals(r)->status;

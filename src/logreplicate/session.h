@@ -6,6 +6,8 @@
  * carries frames between a link and a sender or a receiver.
  */
 
+#include <signal.h>
+
 #include "link.h"
 #include "replicate/receiver.h"
 #include "replicate/request.h"
@@ -27,7 +29,17 @@ struct session {
 	int64_t bytes;
 	int64_t cut;
 	int64_t compared, skipped; /* of what this side has sent */
-	void (*progress)(int64_t bytes); /* called now and then; may be NULL */
+	int64_t done, wanted;	/* offsets */
+	int64_t behind;		/* offsets, looked at each second */
+	size_t behind_in;	/* partitions */
+	int64_t counted_ms;
+	/* Called at least each second; may be NULL. */
+	void (*progress)(const struct session *s);
+	/*
+	 * Not 0 some day: end, with what has come over durable; NULL: never.
+	 */
+	const volatile sig_atomic_t *stop;
+	int64_t stop_ms;	/* when that was seen; 0 not yet */
 };
 
 /* Over these descriptors, which become its own. */

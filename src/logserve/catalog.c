@@ -8,7 +8,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/base64.h"
 #include "base/buf.h"
 #include "base/io.h"
 #include "base/status.h"
@@ -54,25 +53,7 @@ RB_GENERATE(catalog_ids, served, by_id, compare_ids);
 bool
 catalog_id_of_text(const char *text, struct wire_uuid *out)
 {
-	uint8_t padded[TOPIC_ID_LEN + 2];
-	struct buf b;
-	bool ok;
-
-	if (strlen(text) != TOPIC_ID_LEN)
-		return false;
-	/* base64url without padding, into the common alphabet with it. */
-	for (int i = 0; i < TOPIC_ID_LEN; i++)
-		padded[i] = (uint8_t)(text[i] == '-' ? '+'
-			: text[i] == '_'             ? '/'
-						     : text[i]);
-	memset(padded + TOPIC_ID_LEN, '=', 2);
-	buf_init(&b, sizeof(padded));
-	ok = base64_decode(padded, sizeof(padded), &b) == 0 &&
-	    b.len == sizeof(*out);
-	if (ok)
-		memcpy(out, b.data, sizeof(*out));
-	buf_release(&b);
-	return ok;
+	return topic_id_bytes(text, out->bytes);
 }
 
 void

@@ -73,7 +73,7 @@ act(struct request *r)
 {
 	const struct row *row = row_of(r->api);
 
-	if (row->place != IN_ORDER && slot_is_dead(r->slot))
+	if (row->place != IN_ORDER && request_is_vain(r))
 		request_fail(r, STATUS_SHORT, "the client has gone");
 	else
 		row->act(r);

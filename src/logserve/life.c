@@ -1,46 +1,26 @@
 #include "life.h"
 
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "base/cli.h"
 #include "base/io.h"
+#include "base/notify.h"
 
 void
 life_notify(const char *state)
 {
-	const char *path = getenv("NOTIFY_SOCKET");
-	struct sockaddr_un sa = {.sun_family = AF_UNIX};
-	socklen_t len;
-	int fd;
+	int rc = notify_send(state);
 
-	if (path == NULL || path[0] == '\0' ||
-	    strlen(path) >= sizeof(sa.sun_path))
-		return;
-	memcpy(sa.sun_path, path, strlen(path));
-	len =
-	    (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path));
-	/* A name that begins with @ is one outside the file system. */
-	if (sa.sun_path[0] == '@')
-		sa.sun_path[0] = '\0';
-	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return;
-	if (sendto(fd, state, strlen(state), MSG_NOSIGNAL,
-		(const struct sockaddr *)&sa, len) < 0)
-		warn("%s", path);
-	close(fd);
+	if (rc != 0)
+		warnc(rc, "%s", getenv("NOTIFY_SOCKET"));
 }
 
 char *

@@ -7,10 +7,7 @@
 
 #include <sys/types.h>
 
-/*
- * Tell the service manager, if there is one (sd_notify(3): a datagram to the
- * socket that NOTIFY_SOCKET names): "READY=1", "STOPPING=1".
- */
+/* As notify_send() of base; what fails is told on stderr. */
 void life_notify(const char *state);
 
 /* A directory for a root that nobody keeps; exits if it cannot be made. */

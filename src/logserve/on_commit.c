@@ -229,22 +229,26 @@ fetch_all_of(struct served *t, void *arg)
 	struct groups *positions;
 	fetch_topic *out;
 	int32_t count = 0;
+	size_t first;
 
+	if (request_is_vain(r))
+		return ECANCELED;
 	if (group_table_enter(r->server->groups, t, false, &positions) != 0)
 		return 0;
-	for (size_t i = 0; (e = groups_at(positions, i)) != NULL; i++)
-		count += strcmp(e->group, f->group) == 0;
+	first = groups_first(positions, f->group);
+	while ((e = groups_at(positions, first + (size_t)count)) != NULL &&
+	    strcmp(e->group, f->group) == 0)
+		count++;
 	out = count == 0 ? NULL : another_topic(f);
 	if (out != NULL) {
 		out->name = request_copy(r, t->name);
 		out->partitions =
 		    request_alloc(r, (size_t)count, sizeof(*out->partitions));
-		for (size_t i = 0; out->partitions != NULL &&
-		     (e = groups_at(positions, i)) != NULL;
-		     i++)
-			if (strcmp(e->group, f->group) == 0)
-				fill_part(r, e, e->partition,
-				    &out->partitions[out->partitions_count++]);
+		for (int32_t i = 0; out->partitions != NULL && i < count; i++) {
+			e = groups_at(positions, first + (size_t)i);
+			fill_part(r, e, e->partition,
+			    &out->partitions[out->partitions_count++]);
+		}
 	}
 	group_table_leave(r->server->groups, t);
 	return 0;

@@ -465,7 +465,8 @@ look(struct request *r)
 	f->budget = least(in->max_bytes, CONFIG_FETCH_BYTES);
 	for (int32_t i = 0; i < f->part_count; i++) {
 		reset_part(&f->parts[i]);
-		look_at_part(f, &f->parts[i]);
+		if (!request_is_vain(r))
+			look_at_part(f, &f->parts[i]);
 	}
 	if (is_enough(f)) {
 		answer(f);

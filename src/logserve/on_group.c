@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "answers.h"
 #include "base/now.h"
@@ -252,36 +253,66 @@ on_leave_group(struct request *r)
 
 /* --- groups that are only positions --------------------------------------- */
 
-/* Has anybody committed a position as that group? */
-struct search {
-	struct server *server;
-	const char *group;
+/*
+ * The groups that have positions are gone through once for all that are asked
+ * for: there may be many of both.
+ */
+struct wanted {
+	struct bytes name;
+	struct describe_groups_response_groups *out;
 	bool found;
 };
+
+struct search {
+	struct request *request;
+	struct wanted *wanted;	/* by name */
+	size_t count;
+};
+
+static int
+compare_wanted(const void *a, const void *b)
+{
+	struct bytes x = ((const struct wanted *)a)->name,
+		     y = ((const struct wanted *)b)->name;
+
+	if (x.len != y.len)
+		return x.len < y.len ? -1 : 1;
+	return x.len <= 0 ? 0 : memcmp(x.data, y.data, (size_t)x.len);
+}
+
+/* One that is asked for twice is there twice. */
+static void
+mark_wanted(struct search *s, const char *name)
+{
+	struct wanted key = {.name = bytes_of(name)};
+	struct wanted *w, *end = s->wanted + s->count;
+
+	w = bsearch(&key, s->wanted, s->count, sizeof(*w), compare_wanted);
+	if (w == NULL || w->found)
+		return;
+	while (w > s->wanted && compare_wanted(&w[-1], &key) == 0)
+		w--;
+	for (; w < end && compare_wanted(w, &key) == 0; w++)
+		w->found = true;
+}
 
 static int
 search_topic(struct served *t, void *arg)
 {
 	struct search *s = arg;
+	struct group_table *g = s->request->server->groups;
+	const struct groups_entry *e, *last = NULL;
 	struct groups *positions;
-	const struct groups_entry *e;
 
-	if (s->found ||
-	    group_table_enter(s->server->groups, t, false, &positions) != 0)
+	if (request_is_vain(s->request))
+		return ECANCELED;
+	if (group_table_enter(g, t, false, &positions) != 0)
 		return 0;
-	for (size_t i = 0; (e = groups_at(positions, i)) != NULL; i++)
-		s->found = s->found || strcmp(e->group, s->group) == 0;
-	group_table_leave(s->server->groups, t);
+	for (size_t i = 0; (e = groups_at(positions, i)) != NULL; last = e, i++)
+		if (last == NULL || strcmp(last->group, e->group) != 0)
+			mark_wanted(s, e->group);
+	group_table_leave(g, t);
 	return 0;
-}
-
-static bool
-has_positions(struct server *s, const char *group)
-{
-	struct search search = {s, group, false};
-
-	(void)catalog_each(s->catalog, search_topic, &search);
-	return search.found;
 }
 
 /* --- describing ----------------------------------------------------------- */
@@ -311,11 +342,11 @@ describe_members(struct request *r, const struct group_summary *s,
 	return true;
 }
 
-static void
+/* false: it has no members, and may have positions. */
+static bool
 describe(struct request *r, struct bytes id, described *out)
 {
 	struct group_table *g = r->server->groups;
-	char name[GROUPS_NAME_MAX + 1];
 	struct group_summary s;
 
 	*out = (described){.group_id = id,
@@ -328,15 +359,40 @@ describe(struct request *r, struct bytes id, described *out)
 	if (!describe_members(r, &s, out))
 		out->error_code = KAFKA_UNKNOWN_SERVER_ERROR;
 	group_table_put(g);
-	if (s.state != GROUP_DEAD)
-		return;
-	if (group_table_name(id, name) && has_positions(r->server, name)) {
-		out->group_state = bytes_of(group_state_text(GROUP_EMPTY));
-		out->protocol_type = bytes_of("consumer");
+	return s.state != GROUP_DEAD;
+}
+
+static void
+describe_without(struct request *r, const struct wanted *w)
+{
+	if (w->found) {
+		w->out->group_state = bytes_of(group_state_text(GROUP_EMPTY));
+		w->out->protocol_type = bytes_of("consumer");
 	} else if (r->header.version >= 6) {
-		out->error_code = KAFKA_GROUP_ID_NOT_FOUND;
-		out->error_message = bytes_of("no such group");
+		w->out->error_code = KAFKA_GROUP_ID_NOT_FOUND;
+		w->out->error_message = bytes_of("no such group");
 	}
+}
+
+static void
+describe_all(struct request *r, struct search *s)
+{
+	const struct describe_groups_request *in = r->message;
+	struct describe_groups_response *out = r->response;
+	struct wanted *w = s->wanted;
+
+	for (int32_t i = 0; i < in->groups_count; i++) {
+		if (describe(r, in->groups[i], &out->groups[i]))
+			continue;
+		*w++ = (struct wanted){in->groups[i], &out->groups[i], false};
+	}
+	s->count = (size_t)(w - s->wanted);
+	if (s->count > 0) {
+		qsort(s->wanted, s->count, sizeof(*w), compare_wanted);
+		(void)catalog_each(r->server->catalog, search_topic, s);
+	}
+	for (size_t i = 0; i < s->count; i++)
+		describe_without(r, &s->wanted[i]);
 }
 
 void
@@ -344,16 +400,18 @@ on_describe_groups(struct request *r)
 {
 	const struct describe_groups_request *in = r->message;
 	struct describe_groups_response *out = r->response;
+	struct search s = {.request = r};
 
 	out->groups =
 	    request_alloc(r, (size_t)in->groups_count, sizeof(*out->groups));
-	if (out->groups == NULL) {
+	s.wanted =
+	    request_alloc(r, (size_t)in->groups_count, sizeof(*s.wanted));
+	if (out->groups == NULL || s.wanted == NULL) {
 		request_fail(r, ENOMEM, "no memory");
 		return;
 	}
 	out->groups_count = in->groups_count;
-	for (int32_t i = 0; i < in->groups_count; i++)
-		describe(r, in->groups[i], &out->groups[i]);
+	describe_all(r, &s);
 	request_answer(r);
 }
 
@@ -361,10 +419,13 @@ on_describe_groups(struct request *r)
 
 struct list {
 	struct request *request;
-	struct coordinator *coordinator;	/* locked */
 	struct coordinator_filter filter;
 	int32_t cap;
 	bool failed;
+	/* Those that have positions: one name behind the other. */
+	char **names;		/* owned, and each of them */
+	size_t names_count;
+	size_t names_cap;
 };
 
 static void
@@ -397,40 +458,72 @@ list_each(void *arg, struct bytes group, struct bytes type,
 	list_one(arg, group, type, state);
 }
 
-static bool
-is_listed(const struct list *l, const char *group)
+static int
+add_name(struct list *l, const char *group)
 {
-	const struct list_groups_response *out = l->request->response;
+	size_t cap = l->names_cap == 0 ? 64 : l->names_cap * 2;
+	char **names;
 
-	for (int32_t i = 0; i < out->groups_count; i++)
-		if (bytes_equal(out->groups[i].group_id, bytes_of(group)))
-			return true;
-	return false;
+	if (l->names_count == l->names_cap) {
+		names = reallocarray(l->names, cap, sizeof(*names));
+		if (names == NULL)
+			return ENOMEM;
+		l->names = names;
+		l->names_cap = cap;
+	}
+	l->names[l->names_count] = strdup(group);
+	return l->names[l->names_count++] == NULL ? ENOMEM : 0;
 }
 
 static int
-list_topic(struct served *t, void *arg)
+add_names(struct served *t, void *arg)
 {
 	struct list *l = arg;
-	struct server *s = l->request->server;
+	struct group_table *g = l->request->server->groups;
+	const struct groups_entry *e, *last = NULL;
 	struct groups *positions;
-	const struct groups_entry *e;
-	struct group_summary summary;
+	int rc = 0;
 
-	if (group_table_enter(s->groups, t, false, &positions) != 0)
+	if (request_is_vain(l->request))
+		return ECANCELED;
+	if (group_table_enter(g, t, false, &positions) != 0)
 		return 0;
-	for (size_t i = 0; (e = groups_at(positions, i)) != NULL; i++) {
-		if (is_listed(l, e->group))
+	for (size_t i = 0; rc == 0 && (e = groups_at(positions, i)) != NULL;
+	     last = e, i++)
+		if (last == NULL || strcmp(last->group, e->group) != 0)
+			rc = add_name(l, e->group);
+	group_table_leave(g, t);
+	return rc;
+}
+
+static int
+compare_names(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* With members it was asked for its state already. */
+static void
+list_positions(struct list *l, struct coordinator *c)
+{
+	struct group_summary s;
+
+	for (size_t i = 0; i < l->names_count && !l->failed; i++) {
+		if (i > 0 && strcmp(l->names[i - 1], l->names[i]) == 0)
 			continue;
-		coordinator_describe(l->coordinator, bytes_of(e->group),
-		    &summary);
-		/* With members it was asked for its state already. */
-		if (summary.state == GROUP_DEAD)
-			list_one(l, bytes_of(e->group), bytes_of("consumer"),
+		coordinator_describe(c, bytes_of(l->names[i]), &s);
+		if (s.state == GROUP_DEAD)
+			list_one(l, bytes_of(l->names[i]), bytes_of("consumer"),
 			    GROUP_EMPTY);
 	}
-	group_table_leave(s->groups, t);
-	return 0;
+}
+
+static void
+release_names(struct list *l)
+{
+	for (size_t i = 0; i < l->names_count; i++)
+		free(l->names[i]);
+	free(l->names);
 }
 
 void
@@ -438,15 +531,22 @@ on_list_groups(struct request *r)
 {
 	const struct list_groups_request *in = r->message;
 	struct list_groups_response *out = r->response;
+	struct coordinator *c;
 	struct list l = {.request = r,
 	    .filter = {in->states_filter, (size_t)in->states_filter_count,
 		in->types_filter, (size_t)in->types_filter_count}};
 
-	l.coordinator = group_table_get(r->server->groups);
-	coordinator_list(l.coordinator, &l.filter, list_each, &l);
-	if (coordinator_matches(&l.filter, GROUP_EMPTY))
-		(void)catalog_each(r->server->catalog, list_topic, &l);
+	/* Nobody waits for the groups' lock meanwhile. */
+	if (coordinator_matches(&l.filter, GROUP_EMPTY) &&
+	    catalog_each(r->server->catalog, add_names, &l) != 0)
+		l.failed = true;
+	if (l.names_count > 1 && !l.failed)
+		qsort(l.names, l.names_count, sizeof(*l.names), compare_names);
+	c = group_table_get(r->server->groups);
+	coordinator_list(c, &l.filter, list_each, &l);
+	list_positions(&l, c);
 	group_table_put(r->server->groups);
+	release_names(&l);
 	if (l.failed)
 		out->error_code = KAFKA_UNKNOWN_SERVER_ERROR;
 	request_answer(r);
@@ -473,9 +573,10 @@ forget_in_topic(struct served *t, void *arg)
 
 	if (group_table_enter(g, t, false, &positions) != 0)
 		return 0;
-	for (size_t i = 0; (e = groups_at(positions, i)) != NULL; i++) {
-		if (strcmp(e->group, d->group) != 0)
-			continue;
+	for (size_t i = groups_first(positions, d->group);
+	     (e = groups_at(positions, i)) != NULL &&
+	     strcmp(e->group, d->group) == 0;
+	     i++) {
 		more = reallocarray(gone, count + 1, sizeof(*gone));
 		if (more == NULL)
 			break;

@@ -84,6 +84,8 @@ describe(struct found *f, struct served *t, const int32_t *numbers,
 	for (int32_t i = 0; i < count; i++) {
 		int32_t number = numbers == NULL ? i : numbers[i];
 
+		if (request_is_vain(f->request))
+			return ECANCELED;
 		if (catalog_log(c, t, number, &log) != 0)
 			continue;
 		out->partitions[out->partitions_count++] =

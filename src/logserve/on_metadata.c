@@ -136,6 +136,8 @@ add_one_of_all(struct served *t, void *arg)
 	struct metadata_response *out = all->request->response;
 	topic_out *more;
 
+	if (request_is_vain(all->request))
+		return ECANCELED;
 	more = request_grow(all->request, out->topics, out->topics_count,
 	    &all->cap, sizeof(*more));
 	if (more == NULL)

@@ -215,7 +215,8 @@ list_topic(struct request *r, const bool *repeated,
 		return ENOMEM;
 	out->partitions_count = in->partitions_count;
 	code = codes_of_read(catalog_find(catalog, in->name, &t));
-	for (int32_t i = 0; i < in->partitions_count; i++)
+	for (int32_t i = 0; i < in->partitions_count && !request_is_vain(r);
+	     i++)
 		list_partition(r, t, code, repeated[i], &in->partitions[i],
 		    &out->partitions[i]);
 	catalog_release(catalog, t);
@@ -279,7 +280,8 @@ epochs_of_topic(struct request *r,
 		return ENOMEM;
 	out->partitions_count = in->partitions_count;
 	code = codes_of_read(catalog_find(catalog, in->topic, &t));
-	for (int32_t i = 0; i < in->partitions_count; i++) {
+	for (int32_t i = 0; i < in->partitions_count && !request_is_vain(r);
+	     i++) {
 		epoch_out *o = &out->partitions[i];
 
 		*o = (epoch_out){.partition = in->partitions[i].partition,

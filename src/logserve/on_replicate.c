@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "base/buf.h"
+#include "base/cli.h"
 #include "base/status.h"
 #include "catalog.h"
 #include "client.h"
@@ -191,6 +192,7 @@ static const char *
 admit(struct server *s, struct replica *rep)
 {
 	struct inlet_options o = {.root = catalog_root(s->catalog),
+	    .version = CLI_VERSION,
 	    .open_max = open_max(),
 	    .parts_max = CONFIG_REPLICA_PARTS,
 	    .reporter = {told, rep}};

@@ -299,6 +299,12 @@ request_begin(struct server *s, struct client *c, struct slot *slot,
 	return r;
 }
 
+bool
+request_is_vain(const struct request *r)
+{
+	return slot_is_dead(r->slot);
+}
+
 static void
 run(void *arg)
 {

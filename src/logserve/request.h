@@ -12,6 +12,7 @@
  * message point into the frame.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -77,6 +78,12 @@ void request_free(struct request *r);
 void request_silent(struct request *r);
 /* Free it, and close the connection; what is a constant phrase. */
 void request_fail(struct request *r, int why, const char *what);
+
+/*
+ * Is nobody there any more to be answered?  What takes long and changes nothing
+ * looks now and then, and ends: a server could not end before it.
+ */
+bool request_is_vain(const struct request *r);
 
 /* Run act on a thread of the pool. */
 void request_defer(struct request *r, void (*act)(struct request *r));

@@ -102,6 +102,18 @@ refused() {
 		run_tool 0 logcat --config login "$at-$mechanism"
 		same "$out" "$(seq 100)"
 	done
+	for mechanism in PLAIN SCRAM-SHA-256 SCRAM-SHA-512; do
+		login "$mechanism"
+		run_tool 0 logreplicate --config login "$at-$mechanism" \
+		    "copy-$mechanism"
+		same "$(logcat "copy-$mechanism")" "$(seq 100)"
+	done
+	# The place says half of it.
+	login PLAIN
+	sed -i '/security.protocol/s/=.*/=sasl_plaintext/' login
+	run_tool 0 logreplicate --config login "${at/kafka:/kafka+tls:}-PLAIN" other
+	same "$(logcat other)" "$(seq 100)"
+	login PLAIN
 	run_tool 0 logtail -n 1 --config login "$at-PLAIN"
 	same "$out" 100
 	run_tool 0 logstat --config login -q "$at-PLAIN"
@@ -114,15 +126,26 @@ refused() {
 }
 
 @test 'who is not known is refused, and what is not known is not trusted' {
-	login SCRAM-SHA-256 wrong
-	refused 'authentic' logcat --config login --timeout 10s "$at"
+	for mechanism in PLAIN SCRAM-SHA-256; do
+		login "$mechanism" wrong
+		refused 'authentic' logcat --config login --timeout 10s "$at"
+		# At once, with -f, too.
+		refused 'authentication failed' timeout 20 \
+		    logreplicate -f --config login "$at" copy
+	done
 	login PLAIN secret foreign
 	refused 'certificate' logcat --config login --timeout 10s "$at"
+	refused 'certificate is not trusted: ' timeout 20 \
+	    logreplicate -f --config login "$at" copy
 	echo security.protocol=PLAINTEXT >login
 	refused 'SSL listener' logcat --config login --timeout 5s "$at"
+	refused 'the broker speaks TLS (kafka+tls://)' \
+	    logreplicate --config login --timeout 1s "$at" copy
 	echo security.protocol=SSL >login
 	echo "ssl.ca.location=$BATS_FILE_TMPDIR/ca.crt" >>login
 	refused 'SASL' logcat --config login --timeout 5s "$at"
+	refused 'closed the connection' \
+	    logreplicate --config login --timeout 1s "$at" copy
 	echo no.such.property=1 >login
 	run_tool 2 logcat --config login "$at"
 	grep -q 'logcat: no\.such\.property: ' <<<"$err"
@@ -139,4 +162,6 @@ refused() {
 	echo hello | run_tool 0 logappend --config login "$at"
 	run_tool 0 logcat --config login "$at"
 	same "$out" hello
+	run_tool 0 logreplicate --config login "$at" copy
+	same "$(logcat copy)" hello
 }

@@ -123,7 +123,7 @@ same_records() {
 	seq 1 10 | logappend other
 	run_tool 0 logreplicate --reproduce other "$at"
 	run_tool 4 logreplicate --reproduce empty "$at"
-	has "$err" 'empty/0: diverged: from offset 0 on'
+	same "$err" 'logreplicate: empty/0: diverged: from offset 0 on it is not what the source has'
 }
 
 @test 'a cluster that takes no copies' {

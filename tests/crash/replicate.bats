@@ -6,6 +6,7 @@
 #	REPLICA_KILLS=100	kills
 #	SEED=N			repeats a run
 
+# shellcheck disable=SC2030,SC2031 # each test has its own numbers
 load ../helpers
 
 # The process that process $1 has started.

@@ -374,7 +374,7 @@ fuzz_sender(void)
 		if (rc == 0)
 			rc = sender_frame(s, &f, &out, &what);
 		if (rc == 0 && o.follow && sender_is_current(s))
-			rc = sender_look(s, true, &out, &fault);
+			rc = sender_look(s, &out, &fault);
 		check_output(&out);
 	}
 	sender_free(s);
@@ -404,6 +404,7 @@ static void
 fuzz_inlet(void)
 {
 	struct inlet_options o = {.root = "/dev/null/none",
+	    .version = "1",
 	    .open_max = 1,
 	    .parts_max = 6};
 	struct buf stream, out;

@@ -23,18 +23,6 @@ holder() {
 	    exec(@ARGV) or die $!' "$@"
 }
 
-# told SOCKET: print the datagrams that come, a line each.
-told() {
-	# shellcheck disable=SC2016
-	exec perl -e 'use Socket;
-	    my $path = shift =~ s/^@/\0/r;
-	    socket(my $s, PF_UNIX, SOCK_DGRAM, 0) or die $!;
-	    bind($s, pack_sockaddr_un($path)) or die $!;
-	    $| = 1;
-	    print "bound\n";
-	    print "$_\n" while defined(recv($s, $_, 4096, 0))' "$@"
-}
-
 # A connection that says nothing, until the other end closes it.
 idle() {
 	# shellcheck disable=SC2016

@@ -57,3 +57,43 @@ size() {
 	same "$(grep -c 'topics.[0-9]*.name=t' <<<"$out")" 150
 	is results.0.topics.149.name t249
 }
+
+# used: processor time of the server, in ticks.
+used() {
+	perl -ne 's/.*\) //; my @f = split; print $f[11] + $f[12]' \
+		"/proc/$server_pid/stat"
+}
+
+# quiet: no thread of it works.
+quiet() {
+	! grep -h '^State:' "/proc/$server_pid"/task/*/status | grep -q -v sleeping
+}
+
+# Forty requests, whose clients reset the connection when they are worked on: one
+# before it in the same packet has been answered.
+ask_and_go() {
+	perl -MSocket -e 'my ($host, $port) = split ":", shift;
+	    for (1 .. 40) {
+		socket my $s, PF_INET, SOCK_STREAM, 0 or die;
+		connect $s, sockaddr_in($port, inet_aton($host)) or die;
+		syswrite $s, pack "H*", "0000000b0012000000000006000178" .
+		    "0000000f0023000100000007000178ffffffff";
+		sysread $s, my $answer, 10000;
+		setsockopt $s, SOL_SOCKET, SO_LINGER, pack "ii", 1, 0;
+	    }' "$address"
+}
+
+@test 'nobody works on for clients that have gone' {
+	local before one
+	logcreate -P 3000 root/t
+	# Once for what is only done the first time.
+	call DescribeLogDirs 1 topics=NULL
+	before=$(used)
+	call DescribeLogDirs 1 topics=NULL
+	one=$(($(used) - before))
+	before=$(used)
+	ask_and_go
+	wait_for quiet
+	echo "$one ticks for one, $(($(used) - before)) for forty"
+	[ $(($(used) - before)) -le $((one * 6)) ]
+}

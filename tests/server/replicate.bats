@@ -45,8 +45,10 @@ same_log() {
 	logcreate --grow-to 4 a
 	echo new | logappend -p 3 a
 	copy 0 -v a "kafka://$address/b"
-	same "$(grep -c '/[13]: offsets' <<<"$out")" 2
+	same "$(wc -l <<<"$out")" 3
 	has "$out" 'a: grown to 4 partitions'
+	same "$(logstat -J --replicas -p 3 root/b | jq -c '[.source, .lag]')" \
+	    "[\"$(hostname):$PWD/a\",0]"
 	same_log a root/b
 	same "$(logcat "kafka://$address/b" | sort)" "$(logcat a | sort)"
 	has "$(logadmin topic describe root/b)" 604800000
@@ -102,8 +104,7 @@ same_log() {
 	logcreate --segment-bytes 4096 a
 	seq 1 5000 | logappend --batch-bytes 1000 a
 	copy 0 -n a "kafka://$address/b"
-	same "$out" 'a: made, 1 partition
-a/0: offsets 0 to 4999'
+	same "$out" "$(printf 'a: made, 1 partition\na/0: offsets 0 to 4999')"
 	same "$(ls root)" ''
 	copy 0 a "kafka://$address/b"
 	logcompact --before 3000 -p 0 a
@@ -155,6 +156,45 @@ seen() {
 # What b has are the numbers up to N.
 same_text() {
 	[ "$(logcat root/b)" = "$(seq 1 "$1")" ]
+}
+
+@test '--reproduce: records sent again, each once' {
+	local at=kafka://$address/b
+	logcreate -P 2 a
+	seq 1 1000 | logappend -z zstd a
+	run_tool 0 logreplicate -n --reproduce a "$at"
+	has "$out" ': offsets 0 to 999'
+	same "$(ls root)" ''
+	run_tool 0 logreplicate --reproduce a "$at"
+	run_tool 0 logreplicate -v --reproduce a "$at"
+	same "$out" ''
+	echo more | logappend -p 1 a
+	echo theirs | logappend -p 0 "$at"
+	run_tool 0 logreplicate --reproduce a "$at"
+	echo last | logappend -p 0 a
+	run_tool 0 logreplicate --reproduce a "$at"
+	same "$(logcat -p 0 root/b | grep -v theirs)" "$(logcat -p 0 a)"
+	same "$(logcat -p 1 root/b)" "$(logcat -p 1 a)"
+	same "$(logcat -J -p 1 -o -1 root/b | jq -c .headers)" \
+	    "$(logcat -J -p 1 -o -1 a |
+		jq -c '[{key: "logkit.offset", value: (.offset | tostring)}]')"
+	local option
+	for option in --groups --checksum '--cleanup mirror' \
+	    '--on-diverge truncate' '--replica-secret secret'; do
+		# shellcheck disable=SC2086 # an option and its value
+		run_tool 2 logreplicate --reproduce $option a "$at"
+		has "$err" "${option% *}"
+	done
+	run_tool 2 logreplicate --reproduce a c
+	run_tool 2 logreplicate --replica-secret secret a c
+}
+
+@test 'examples/replica.sh' {
+	mkdir here
+	for t in a b; do seq 10 | logappend --create "here/$t"; done
+	FOLLOW='' OPTIONS='--replica-secret secret' run_tool 0 \
+	    "$ROOT/examples/replica.sh" here/a here/b "kafka://$address"
+	same "$(logcat root/a root/b | wc -l)" 20
 }
 
 @test 'what is said when it cannot be' {

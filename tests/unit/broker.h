@@ -2,8 +2,9 @@
 #define BROKER_H
 
 /*
- * A broker for tests: a child that takes connections one after the other and
+ * A broker for tests: a child, and one of its own for each connection, that
  * answers requests as a function says, also with what no broker would send.
+ * What they are to remember is in memory that they share.
  */
 
 #include <arpa/inet.h>
@@ -11,6 +12,8 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
@@ -110,12 +113,33 @@ broker_start(struct broker *b, broker_answer *answer, void *arg)
 		(void)close(s);
 		return;
 	}
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	for (;;) {
 		int fd = accept(s, NULL, NULL);
 
-		if (fd >= 0)
+		while (waitpid(-1, NULL, WNOHANG) > 0)
+			continue;
+		if (fd >= 0 && fork() == 0) {
+			/* With the broker its connections end. */
+			(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+			(void)close(s);
 			broker_serve(fd, answer, arg);
+			_exit(0);
+		}
+		(void)close(fd);
 	}
+}
+
+/* Zeroed memory that all of them see. */
+static inline void *
+broker_memory(size_t len)
+{
+	void *p = mmap(NULL, len, PROT_READ | PROT_WRITE,
+	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (p == MAP_FAILED)
+		abort();
+	return p;
 }
 
 static inline void

@@ -107,6 +107,43 @@ test_positions(void)
 	topic_close(&topic);
 }
 
+/* Several groups as one batch; and where each one is in the list. */
+static void
+test_together(void)
+{
+	struct groups_entry two[2] = {{.partition = 0, .offset = 1},
+	    {.partition = 1, .offset = 2, .metadata = bytes_of("some")}};
+	struct groups *g;
+	size_t bytes;
+
+	make_topic(2);
+	g = open_groups(true);
+	tap_int(groups_first(g, "b"), 0, "the first of none");
+	tap(groups_add(g, "b", two, 2) == 0 && groups_add(g, "d", two, 1) == 0,
+	    "two groups are added");
+	groups_drop(g);
+	tap(groups_write(g, NULL) == 0 && groups_refresh(g, NULL) == 0 &&
+		groups_at(g, 0) == NULL,
+	    "and dropped");
+	tap(groups_add(g, "b", two, 2) == 0 &&
+		groups_add(g, "d", two, 1) == 0 && groups_write(g, NULL) == 0 &&
+		groups_refresh(g, NULL) == 0 && offset_of(g, "b", 1) == 2 &&
+		offset_of(g, "d", 0) == 1,
+	    "and written");
+	tap_int(groups_first(g, "a"), 0, "before all");
+	tap_int(groups_first(g, "b"), 0, "the first");
+	tap_int(groups_first(g, "c"), 2, "between two");
+	tap_int(groups_first(g, "d"), 2, "the last");
+	tap_int(groups_first(g, "e"), 3, "behind all");
+	bytes = groups_bytes(g);
+	two[1].metadata = bytes_of("some more");
+	tap(groups_commit(g, "b", two, 2, NULL) == 0 &&
+		groups_refresh(g, NULL) == 0 && groups_bytes(g) == bytes + 5,
+	    "metadata counts");
+	groups_close(g);
+	topic_close(&topic);
+}
+
 /* Many commits leave a small directory. */
 static void
 test_small(void)
@@ -278,6 +315,7 @@ main(void)
 	tap_dir();
 	test_names();
 	test_positions();
+	test_together();
 	test_small();
 	test_members();
 	test_idle();

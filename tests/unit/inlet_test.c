@@ -66,7 +66,10 @@ say_batch(struct buf *b, int64_t offset, size_t value_len)
 static struct inlet *
 open_inlet(void)
 {
-	struct inlet_options o = {.root = root, .open_max = 4, .parts_max = 10};
+	struct inlet_options o = {.root = root,
+	    .version = "1",
+	    .open_max = 4,
+	    .parts_max = 10};
 	struct inlet *in;
 
 	if (inlet_new(&o, &in) != 0)
@@ -87,7 +90,7 @@ take(struct inlet *in, struct buf *b, struct buf *out)
 static const char *
 answers(struct buf *out)
 {
-	static const char letters[] = "?hrtovadDnSgCleRXN";
+	static const char letters[] = "?hrtovadDnSgCleRXNkKx";
 	static char text[64];
 	struct view v = {out->data, out->len};
 	struct frame f;
@@ -134,7 +137,7 @@ test_pieces(void)
 			    "memory is told: %zu", inlet_memory(in));
 	}
 	tap_int(rc, STATUS_END, "until the end");
-	tap(strcmp(answers(&out), "hvCCClSe") == 0, "each is answered");
+	tap(strcmp(answers(&out), "hNvCCClSe") == 0, "each is answered");
 	tap(inlet_bytes(in) > 6000000 && inlet_text(in)[0] == '\0' &&
 		strcmp(inlet_path(in), "t") == 0,
 	    "what it was");

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sched.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
@@ -13,6 +14,15 @@
 #include "tap.h"
 
 static int dirfd;
+static int yields;
+
+/* Of the library's: how often it waited to look again. */
+int
+sched_yield(void)
+{
+	yields++;
+	return 0;
+}
 
 /* Where each field stands, as the header tells it. */
 static const struct {
@@ -439,6 +449,27 @@ test_damage(void)
 }
 
 /* A later program writes one slot; we must not go on from the other. */
+/* A log to which nobody has written is looked at once. */
+static void
+test_blank(void)
+{
+	static const uint8_t page[STATE_PAGE_LEN];
+	struct state s;
+	int fd = openat(dirfd, "blank", O_RDWR | O_CREAT | O_TRUNC, 0600);
+
+	yields = 0;
+	tap_int(state_read(fd, &s), STATUS_CORRUPT, "an empty file");
+	if (write(fd, page, sizeof(page)) != sizeof(page))
+		abort();
+	tap_int(state_read(fd, &s), STATUS_CORRUPT, "a blank page");
+	tap_int(yields, 0, "no state is waited for");
+	if (pwrite(fd, "x", 1, 8) != 1)
+		abort();
+	tap_int(state_read(fd, &s), STATUS_CORRUPT, "part of a state");
+	tap(yields > 0, "the rest is waited for");
+	close(fd);
+}
+
 static void
 test_newer(void)
 {
@@ -552,6 +583,7 @@ main(void)
 	check_torn(11);
 	test_damage();
 	test_newer();
+	test_blank();
 	test_reader();
 	test_here();
 	io_close(&dirfd);

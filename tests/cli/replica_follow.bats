@@ -1,0 +1,69 @@
+# logreplicate -f: what happens at the source while it follows.
+load ../helpers
+
+has_records() {
+	[ "$(logcat "$1" | wc -l)" -eq "$2" ]
+}
+
+is_at() {
+	[ "$(logadmin -J group describe "$1" "$2" | jq -s '.[0].offset')" = "$3" ]
+}
+
+stop() {
+	kill "$1"
+	wait_for process_gone "$1"
+}
+
+@test "topics, partitions and records that come, in a root" {
+	mkdir root copy
+	logcreate root/one
+	start rep logreplicate -f root copy
+	wait_for test -e copy/one
+	seq 5 | logappend root/one
+	wait_for has_records copy/one 5
+	logcreate -P 2 root/two
+	seq 3 | logappend -p 1 root/two
+	wait_for has_records copy/two 3
+	logcreate --grow-to 3 root/one
+	seq 4 | logappend -p 2 root/one
+	wait_for has_records copy/one 9
+	# One that came later is followed as well.
+	seq 3 | logappend -p 1 root/two
+	wait_for has_records copy/two 6
+	stop "$rep_pid"
+}
+
+@test "positions of groups, as soon as the records are there" {
+	logcreate a
+	seq 100 | logappend a
+	start rep logreplicate -f --groups a b
+	wait_for has_records b 100
+	logcat -g one -c 60 a >/dev/null
+	wait_for is_at b one 60
+	logcat -g one -c 10 a >/dev/null
+	wait_for is_at b one 70
+	# Committed with the records that it is behind.
+	seq 50 | logappend a
+	logcat -g one a >/dev/null
+	wait_for is_at b one 150
+	stop "$rep_pid"
+}
+
+@test "a partition that never rests does not keep the others waiting" {
+	logcreate -P 2 a
+	start rep logreplicate -f --bwlimit 2M a b
+	seq 1 8000000 | logappend -p 0 --fsync none a
+	wait_for is_behind b
+	echo here | logappend -p 1 a
+	wait_for has_line b
+	is_behind b
+	stop "$rep_pid"
+}
+
+is_behind() {
+	[ "$(logstat -J --replicas "$1" | jq -s '.[0].lag')" -gt 100000 ]
+}
+
+has_line() {
+	logcat -p 1 "$1" | grep -qx here
+}

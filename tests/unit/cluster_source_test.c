@@ -1,0 +1,383 @@
+/*
+ * A source that is a cluster, of which the broker is ours: what is taken of its
+ * answers, and what becomes of those that no broker would send.
+ */
+
+#include "direct/cluster_source.h"
+
+#include <errno.h>
+#include <poll.h>
+
+#include "base/crc32c.h"
+#include "base/now.h"
+#include "base/status.h"
+#include "broker.h"
+#include "client/place.h"
+#include "client/settings.h"
+#include "direct/login.h"
+#include "kafka/error.h"
+#include "store/batch.h"
+
+enum { TIMEOUT_MS = 15000, SHORT_MS = 300, END = 30, EACH = 10 };
+
+/* What the fetch of a scenario does; each is of three batches of ten. */
+enum kind {
+	GOOD,
+	BAD_CRC,	/* in the second batch */
+	BACKWARD,	/* the second batch stands where the first does */
+	CUT,		/* in the second batch; the next time not */
+	ALWAYS_CUT,	/* in the first */
+	OLD_FORMAT,
+	LONG_BATCH,	/* its length is 2^31-1 */
+	BEHIND_END,	/* more than the high watermark says */
+	OTHERS,		/* rows that nobody asked for, and a row twice */
+	MOVED,		/* not the leader, at first */
+	EARLIER,	/* with a batch before what was asked for */
+	GAP,		/* nothing behind the second batch */
+	DELETED,	/* the start has moved to 20 */
+	SHORTER,	/* the end has moved to 5 */
+	DIVERGED,
+	HANGS_UP,
+	DENIED,
+	REMADE,		/* another topic of that name is there */
+	CORRUPT_THERE,
+	KINDS,
+};
+
+struct memory {
+	enum kind kind;
+	uint16_t port;
+	int fetches;
+	int metadata;
+};
+
+static struct memory *memory;
+static struct settings none;
+
+/* --- the broker ----------------------------------------------------------- */
+
+static const struct wire_uuid topic_id = {"0123456789abcde"};
+
+static void
+put_batch(struct buf *out, int64_t base)
+{
+	struct batch_builder bb;
+	struct record r = {.timestamp = 1, .key = BYTES_NULL};
+	const uint8_t *data;
+	size_t size;
+
+	r.value = bytes_of("some value of a record");
+	batch_builder_init(&bb, CODEC_NONE, 0, 1 << 20);
+	for (int i = 0; i < EACH; i++)
+		(void)batch_builder_add(&bb, &r);
+	(void)batch_builder_finish(&bb, &data, &size);
+	batch_assign(bb.raw.data, base, 0);
+	(void)buf_add(out, bb.raw.data, size);
+	batch_builder_release(&bb);
+}
+
+/* Batches from offset on, as the kind has them. */
+static void
+put_records(struct buf *out, int64_t offset)
+{
+	size_t size, second;
+
+	if (memory->kind == EARLIER)
+		offset = offset >= EACH ? offset - EACH : 0;
+	for (int64_t at = offset / EACH * EACH; at < END; at += EACH)
+		if (memory->kind != GAP || at < END - EACH)
+			put_batch(out, at);
+	size = out->len / 3;
+	second = offset == 0 ? size : 0;
+	if (memory->kind == BAD_CRC)
+		out->data[second + size - 1] ^= 1;
+	if (memory->kind == BACKWARD && offset == 0)
+		buf_put_64(out->data + second, 0);
+	if (memory->kind == CUT && memory->fetches == 1)
+		out->len = second + size / 2;
+	if (memory->kind == ALWAYS_CUT)
+		out->len = size - 1;
+	if (memory->kind == OLD_FORMAT)
+		out->data[BATCH_MAGIC] = 1;
+	if (memory->kind == LONG_BATCH)
+		buf_put_32(out->data + BATCH_LENGTH, INT32_MAX);
+}
+
+static void
+set_error(struct fetch_response_responses_partitions *p)
+{
+	switch (memory->kind) {
+	case MOVED:
+		if (memory->fetches < 3)
+			p->error_code = KAFKA_NOT_LEADER_OR_FOLLOWER;
+		break;
+	case DELETED:
+	case SHORTER:
+		p->error_code = KAFKA_OFFSET_OUT_OF_RANGE;
+		break;
+	case DENIED:
+		p->error_code = KAFKA_TOPIC_AUTHORIZATION_FAILED;
+		break;
+	case CORRUPT_THERE:
+		p->error_code = KAFKA_CORRUPT_MESSAGE;
+		break;
+	case DIVERGED:
+		p->diverging_epoch.epoch = 0;
+		p->diverging_epoch.end_offset = 5;
+		break;
+	default:
+		break;
+	}
+}
+
+static void
+answer_fetch(const struct wire_request *q, const struct fetch_request *in,
+    struct buf *out)
+{
+	struct fetch_response_responses_partitions rows[4];
+	struct fetch_response_responses topics[2];
+	struct fetch_response r;
+	int64_t offset = in->topics[0].partitions[0].fetch_offset;
+	struct buf records;
+
+	memory->fetches++;
+	buf_init(&records, 1 << 20);
+	put_records(&records, offset);
+	wire_defaults(&messages_fetch_response, &r);
+	for (int i = 0; i < 4; i++) {
+		memset(&rows[i], 0, sizeof(rows[i]));
+		rows[i].high_watermark = memory->kind == BEHIND_END ? 20 : END;
+		rows[i].diverging_epoch.end_offset = -1;
+		rows[i].aborted_transactions_count = -1;
+		rows[i].preferred_read_replica = -1;
+		rows[i].current_leader.leader_id = -1;
+		rows[i].snapshot_id.end_offset = -1;
+		rows[i].records = (struct wire_records){.data = records.data,
+		    .len = (int64_t)records.len};
+	}
+	set_error(&rows[0]);
+	if (rows[0].error_code != 0 || rows[0].diverging_epoch.epoch != 0 ||
+	    memory->kind == DIVERGED || offset >= END)
+		rows[0].records.len = 0;
+	rows[1].partition_index = 7;
+	rows[2].partition_index = -3;
+	topics[0] = (struct fetch_response_responses){.topic_id = topic_id,
+	    .partitions = rows,
+	    .partitions_count = memory->kind == OTHERS ? 4 : 1};
+	topics[1] = topics[0];
+	topics[1].topic_id.bytes[0] = 'x';
+	r.responses = topics;
+	r.responses_count = memory->kind == OTHERS ? 2 : 1;
+	broker_frame(q, &r, out);
+	buf_release(&records);
+}
+
+static void
+answer_metadata(const struct wire_request *q, struct buf *out)
+{
+	struct metadata_response_brokers broker = {.node_id = 1,
+	    .host = bytes_of("127.0.0.1"),
+	    .port = memory->port};
+	struct metadata_response_topics_partitions part = {.leader_id = 1};
+	struct metadata_response_topics t = {.name = bytes_of("t"),
+	    .topic_id = topic_id,
+	    .partitions = &part,
+	    .partitions_count = 1};
+	struct metadata_response r;
+
+	wire_defaults(&messages_metadata_response, &r);
+	if (memory->kind == REMADE && memory->metadata > 0)
+		t.topic_id.bytes[0] = 'y';
+	memory->metadata++;
+	r.brokers = &broker;
+	r.brokers_count = 1;
+	r.cluster_id = bytes_of("cluster");
+	r.topics = &t;
+	r.topics_count = 1;
+	broker_frame(q, &r, out);
+}
+
+static void
+answer_offsets(const struct wire_request *q,
+    const struct list_offsets_request *in, struct buf *out)
+{
+	bool later = memory->fetches > 0;
+	struct list_offsets_response_topics_partitions part = {
+	    .leader_epoch = -1};
+	struct list_offsets_response_topics t = {.name = bytes_of("t"),
+	    .partitions = &part,
+	    .partitions_count = 1};
+	struct list_offsets_response r;
+
+	wire_defaults(&messages_list_offsets_response, &r);
+	if (in->topics[0].partitions[0].timestamp == -2)
+		part.offset = later && memory->kind == DELETED ? 20 : 0;
+	else
+		part.offset = later && memory->kind == SHORTER ? 5
+		    : memory->kind == BEHIND_END               ? 20
+							       : END;
+	r.topics = &t;
+	r.topics_count = 1;
+	broker_frame(q, &r, out);
+}
+
+static bool
+answer(const struct wire_request *q, struct view body, struct buf *out,
+    void *arg)
+{
+	union {
+		struct fetch_request fetch;
+		struct list_offsets_request offsets;
+		struct describe_configs_response configs;
+	} m;
+	struct arena arena;
+	bool more = true;
+
+	(void)arg;
+	arena_init(&arena, 1 << 20);
+	switch (q->key) {
+	case API_VERSIONS:
+		broker_versions(q, out);
+		break;
+	case API_METADATA:
+		answer_metadata(q, out);
+		break;
+	case API_LIST_OFFSETS:
+		if (wire_decode(&messages_list_offsets_request, q->version,
+			&body, &arena, &m.offsets) == 0)
+			answer_offsets(q, &m.offsets, out);
+		break;
+	case API_FETCH:
+		more = memory->kind != HANGS_UP &&
+		    (memory->kind != REMADE || memory->metadata > 1);
+		if (wire_decode(&messages_fetch_request, q->version, &body,
+			&arena, &m.fetch) == 0 &&
+		    more)
+			answer_fetch(q, &m.fetch, out);
+		break;
+	default:
+		wire_defaults(&messages_describe_configs_response, &m.configs);
+		broker_frame(q, &m.configs, out);
+		break;
+	}
+	arena_release(&arena);
+	return more;
+}
+
+/* --- reading it ----------------------------------------------------------- */
+
+/* Until the end or an error: what was read ascends, and is what was written. */
+static int
+read_all(struct source *s, int64_t offset, int64_t *next, struct fault *f)
+{
+	struct pollfd fd = {.fd = s->ops->wait_fd(s), .events = POLLIN};
+	struct raw_run run;
+	bool changed;
+	int rc = 0;
+
+	*next = offset < 0 ? 0 : offset;
+	while (rc == 0 || rc == EAGAIN) {
+		rc = s->ops->next(s, 0, 0, offset, 1 << 20, &run, f);
+		if (rc == EAGAIN) {
+			rc = s->ops->turn(s, &changed, f);
+			if (rc == 0 && !changed)
+				(void)poll(&fd, 1, 100);
+			continue;
+		}
+		if (rc != 0)
+			break;
+		if (run.len > 0 &&
+		    (run.segment != -1 || run.base_offset < *next ||
+			run.next_offset - run.base_offset !=
+			    run.batches * EACH))
+			return STATUS_MISMATCH;
+		offset = *next = run.next_offset;
+	}
+	return rc;
+}
+
+static const struct {
+	const char *name;
+	int rc;
+	int64_t next;		/* what was read */
+	const char *why;	/* in the message */
+} wants[KINDS] = {
+    [GOOD] = {"all is well", STATUS_END, END, NULL},
+    [BAD_CRC] = {"a CRC that is wrong", STATUS_CORRUPT, EACH,
+	"from offset 10 on: crc does not match"},
+    [BACKWARD] = {"offsets that go back", STATUS_CORRUPT, EACH,
+	"offset is out of order"},
+    [CUT] = {"a batch that is cut", STATUS_END, END, NULL},
+    [ALWAYS_CUT] = {"a batch that never comes whole", STATUS_CORRUPT, 0,
+	"a batch is cut"},
+    [OLD_FORMAT] = {"message format 1", STATUS_UNSUPPORTED, 0, "offset 0"},
+    [LONG_BATCH] = {"a batch of two gigabytes", STATUS_CORRUPT, 0, "offset 0"},
+    [BEHIND_END] = {"what is behind the high watermark", STATUS_END, 20, NULL},
+    [OTHERS] = {"what was not asked for", STATUS_END, END, NULL},
+    [MOVED] = {"a leader that has moved", STATUS_END, END, NULL},
+    [EARLIER] = {"a batch from before", STATUS_END, END, NULL},
+    [GAP] = {"a gap at the end", STATUS_END, END, NULL},
+    [DELETED] = {"a start that has moved", STATUS_OFFSET, 10, NULL},
+    [SHORTER] = {"an end that has moved", STATUS_CLUSTER, 10, "was cut at "},
+    [DIVERGED] = {"another history", STATUS_CLUSTER, 10, "was cut at "},
+    [HANGS_UP] = {"one that hangs up", STATUS_CLUSTER, 0,
+	"no answer within 300 ms: the broker closed the connection"},
+    [DENIED] = {"no right to read", EACCES, 0, "not permitted"},
+    [REMADE] = {"another topic of that name", STATUS_REMOVED, 0, NULL},
+    [CORRUPT_THERE] = {"one that is damaged itself", STATUS_CORRUPT, 0, NULL},
+};
+
+static void
+test_kind(enum kind kind)
+{
+	struct place place = {.partition = -1, .topic = "t"};
+	struct cluster_source_options o = {.place = &place,
+	    .timeout_ms = kind == HANGS_UP ? SHORT_MS : TIMEOUT_MS};
+	struct fault f = {.file = ""};
+	struct login *login;
+	struct source *s;
+	struct broker b;
+	int64_t start, end, next = 0;
+	size_t count;
+	int rc;
+
+	memset(memory, 0, sizeof(*memory));
+	memory->kind = kind;
+	broker_start(&b, answer, NULL);
+	memory->port = b.port;
+	strlcpy(place.brokers, b.place, sizeof(place.brokers));
+	if (login_new(&none, &place, &login, &f) != 0)
+		abort();
+	o.login = login;
+	rc = cluster_source_open(&o, &s, &f);
+	if (rc == 0)
+		rc = s->ops->refresh(s, &count, &f);
+	if (rc == 0)
+		rc = s->ops->bounds(s, 0, 0, &start, &end, &f);
+	if (rc != 0)
+		fprintf(stderr, "# %s: %s\n", f.file, f.what);
+	if (rc == 0)
+		rc = read_all(s,
+		    wants[kind].next == 10 && kind >= DELETED ? 10 : -1, &next,
+		    &f);
+	tap_int(rc, wants[kind].rc, "%s", wants[kind].name);
+	tap_int(next, wants[kind].next, "%s: so much is read",
+	    wants[kind].name);
+	if (wants[kind].why != NULL &&
+	    !tap(f.what != NULL && strstr(f.what, wants[kind].why) != NULL,
+		"%s: it is told", wants[kind].name))
+		fprintf(stderr, "# %s\n", f.what == NULL ? "" : f.what);
+	s->ops->close(s);
+	login_free(login);
+	broker_stop(&b);
+}
+
+int
+main(void)
+{
+	settings_init(&none);
+	memory = broker_memory(sizeof(*memory));
+	for (int i = 0; i < KINDS; i++)
+		test_kind((enum kind)i);
+	return tap_done();
+}
