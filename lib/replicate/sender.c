@@ -592,8 +592,9 @@ finish(struct sender *s, struct buf *out, struct fault *f)
 	if (rc != 0)
 		return rc;
 	/* Nobody waits for what cannot come. */
-	if (s->o.follow && (s->totals.partitions == 0 ||
-			       s->lost < (size_t)s->totals.partitions))
+	if (s->o.follow &&
+	    (s->totals.partitions == 0 ||
+		s->lost < (size_t)s->totals.partitions))
 		return EAGAIN;
 	return send_end(s, out);
 }

@@ -14,7 +14,7 @@
  *	AWAITING -> NARROWING	a range differs: CHECK halves of it
  *	NARROWING -> CUTTING	DIVERGED: the first that differs begins here
  *	AWAITING -> SENDING	all is the same, the last batch, too
- *	OFFERED -> SEARCHING	the last batch is not: ASK for others (halving.h)
+ *	OFFERED -> SEARCHING	the last batch is not: ASK (halving.h)
  *	OFFERED -> EXAMINING	it may have been compacted: what is in it?
  *	SEARCHING -> EXAMINING	the same
  *	EXAMINING -> SENDING	RECORDS: it is ours, too; or SEARCHING
@@ -31,8 +31,8 @@
  *
  * Batches are the same if offsets, leader epoch and CRC are, or, where
  * compaction was on either side, leader epoch and all records that both have
- * (imprints.h).  If they have none there what is before it decides.  Where all is
- * compared, a range in which compaction has been on our side is not, but for
+ * (imprints.h).  If they have none there what is before it decides.  Where all
+ * is compared, a range in which compaction has been on our side is not, but for
  * damage.
  *
  * STATUS_CLUSTER of a source is an error that concerns all: the way to it is

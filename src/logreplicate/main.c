@@ -193,6 +193,16 @@ set_server_option(int id)
 }
 
 static void
+set_timeout(struct request *r)
+{
+	if (parse_duration(cli_arg, &r->timeout_ms) != 0 ||
+	    r->timeout_ms < REQUEST_TIMEOUT_MS_MIN ||
+	    r->timeout_ms > REQUEST_TIMEOUT_MS_MAX)
+		cli_usage("--io-timeout %s: not a duration from 1s to 1d",
+		    cli_arg);
+}
+
+static void
 set_option(int id)
 {
 	struct request *r = &opt.request;
@@ -244,12 +254,7 @@ set_option(int id)
 			cli_usage("--bwlimit %s: not a size", cli_arg);
 		break;
 	case OPT_IO_TIMEOUT:
-		if (parse_duration(cli_arg, &r->timeout_ms) != 0 ||
-		    r->timeout_ms < REQUEST_TIMEOUT_MS_MIN ||
-		    r->timeout_ms > REQUEST_TIMEOUT_MS_MAX)
-			cli_usage("--io-timeout %s: not a duration from 1s to "
-				  "1d",
-			    cli_arg);
+		set_timeout(r);
 		break;
 	case OPT_RSH:
 		opt.rsh = cli_arg;
