@@ -42,6 +42,7 @@ slow	e2fsprogs	cmd	mkfs.ext4
 slow	xfsprogs	cmd	mkfs.xfs
 slow	openssh-server	cmd	/usr/sbin/sshd
 slow	openssh-client	cmd	ssh
+slow	iproute2	cmd	ip
 slow	valgrind	cmd	valgrind
 slow	faketime	cmd	faketime
 slow	default-jre-headless	cmd	java

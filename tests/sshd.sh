@@ -8,6 +8,9 @@
 #				more keys, before that
 #				sshd_key DIR NAME [OPTIONS]
 #
+# sshd_address is where it listens, if not on loopback, and sshd_netns the network
+# namespace (ip-netns(8)) in which it does.
+#
 # Sessions have the PATH of who starts it.  Programs: sshd, ssh, ssh-keygen.
 
 sshd_program=/usr/sbin/sshd
@@ -28,7 +31,8 @@ sshd_start() {
 		: >"$dir/sshd.err"
 		# As root it wants an empty directory of root's in /run.
 		if [ "$(id -u)" -eq 0 ]; then
-			unshare -m sh -c "mount -t tmpfs none /run &&
+			${sshd_netns:+ip netns exec "$sshd_netns"} \
+			    unshare -m sh -c "mount -t tmpfs none /run &&
 			    mkdir /run/sshd &&
 			    exec $sshd_program -D -e -f '$dir/sshd_config'" \
 			    2>"$dir/sshd.err" 3>&- &
@@ -50,7 +54,7 @@ sshd_start() {
 
 sshd_write_configs() {
 	cat >"$1/sshd_config" <<END
-ListenAddress 127.0.0.1:$sshd_port
+ListenAddress ${sshd_address:-127.0.0.1}:$sshd_port
 HostKey $1/host
 AuthorizedKeysFile $1/authorized_keys
 PidFile none
@@ -61,11 +65,11 @@ KbdInteractiveAuthentication no
 PermitRootLogin yes
 SetEnv PATH=$PATH ${ASAN_OPTIONS:+ASAN_OPTIONS=$ASAN_OPTIONS}
 END
-	echo "[127.0.0.1]:$sshd_port $(cut -d' ' -f1,2 "$1/host.pub")" \
+	echo "[${sshd_address:-127.0.0.1}]:$sshd_port $(cut -d' ' -f1,2 "$1/host.pub")" \
 	    >"$1/known_hosts"
 	cat >"$1/ssh_config" <<END
 Host there
-	HostName 127.0.0.1
+	HostName ${sshd_address:-127.0.0.1}
 	Port $sshd_port
 	User $(id -un)
 	IdentityFile $1/user

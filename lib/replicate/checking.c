@@ -27,8 +27,6 @@ struct stretch {
 
 struct checking {
 	int64_t from, end;	/* of all */
-	int64_t resume;		/* where sending goes on */
-	bool same;		/* the last batches are */
 	int64_t at;		/* read up to here */
 	struct stretch now;	/* what is being read */
 	struct stretch asked[ASKED_MAX];
@@ -57,24 +55,19 @@ finish(struct sender *s, struct sender_part *p, struct buf *out)
 	p->bytes = c.compared;
 	s->totals.skipped += c.skipped;
 	sender_report(s, p, REPORT_COMPARED);
-	if (!c.same)
-		return search_begin(s, p, out);
-	search_go_on(s, p, c.resume);
-	return 0;
+	return search_judge(s, p, out);
 }
 
 int
 checking_begin(struct sender *s, struct sender_part *p,
-    const struct frame *have, bool same, struct buf *out)
+    const struct frame *have, struct buf *out)
 {
 	struct checking *c = calloc(1, sizeof(*c));
 
 	if (c == NULL)
 		return ENOMEM;
-	c->from = c->at = p->low;
+	c->from = c->at = p->halving.low;
 	c->end = have->end < p->end ? have->end : p->end;
-	c->resume = have->end;
-	c->same = same;
 	digest_begin(&c->now.digest, c->at, c->end);
 	p->checking = c;
 	if (is_read(c))

@@ -31,6 +31,7 @@ struct disk_topic {
 	char *path;		/* owned */
 	bool missing;		/* in a dry run */
 	int32_t count;
+	int64_t *ends;		/* of each partition, as we left it; owned */
 	struct properties settings;
 	struct origin origin;
 };
@@ -54,6 +55,24 @@ self(struct sink *s)
 
 /* --- topics --------------------------------------------------------------- */
 
+/* An error of a topic, or of a partition of it, that does not say where. */
+static int
+locate(struct disk_sink *d, size_t topic, int32_t partition, int rc,
+    struct fault *f)
+{
+	char path[PATH_MAX + 16];
+
+	if (rc == 0 || f == NULL || f->file[0] != '\0')
+		return rc;
+	strlcpy(path, d->path, sizeof(path));
+	if (topic < d->count && partition < 0)
+		strlcpy(path, d->topics[topic].path, sizeof(path));
+	else if (topic < d->count)
+		snprintf(path, sizeof(path), "%s/%d", d->topics[topic].path,
+		    (int)partition);
+	return status_fault(f, rc, path, -1, -1, NULL);
+}
+
 /* What stands there must not be what is read. */
 static int
 check_identity(const struct topic *t, const uint8_t *identity)
@@ -67,6 +86,22 @@ check_identity(const struct topic *t, const uint8_t *identity)
 	return topic_id_bytes(t->id, own) && memcmp(own, identity, 16) == 0
 	    ? ELOOP
 	    : 0;
+}
+
+static int
+grow_ends(struct disk_topic *t, int32_t count)
+{
+	int64_t *more;
+
+	if (t->ends != NULL && count <= t->count)
+		return 0;
+	more = recallocarray(t->ends, t->ends != NULL ? (size_t)t->count : 0,
+	    (size_t)count + 1, sizeof(*more));
+	if (more == NULL)
+		return ENOMEM;
+	t->ends = more;
+	t->count = count;
+	return 0;
 }
 
 static int
@@ -138,6 +173,9 @@ look_at_topic(struct disk_sink *d, const struct sink_topic *from,
 	struct topic topic;
 	int rc = topic_open(t->path, &topic, f);
 
+	/* Not there: what becomes of that is what counts. */
+	if (rc == STATUS_NO_TOPIC)
+		f->file[0] = '\0';
 	t->missing = false;
 	if (rc == STATUS_NO_TOPIC) {
 		rc = make_topic(d, from, t);
@@ -154,17 +192,17 @@ look_at_topic(struct disk_sink *d, const struct sink_topic *from,
 		rc = grow_topic(d, from, &topic, f);
 	if (rc == 0)
 		rc = follow_topic(d, from, t, &topic, f);
-	t->count = topic.partitions;
+	if (rc == 0)
+		rc = grow_ends(t, topic.partitions);
 	t->settings = topic.settings;
 	topic_close(&topic);
 	return rc;
 }
 
 static int
-sink_topic(struct sink *s, size_t topic, const struct sink_topic *from,
+take_topic(struct disk_sink *d, size_t topic, const struct sink_topic *from,
     struct fault *f)
 {
-	struct disk_sink *d = self(s);
 	struct disk_topic *more, *t;
 	char path[PATH_MAX];
 	int len;
@@ -190,6 +228,14 @@ sink_topic(struct sink *s, size_t topic, const struct sink_topic *from,
 	if (t->path == NULL)
 		return ENOMEM;
 	return look_at_topic(d, from, t, f);
+}
+
+static int
+sink_topic(struct sink *s, size_t topic, const struct sink_topic *from,
+    struct fault *f)
+{
+	return locate(self(s), topic, -1, take_topic(self(s), topic, from, f),
+	    f);
 }
 
 /* --- partitions ----------------------------------------------------------- */
@@ -230,21 +276,16 @@ find_part(struct sink *s, size_t topic, int32_t partition,
 }
 
 static int
-find_batch(struct partition *p, int64_t offset, struct frame_batch *out,
-    struct fault *f)
+find_batch(struct raw *raw, int64_t offset, struct frame_batch *out,
+    bool *cleaned, struct fault *f)
 {
-	struct raw *raw = NULL;
 	struct batch b;
-	bool cleaned;
-	int rc = raw_open(p, &raw, f);
+	int rc = raw_batch_at(raw, offset, &b, cleaned, f);
 
 	out->base_offset = -1;
 	if (rc == 0)
-		rc = raw_batch_at(raw, offset, &b, &cleaned, f);
-	if (rc == 0)
 		*out = (struct frame_batch){b.base_offset, b.last_offset,
 		    b.leader_epoch, b.crc};
-	raw_close(raw);
 	return rc == STATUS_END ? 0 : rc;
 }
 
@@ -269,7 +310,9 @@ sink_state(struct sink *s, size_t topic, int32_t partition, int64_t offset,
 {
 	struct disk_sink *d = self(s);
 	struct partition_offsets o;
+	struct raw *raw = NULL;
 	struct partition *p;
+	bool cleaned;
 	int rc;
 
 	*out = (struct sink_state){.batch = {.base_offset = -1}};
@@ -284,13 +327,17 @@ sink_state(struct sink *s, size_t topic, int32_t partition, int64_t offset,
 	if (rc == 0)
 		rc = check_role(p, &o);
 	if (rc != 0)
-		return rc;
+		return locate(d, topic, partition, rc, f);
 	out->start = o.log_start;
-	out->end = o.log_end;
+	out->end = d->topics[topic].ends[partition] = o.log_end;
 	if (o.log_end == 0)
 		return 0;
-	return find_batch(p, offset < 0 ? o.log_end - 1 : offset, &out->batch,
-	    f);
+	rc = raw_open(p, &raw, f);
+	if (rc == 0)
+		rc = find_batch(raw, offset < 0 ? o.log_end - 1 : offset,
+		    &out->batch, &cleaned, f);
+	raw_close(raw);
+	return rc;
 }
 
 static int
@@ -304,7 +351,8 @@ sink_cut(struct sink *s, size_t topic, int32_t partition, int64_t offset,
 		return rc;
 	raw_close(part->raw);
 	part->raw = NULL;
-	return replica_truncate(part->p, offset, f);
+	rc = replica_truncate(part->p, offset, f);
+	return locate(self(s), topic, partition, rc, f);
 }
 
 /* To read from, as of now. */
@@ -323,6 +371,31 @@ find_raw(struct sink *s, size_t topic, int32_t partition, struct raw **out,
 		rc = raw_refresh(part->raw, f);
 	*out = part->raw;
 	return rc;
+}
+
+static int
+sink_records(struct sink *s, size_t topic, int32_t partition, int64_t offset,
+    struct imprints *out, struct fault *f)
+{
+	struct frame_batch b = {.base_offset = -1};
+	struct raw_run run = {.len = 0};
+	struct raw *raw;
+	int rc = find_raw(s, topic, partition, &raw, f);
+
+	if (rc == 0)
+		rc = find_batch(raw, offset, &b, &out->cleaned, f);
+	if (rc != 0 || b.base_offset < 0)
+		return rc;
+	if (b.base_offset < raw_start(raw))
+		out->cleaned = true;
+	raw_seek(raw, b.base_offset);
+	/* A run without bytes comes first. */
+	while (rc == 0 && run.len == 0)
+		rc = raw_next(raw, 1, &run, f);
+	if (rc == 0)
+		rc = imprints_add(out, (struct view){run.data, run.len},
+		    b.base_offset, b.last_offset);
+	return rc == STATUS_END ? 0 : rc;
 }
 
 static int
@@ -362,10 +435,12 @@ sink_append(struct sink *s, size_t topic, int32_t partition, int64_t segment,
 	int rc = find_part(s, topic, partition, &p, f);
 
 	if (rc == 0)
-		rc = replica_append(p, segment, data, len, f);
+		rc = replica_append_at(p,
+		    &self(s)->topics[topic].ends[partition], segment, data, len,
+		    f);
 	if (rc == 0)
 		partition_sync_start(p);
-	return rc;
+	return locate(self(s), topic, partition, rc, f);
 }
 
 static int
@@ -374,7 +449,9 @@ sink_sync(struct sink *s, size_t topic, int32_t partition, struct fault *f)
 	struct partition *p;
 	int rc = find_part(s, topic, partition, &p, f);
 
-	return rc == 0 ? partition_sync(p, f) : rc;
+	if (rc == 0)
+		rc = partition_sync(p, f);
+	return locate(self(s), topic, partition, rc, f);
 }
 
 static int
@@ -494,6 +571,7 @@ sink_close(struct sink *s)
 	for (size_t i = 0; i < d->count; i++) {
 		origin_release(&d->topics[i].origin);
 		free(d->topics[i].path);
+		free(d->topics[i].ends);
 	}
 	free(d->topics);
 	free(d->path);
@@ -527,6 +605,7 @@ disk_sink_open(const char *path, const struct disk_sink_options *o,
 static const struct sink_ops ops = {
     .topic = sink_topic,
     .state = sink_state,
+    .records = sink_records,
     .cut = sink_cut,
     .append = sink_append,
     .sync = sink_sync,

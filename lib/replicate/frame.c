@@ -36,6 +36,8 @@ static const struct layout {
     [FRAME_CHECK] = {"CHECK", "tpse"},
     [FRAME_CHECKED] = {"CHECKED", "tpsegno"},
     [FRAME_EXTENT] = {"EXTENT", "tpse"},
+    [FRAME_EXAMINE] = {"EXAMINE", "tpo"},
+    [FRAME_RECORDS] = {"RECORDS", "tpnd"},
 };
 
 const char *
@@ -47,7 +49,9 @@ frame_name(enum frame_type type)
 static size_t
 limit_of(enum frame_type type)
 {
-	return type == FRAME_DATA ? FRAME_PAYLOAD_MAX : FRAME_TEXT_MAX;
+	return type == FRAME_DATA   ? FRAME_PAYLOAD_MAX
+	    : type == FRAME_RECORDS ? FRAME_RECORDS_MAX
+				    : FRAME_TEXT_MAX;
 }
 
 static int

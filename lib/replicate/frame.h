@@ -35,6 +35,9 @@
  *	CHECK     topic partition start end
  *	CHECKED   topic partition start end digest count offset
  *	EXTENT    topic partition start end
+ *	EXAMINE   topic partition offset
+ *	RECORDS   topic partition count data: imprints (imprints.h); count is 1
+ *	          if compaction may have taken some, else 0
  *
  * 1. HELLO is the first frame in both directions and the only one that will
  *    never change: each side goes on with the smaller of both maximums, or
@@ -60,12 +63,16 @@ enum {
 	FRAME_VERSION = 1,	/* spoken, and the least one */
 	/* One record batch, and the fields before it. */
 	FRAME_PAYLOAD_MAX = BATCH_BYTES_MAX + 4096,
-	/* Of all frames but DATA. */
+	/* Of RECORDS: IMPRINTS_MAX of them. */
+	FRAME_RECORDS_MAX = (16 << 20) + 4096,
+	/* Of all other frames. */
 	FRAME_TEXT_MAX = TEXT_FILE_BYTES_MAX,
 	FRAME_IDENTITY_LEN = 32,
 	FRAME_WINDOW = 16 << 20,
 	/* A window is at least this. */
 	FRAME_WINDOW_MIN = 64 << 10,
+	/* Capabilities of HELLO: EXAMINE is answered. */
+	FRAME_EXAMINES = 1,
 };
 
 enum frame_type {
@@ -89,6 +96,8 @@ enum frame_type {
 	FRAME_CHECK,
 	FRAME_CHECKED,
 	FRAME_EXTENT,
+	FRAME_EXAMINE,
+	FRAME_RECORDS,
 	FRAME_TYPES,
 };
 
@@ -106,7 +115,7 @@ struct frame {
 	uint32_t magic;
 	uint16_t version_min;
 	uint16_t version_max;
-	uint64_t capabilities;	/* none so far: 0; unknown ones are ignored */
+	uint64_t capabilities;	/* FRAME_EXAMINES; others are ignored */
 	uint32_t window;	/* bytes of DATA that may be on their way */
 	uint32_t topic;		/* number that the sender gave it */
 	int32_t partition;	/* -1: the whole topic */

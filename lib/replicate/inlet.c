@@ -118,6 +118,7 @@ static int
 take_hello(struct inlet *in, const struct frame *f, struct buf *out)
 {
 	const struct frame hello = {.type = FRAME_HELLO,
+	    .capabilities = FRAME_EXAMINES,
 	    .magic = FRAME_MAGIC,
 	    .version_min = FRAME_VERSION,
 	    .version_max = FRAME_VERSION,

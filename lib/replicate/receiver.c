@@ -295,6 +295,7 @@ take_topic(struct receiver *r, const struct frame *f, struct buf *out,
 	if (t == NULL || (known && strcmp(t->name, name) != 0))
 		return STATUS_CORRUPT;
 	strlcpy(t->name, name, sizeof(t->name));
+	t->refused = false;
 	rc = parse_settings(data, &settings);
 	if (rc == 0)
 		rc = grow_topic(r, t, f->count, what);
@@ -410,8 +411,37 @@ take_offer(struct receiver *r, const struct frame *f, struct part *p,
 	if (!p->offered)
 		r->totals.partitions++;
 	p->offered = true;
+	p->refused = false;
 	hear_end(r, f);
 	return answer_have(r, f, -1, p, out);
+}
+
+/* The records of a batch, one by one. */
+static int
+take_examine(struct receiver *r, const struct frame *f, struct buf *out)
+{
+	struct fault fault = {.file = ""};
+	struct frame records = {.type = FRAME_RECORDS,
+	    .topic = f->topic,
+	    .partition = f->partition};
+	struct imprints l;
+	struct buf data;
+	int rc = STATUS_UNSUPPORTED;
+
+	imprints_init(&l);
+	buf_init(&data, FRAME_RECORDS_MAX);
+	if (r->sink->ops->records != NULL)
+		rc = r->sink->ops->records(r->sink, f->topic, f->partition,
+		    f->offset, &l, &fault);
+	if (rc == 0)
+		rc = imprints_encode(&l, &data);
+	records.count = l.cleaned ? 1 : 0;
+	records.data = (struct view){data.data, data.len};
+	rc = rc == 0 ? frame_encode(&records, out)
+		     : refuse(r, f->topic, f->partition, rc, &fault, out);
+	imprints_release(&l);
+	buf_release(&data);
+	return rc;
 }
 
 /* What has this side between two offsets? */
@@ -766,9 +796,12 @@ take_part_frame(struct receiver *r, const struct frame *f, struct buf *out)
 		hear_end(r, f);
 	if (p->refused || f->type == FRAME_EXTENT)
 		return 0;
+	if (f->offset < 0)
+		return STATUS_CORRUPT;
 	if (f->type == FRAME_ASK)
-		return f->offset < 0 ? STATUS_CORRUPT
-				     : answer_have(r, f, f->offset, p, out);
+		return answer_have(r, f, f->offset, p, out);
+	if (f->type == FRAME_EXAMINE)
+		return take_examine(r, f, out);
 	if (f->type == FRAME_CHECK)
 		return take_check(r, f, p, out);
 	return f->type == FRAME_DIVERGED ? take_diverged(r, f, p, out)
@@ -792,6 +825,7 @@ receiver_frame(struct receiver *r, const struct frame *f, struct buf *out,
 		return take_topic(r, f, out, what);
 	case FRAME_OFFER:
 	case FRAME_ASK:
+	case FRAME_EXAMINE:
 	case FRAME_CHECK:
 	case FRAME_DIVERGED:
 	case FRAME_DATA:

@@ -43,11 +43,11 @@ report_reason(int rc, const struct fault *f, char *out, int size)
 {
 	const char *what = words(rc);
 
-	if (f == NULL || f->file[0] == '\0' || rc == STATUS_ROLE) {
+	if (f == NULL || f->file[0] == '\0') {
 		snprintf(out, (size_t)size, "%s", what);
 		return;
 	}
-	if (f->what != NULL)
+	if (f->what != NULL && rc != STATUS_ROLE)
 		what = f->what;
 	if (f->pos >= 0)
 		snprintf(out, (size_t)size,

@@ -77,6 +77,17 @@ put_from(struct buf *out, const struct position *from)
 	}
 }
 
+static int
+put_number(struct buf *out, const char *name, int64_t value)
+{
+	char number[24];
+
+	if (value == 0)
+		return 0;
+	snprintf(number, sizeof(number), "%lld", (long long)value);
+	return put(out, name, number);
+}
+
 int
 request_encode(const struct request *r, struct buf *out)
 {
@@ -106,12 +117,10 @@ request_encode(const struct request *r, struct buf *out)
 		rc = put_flag(out, "checksum=", r->checksum);
 	if (rc == 0)
 		rc = put_from(out, &r->from);
-	if (rc == 0 && r->rate > 0) {
-		char number[24];
-
-		snprintf(number, sizeof(number), "%lld", (long long)r->rate);
-		rc = put(out, "rate=", number);
-	}
+	if (rc == 0)
+		rc = put_number(out, "rate=", r->rate);
+	if (rc == 0)
+		rc = put_number(out, "timeout=", r->timeout_ms);
 	return rc;
 }
 
@@ -160,6 +169,12 @@ set_flag(struct request *r, const char *name, const char *value)
 }
 
 static int
+set_number(const char *value, int64_t min, int64_t max, int64_t *out)
+{
+	return parse_int(value, min, max, out) == 0 ? 0 : STATUS_SYNTAX;
+}
+
+static int
 set(struct request *r, const char *name, const char *value)
 {
 	if (strcmp(name, "mode") == 0)
@@ -175,9 +190,10 @@ set(struct request *r, const char *name, const char *value)
 		    ? 0
 		    : STATUS_SYNTAX;
 	if (strcmp(name, "rate") == 0)
-		return parse_int(value, 1, INT64_MAX, &r->rate) == 0
-		    ? 0
-		    : STATUS_SYNTAX;
+		return set_number(value, 1, INT64_MAX, &r->rate);
+	if (strcmp(name, "timeout") == 0)
+		return set_number(value, REQUEST_TIMEOUT_MS_MIN,
+		    REQUEST_TIMEOUT_MS_MAX, &r->timeout_ms);
 	if (strcmp(name, "from") == 0)
 		return set_from(r, value);
 	if (strcmp(name, "pattern") == 0 &&

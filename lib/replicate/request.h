@@ -17,6 +17,7 @@
  *	source=TEXT		receive: where the sender is, in words
  *	cut=1 mirror=1		receive: --on-diverge truncate, --cleanup mirror
  *	dry-run=1		both
+ *	timeout=MS		both: nothing heard for so long ends it
  *
  * What is not known is an error: it was asked for, and would not be done.
  */
@@ -30,7 +31,11 @@
 #include "base/view.h"
 #include "replicate/disk_source.h"
 
-enum { REQUEST_PATTERNS_MAX = 1000 };
+enum {
+	REQUEST_PATTERNS_MAX = 1000,
+	REQUEST_TIMEOUT_MS_MIN = 1000,
+	REQUEST_TIMEOUT_MS_MAX = 86400000,
+};
 
 struct request {
 	bool send;		/* the other end sends */
@@ -48,6 +53,7 @@ struct request {
 	bool checksum;
 	struct position from;	/* never POSITION_STORED */
 	int64_t rate;		/* 0: as fast as it goes */
+	int64_t timeout_ms;	/* 0: as it is */
 };
 
 void request_init(struct request *r);

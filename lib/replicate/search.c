@@ -1,5 +1,9 @@
 #include "base/status.h"
+#include "replicate/imprints.h"
 #include "replicate/sender_impl.h"
+
+/* Bytes that are read at a time to look at records. */
+enum { RUN_BYTES = 512 << 10 };
 
 static int
 send_offset(const struct sender_part *p, enum frame_type type, int64_t offset,
@@ -11,32 +15,6 @@ send_offset(const struct sender_part *p, enum frame_type type, int64_t offset,
 	    .offset = offset};
 
 	return frame_encode(&f, out);
-}
-
-/* Is a batch of the receiver's ours, too? */
-static int
-compare(struct sender *s, struct sender_part *p,
-    const struct frame_batch *theirs, bool *same, struct fault *f)
-{
-	struct frame_batch ours;
-	bool cleaned = false;
-	int rc = s->src->ops->batch_at(s->src, p->topic, p->number,
-	    theirs->base_offset, &ours, &cleaned, f);
-
-	if (rc == STATUS_END) {
-		/* Nothing that old is left here: nothing speaks against it. */
-		*same = theirs->base_offset < p->start;
-		return 0;
-	}
-	if (rc != 0)
-		return rc;
-	*same = ours.base_offset == theirs->base_offset &&
-	    ours.last_offset == theirs->last_offset &&
-	    ours.leader_epoch == theirs->leader_epoch &&
-	    ours.crc == theirs->crc;
-	if (cleaned && ours.leader_epoch <= theirs->leader_epoch)
-		*same = true;
-	return 0;
 }
 
 void
@@ -54,28 +32,9 @@ int
 search_cut(struct sender *s, struct sender_part *p, int64_t offset,
     struct buf *out)
 {
-	p->common = offset > 0;
-	p->low = offset;
+	p->asked = offset;
 	sender_enter(s, p, SENDER_CUTTING);
 	return send_offset(p, FRAME_DIVERGED, offset, out);
-}
-
-/* Ask for the batch in the middle of what is not known, or it is found. */
-static int
-search(struct sender *s, struct sender_part *p, struct buf *out)
-{
-	sender_enter(s, p, SENDER_SEARCHING);
-	if (p->low < p->high)
-		return send_offset(p, FRAME_ASK,
-		    p->low + (p->high - p->low) / 2, out);
-	return search_cut(s, p, p->common ? p->low : 0, out);
-}
-
-int
-search_begin(struct sender *s, struct sender_part *p, struct buf *out)
-{
-	p->common = false;
-	return search(s, p, out);
 }
 
 /*
@@ -124,73 +83,217 @@ begin_copy(struct sender *s, struct sender_part *p, struct buf *out)
 	return p->next < 0 || s->o.dry_run ? 0 : frame_encode(&f, out);
 }
 
+/* Nothing speaks against what it has. */
+static int
+go_on(struct sender *s, struct sender_part *p, struct buf *out)
+{
+	if (p->their_end == 0)
+		return begin_copy(s, p, out);
+	/* One that is empty goes on where it begins, whatever the segment. */
+	if (p->theirs.base_offset < 0)
+		p->floor = p->their_end;
+	search_go_on(s, p, p->their_end);
+	return 0;
+}
+
+static int
+do_next(struct sender *s, struct sender_part *p, enum halving_next next,
+    int64_t offset, struct buf *out)
+{
+	if (next == HALVING_NOTHING)
+		return go_on(s, p, out);
+	if (next == HALVING_CUT)
+		return search_cut(s, p, offset, out);
+	p->asked = offset;
+	sender_enter(s, p, SENDER_SEARCHING);
+	return send_offset(p, FRAME_ASK, offset, out);
+}
+
+/*
+ * Nothing is known by the batch that was looked at: where is what we have
+ * before it?
+ */
+static int
+look_below(struct sender *s, struct sender_part *p, struct buf *out)
+{
+	struct fault fault = {.file = ""};
+	struct frame_batch ours = {.last_offset = -1};
+	int64_t base = p->theirs.base_offset, below, offset = 0;
+	enum halving_next next;
+	bool cleaned;
+	int rc = base <= 0 ? STATUS_END
+			   : s->src->ops->batch_at(s->src, p->topic, p->number,
+				 base - 1, &ours, &cleaned, &fault);
+
+	if (rc != 0 && rc != STATUS_END)
+		return sender_refuse(s, p, rc, &fault, out);
+	below = ours.last_offset < base ? ours.last_offset : base - 1;
+	next = halving_silent(&p->halving, below, &offset);
+	return do_next(s, p, next, offset, out);
+}
+
+static int
+take_verdict(struct sender *s, struct sender_part *p,
+    enum imprint_verdict verdict, struct buf *out)
+{
+	enum halving_next next;
+	int64_t offset = 0;
+
+	if (verdict == IMPRINT_SILENT)
+		return look_below(s, p, out);
+	next = verdict == IMPRINT_SAME
+	    ? halving_same(&p->halving, p->theirs.last_offset, &offset)
+	    : halving_different(&p->halving, p->theirs.base_offset, &offset);
+	return do_next(s, p, next, offset, out);
+}
+
+/* Our records where their batch is. */
+static int
+read_records(struct sender *s, const struct sender_part *p, struct imprints *l,
+    struct fault *f)
+{
+	int64_t at = p->theirs.base_offset, last = p->theirs.last_offset;
+	struct raw_run run;
+	int rc = 0;
+
+	l->cleaned = p->cleaned;
+	while (rc == 0 && at <= last) {
+		rc = sender_read(s, p, at, RUN_BYTES, &run, f);
+		if (rc == 0 && run.len > 0) {
+			rc = imprints_add(l, (struct view){run.data, run.len},
+			    p->theirs.base_offset, last);
+			at = run.next_offset;
+		} else if (rc == 0 && run.base_offset > last) {
+			break;
+		}
+	}
+	/* At the end, or deleted meanwhile. */
+	return rc == STATUS_END || rc == STATUS_OFFSET ? 0 : rc;
+}
+
+static bool
+is_same(const struct frame_batch *a, const struct frame_batch *b)
+{
+	return a->base_offset == b->base_offset &&
+	    a->last_offset == b->last_offset &&
+	    a->leader_epoch == b->leader_epoch && a->crc == b->crc;
+}
+
+/* The same batch.  If nothing is left in it that says nothing. */
+static int
+take_same(struct sender *s, struct sender_part *p, struct buf *out)
+{
+	enum imprint_verdict verdict = IMPRINT_SAME;
+	struct fault fault = {.file = ""};
+	struct imprints ours;
+	int rc = 0;
+
+	imprints_init(&ours);
+	if (p->cleaned) {
+		rc = read_records(s, p, &ours, &fault);
+		if (ours.count == 0)
+			verdict = IMPRINT_SILENT;
+	}
+	imprints_release(&ours);
+	return rc == 0 ? take_verdict(s, p, verdict, out)
+		       : sender_refuse(s, p, rc, &fault, out);
+}
+
+/* A batch of the receiver's that is not one of ours: look at its records. */
+static int
+examine(struct sender *s, struct sender_part *p, struct buf *out)
+{
+	if (!s->o.examines)
+		return take_verdict(s, p, IMPRINT_DIFFERENT, out);
+	sender_enter(s, p, SENDER_EXAMINING);
+	return send_offset(p, FRAME_EXAMINE, p->theirs.base_offset, out);
+}
+
+int
+search_judge(struct sender *s, struct sender_part *p, struct buf *out)
+{
+	struct fault fault = {.file = ""};
+	struct frame_batch ours;
+	int rc;
+
+	if (p->their_end > p->end && !p->halving.diverged)
+		return take_verdict(s, p, IMPRINT_DIFFERENT, out);
+	if (p->theirs.base_offset < 0)
+		return take_verdict(s, p, IMPRINT_SILENT, out);
+	if (p->theirs.last_offset >= p->end)
+		return take_verdict(s, p, IMPRINT_DIFFERENT, out);
+	rc = s->src->ops->batch_at(s->src, p->topic, p->number,
+	    p->theirs.base_offset, &ours, &p->cleaned, &fault);
+	if (rc != 0 && rc != STATUS_END)
+		return sender_refuse(s, p, rc, &fault, out);
+	if (rc == 0 && is_same(&ours, &p->theirs))
+		return take_same(s, p, out);
+	if (rc == 0 && ours.leader_epoch > p->theirs.leader_epoch)
+		return take_verdict(s, p, IMPRINT_DIFFERENT, out);
+	/* What was deleted here speaks for nothing. */
+	if (p->theirs.last_offset < p->start)
+		return take_verdict(s, p, IMPRINT_SILENT, out);
+	if (rc == STATUS_END || p->theirs.base_offset < p->start)
+		p->cleaned = true;
+	return examine(s, p, out);
+}
+
 int
 search_take_offer(struct sender *s, struct sender_part *p,
     const struct frame *f, struct buf *out)
 {
-	struct fault fault = {.file = ""};
-	bool same = true;
-	int rc = 0;
-
-	if (f->batch.base_offset >= 0)
-		rc = compare(s, p, &f->batch, &same, &fault);
-	if (rc != 0)
-		return sender_refuse(s, p, rc, &fault, out);
-	if (f->batch.base_offset < 0 && f->end > p->end)
-		same = false;
-	p->low = p->start > f->start ? p->start : f->start;
-	p->high = f->batch.base_offset >= 0 ? f->batch.base_offset : 0;
-	if (p->high > p->end)
-		p->high = p->end;
+	halving_init(&p->halving, p->start > f->start ? p->start : f->start,
+	    p->end);
+	p->their_end = f->end;
+	p->theirs = f->batch;
 	if (s->o.checksum && f->batch.base_offset >= 0)
-		return checking_begin(s, p, f, same, out);
-	if (!same)
-		return search_begin(s, p, out);
-	if (f->end == 0)
-		return begin_copy(s, p, out);
-	/* One that is empty goes on where it begins, whatever the segment. */
-	if (f->batch.base_offset < 0)
-		p->floor = f->end;
-	search_go_on(s, p, f->end);
-	return 0;
+		return checking_begin(s, p, f, out);
+	return search_judge(s, p, out);
 }
 
 int
 search_take_found(struct sender *s, struct sender_part *p,
     const struct frame *f, struct buf *out)
 {
-	struct fault fault = {.file = ""};
-	int64_t middle = p->low + (p->high - p->low) / 2;
-	bool same = false;
-	int rc = 0;
+	if (f->batch.base_offset > p->asked)
+		return STATUS_CORRUPT;
+	p->theirs = f->batch;
+	return search_judge(s, p, out);
+}
 
-	if (f->batch.base_offset >= 0)
-		rc = compare(s, p, &f->batch, &same, &fault);
-	if (rc != 0)
-		return sender_refuse(s, p, rc, &fault, out);
-	if (same) {
-		p->common = true;
-		p->low = f->batch.last_offset >= middle
-		    ? f->batch.last_offset + 1
-		    : middle + 1;
-	} else {
-		p->high = f->batch.base_offset >= p->low &&
-			f->batch.base_offset < middle
-		    ? f->batch.base_offset
-		    : middle;
+int
+search_take_records(struct sender *s, struct sender_part *p,
+    const struct frame *f, struct buf *out)
+{
+	enum imprint_verdict verdict = IMPRINT_SILENT;
+	struct fault fault = {.file = ""};
+	struct imprints ours, theirs;
+	int rc;
+
+	imprints_init(&ours);
+	imprints_init(&theirs);
+	theirs.cleaned = f->count != 0;
+	rc = imprints_decode(f->data, &theirs);
+	if (rc == 0) {
+		rc = read_records(s, p, &ours, &fault);
+		if (rc == 0)
+			verdict = imprints_compare(&ours, &theirs,
+			    p->theirs.leader_epoch);
+		rc = rc == 0 ? take_verdict(s, p, verdict, out)
+			     : sender_refuse(s, p, rc, &fault, out);
 	}
-	return search(s, p, out);
+	imprints_release(&ours);
+	imprints_release(&theirs);
+	return rc;
 }
 
 int
 search_take_cut(struct sender *s, struct sender_part *p, const struct frame *f,
     struct buf *out)
 {
-	int64_t common = p->common ? p->low : 0;
-
-	if (f->batch.base_offset >= 0 && f->end > common)
+	if (f->batch.base_offset >= 0 && f->end > p->asked)
 		return sender_refuse(s, p, STATUS_DIFFERS, NULL, out);
-	p->from = common;
+	p->from = p->asked;
 	sender_report(s, p, REPORT_CUT);
 	s->totals.cut++;
 	search_go_on(s, p, f->batch.base_offset < 0 ? -1 : f->end);

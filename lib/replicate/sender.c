@@ -22,6 +22,9 @@ enum {
 	MEANWHILE_MS = 1000,
 	/* Positions of groups are looked at so often, when following. */
 	GROUPS_MS = 1000,
+	/* What failed is tried again after so long, and twice that, to ... */
+	AGAIN_MS = 1000,
+	AGAIN_MS_MAX = 30000,
 	/* The longest wait of sender_read(). */
 	READ_MS = 1000,
 };
@@ -91,6 +94,37 @@ sender_report(struct sender *s, const struct sender_part *p,
 	report_send(&s->o.reporter, &r);
 }
 
+/* When what has failed is tried again: each time twice as long. */
+static int64_t
+when_again(int64_t *pause_ms)
+{
+	*pause_ms = *pause_ms == 0 ? AGAIN_MS : *pause_ms * 2;
+	if (*pause_ms > AGAIN_MS_MAX)
+		*pause_ms = AGAIN_MS_MAX;
+	return now_mono_ms() + *pause_ms;
+}
+
+/*
+ * Nothing more is done with a partition.  again: for a while, when following
+ * (a disk is full); else somebody has to do something first (it has diverged).
+ */
+static void
+enter_refused(struct sender *s, struct sender_part *p, bool again)
+{
+	p->again_ms = again ? when_again(&p->pause_ms) : 0;
+	s->lost += (size_t)(!again);
+	s->failed = s->failed || again;
+	free(p->checking);
+	p->checking = NULL;
+	sender_enter(s, p, SENDER_REFUSED);
+}
+
+static bool
+is_passing(const struct sender *s, int status)
+{
+	return s->o.follow && status == 1;
+}
+
 /* Something of a topic (p NULL), or a partition, is given up. */
 static void
 give_up(struct sender *s, size_t topic, struct sender_part *p, int status,
@@ -105,8 +139,8 @@ give_up(struct sender *s, size_t topic, struct sender_part *p, int status,
 	if (status > s->totals.status)
 		s->totals.status = status;
 	report_send(&s->o.reporter, &r);
-	if (p != NULL)
-		sender_enter(s, p, SENDER_REFUSED);
+	if (p != NULL && p->state != SENDER_REFUSED)
+		enter_refused(s, p, is_passing(s, status));
 }
 
 int
@@ -285,6 +319,7 @@ static int look_at_part(struct sender *s, struct sender_part *p,
 static int
 take_synced(struct sender *s, struct sender_part *p, struct buf *out)
 {
+	p->pause_ms = s->topics[p->topic].pause_ms = 0;
 	sender_report(s, p, REPORT_CURRENT);
 	sender_enter(s, p, SENDER_CURRENT);
 	return p->stale && s->o.follow ? look_at_part(s, p, out) : 0;
@@ -330,11 +365,15 @@ take_refusal(struct sender *s, const struct frame *f)
 		give_up(s, f->topic, t->parts[f->partition], f->status, text);
 		return 0;
 	}
+	if (t->refused)
+		return 0;
 	t->refused = true;
+	if (is_passing(s, f->status))
+		t->again_ms = when_again(&t->pause_ms);
 	give_up(s, f->topic, NULL, f->status, text);
 	for (int32_t n = 0; n < t->count; n++)
 		if (t->parts[n] != NULL && t->parts[n]->state != SENDER_REFUSED)
-			sender_enter(s, t->parts[n], SENDER_REFUSED);
+			enter_refused(s, t->parts[n], is_passing(s, f->status));
 	return 0;
 }
 
@@ -360,6 +399,8 @@ take_part_frame(struct sender *s, struct sender_part *p, const struct frame *f,
 		return search_take_offer(s, p, f, out);
 	if (f->type == FRAME_HAVE && p->state == SENDER_SEARCHING)
 		return search_take_found(s, p, f, out);
+	if (f->type == FRAME_RECORDS && p->state == SENDER_EXAMINING)
+		return search_take_records(s, p, f, out);
 	if (f->type == FRAME_HAVE && p->state == SENDER_CUTTING)
 		return search_take_cut(s, p, f, out);
 	if (f->type == FRAME_CHECKED && is_in_question(p->state) &&
@@ -394,6 +435,7 @@ sender_frame(struct sender *s, const struct frame *f, struct buf *out,
 		/* FALLTHROUGH */
 	case FRAME_HAVE:
 	case FRAME_CHECKED:
+	case FRAME_RECORDS:
 	case FRAME_SYNCED:
 		p = part_of(s, f);
 		return p == NULL ? STATUS_CORRUPT
@@ -549,7 +591,12 @@ finish(struct sender *s, struct buf *out, struct fault *f)
 		rc = positions_send(s, out, f);
 	if (rc != 0)
 		return rc;
-	return s->o.follow ? EAGAIN : send_end(s, out);
+	/* Nobody waits for what cannot come. */
+	if (s->o.follow &&
+	    (s->totals.partitions == 0 ||
+		s->lost < (size_t)s->totals.partitions))
+		return EAGAIN;
+	return send_end(s, out);
 }
 
 int
@@ -592,6 +639,47 @@ look_at_part(struct sender *s, struct sender_part *p, struct buf *out)
 	p->looked_ms = now_mono_ms();
 	search_go_on(s, p, p->next);
 	return tell_extent(p, out);
+}
+
+/* What was refused for a while: is it time? */
+static int
+look_at_refused(struct sender *s, size_t topic, int64_t now, struct buf *out,
+    struct fault *f)
+{
+	struct sender_topic *t = &s->topics[topic];
+	struct source_topic st;
+	int rc;
+
+	if (t->refused && (t->again_ms == 0 || now < t->again_ms))
+		return 0;
+	if (t->refused) {
+		t->refused = t->is_told = false;
+		rc = s->src->ops->topic(s->src, topic, &st, f);
+		if (rc == 0)
+			rc = announce(s, topic, &st, out);
+		if (rc != 0)
+			return rc;
+	}
+	for (int32_t n = 0; n < t->count; n++) {
+		struct sender_part *p = t->parts[n];
+
+		if (p != NULL && p->state == SENDER_REFUSED &&
+		    p->again_ms > 0 && now >= p->again_ms)
+			sender_enter(s, p, SENDER_NEW);
+	}
+	return 0;
+}
+
+/* What failed and waits for its time, of all topics. */
+static int
+look_again(struct sender *s, struct buf *out, struct fault *f)
+{
+	int64_t now = now_mono_ms();
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < s->count; i++)
+		rc = look_at_refused(s, i, now, out, f);
+	return rc;
 }
 
 static int
@@ -677,8 +765,14 @@ sender_look(struct sender *s, struct buf *out, struct fault *f)
 	bool topics = false;
 	int rc;
 
-	if (!s->looked || s->end_sent ||
-	    (s->src->ops->changed == NULL && !sender_is_idle(s)))
+	if (!s->looked || s->end_sent)
+		return 0;
+	if (s->failed) {
+		rc = look_again(s, out, f);
+		if (rc != 0)
+			return rc;
+	}
+	if (s->src->ops->changed == NULL && !sender_is_idle(s))
 		return 0;
 	if (s->src->ops->changed != NULL)
 		rc = look_at_changes(s, &topics, out);

@@ -14,7 +14,10 @@
  *	AWAITING -> NARROWING	a range differs: CHECK halves of it
  *	NARROWING -> CUTTING	DIVERGED: the first that differs begins here
  *	AWAITING -> SENDING	all is the same, the last batch, too
- *	OFFERED -> SEARCHING	the last batch is not: ASK for others, by halves
+ *	OFFERED -> SEARCHING	the last batch is not: ASK (halving.h)
+ *	OFFERED -> EXAMINING	it may have been compacted: what is in it?
+ *	SEARCHING -> EXAMINING	the same
+ *	EXAMINING -> SENDING	RECORDS: it is ours, too; or SEARCHING
  *	AWAITING -> SEARCHING	the same, behind what was compared
  *	SEARCHING -> CUTTING	DIVERGED: the last that is common ends here
  *	CUTTING -> SENDING	HAVE: it was cut
@@ -24,11 +27,13 @@
  *	CLOSING -> CURRENT	SYNCED: it is on the disk over there
  *	CURRENT -> SENDING	there is more (sender_look)
  *	any -> REFUSED		REFUSE, from either side
+ *	REFUSED -> NEW		following, after a while, if its status was 1
  *
- * Batches are the same if offsets, leader epoch and CRC are.  A batch that
- * compaction rewrote, or took, on our side alone is taken for the same if its
- * leader epoch is not below that of what stands here.  Where all is compared, a
- * range in which compaction has been on our side is not, but for damage.
+ * Batches are the same if offsets, leader epoch and CRC are, or, where
+ * compaction was on either side, leader epoch and all records that both have
+ * (imprints.h).  If they have none there what is before it decides.  Where all
+ * is compared, a range in which compaction has been on our side is not, but for
+ * damage.
  *
  * STATUS_CLUSTER of a source is an error that concerns all: the way to it is
  * lost, or it is not what it was.
@@ -47,10 +52,11 @@
 struct sender;
 
 struct sender_options {
-	bool follow;		/* do not end */
+	bool follow;		/* do not end while something can come */
 	bool groups;		/* positions of groups, too */
 	bool dry_run;		/* no data */
 	bool checksum;		/* compare all that both have */
+	bool examines;		/* the receiver does (FRAME_EXAMINES) */
 	/* Where a copy that is new begins; kind POSITION_START: with all. */
 	struct position from;
 	uint32_t window;	/* of the receiver's HELLO */

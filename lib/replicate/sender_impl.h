@@ -11,6 +11,7 @@
 
 #include "base/bounds.h"
 #include "base/status.h"
+#include "replicate/halving.h"
 #include "replicate/sender.h"
 
 enum { SENDER_REASON_LEN = 700 };
@@ -22,6 +23,7 @@ enum sender_state {
 	SENDER_AWAITING,
 	SENDER_NARROWING,
 	SENDER_SEARCHING,
+	SENDER_EXAMINING,
 	SENDER_CUTTING,
 	SENDER_SENDING,
 	SENDER_WAITING,
@@ -43,9 +45,14 @@ struct sender_part {
 	bool stale;		/* it may have grown since */
 	bool late;		/* come while following: all of it is wanted */
 	int64_t bytes;
-	int64_t low, high; /* searching: common below low, not at high */
+	int64_t their_end;	/* the receiver's, when it was offered */
+	struct halving halving;	/* for where both part */
+	int64_t asked;		/* what ASK or DIVERGED said */
+	struct frame_batch theirs; /* what is compared */
+	bool cleaned;		/* what is here in its place may have been */
 	int64_t looked_ms;	/* when start and end were looked at */
-	bool common; /* something was found to be common */
+	int64_t again_ms;	/* refused: it is tried again then; 0 never */
+	int64_t pause_ms;	/* it was waited for that; 0 not */
 	struct checking *checking; /* owned; NULL: not at it */
 };
 
@@ -56,6 +63,8 @@ struct sender_topic {
 	struct sender_part **parts; /* by number; NULL: not asked for */
 	int32_t count;
 	bool refused;
+	int64_t again_ms;	/* as of a partition */
+	int64_t pause_ms;
 	bool stale;		/* settings or partitions may have changed */
 	bool groups_due;	/* positions that were not told yet */
 	bool is_told;
@@ -73,6 +82,8 @@ struct sender {
 	struct sender_parts waiting; /* WAITING */
 	size_t unsettled; /* neither CURRENT nor REFUSED */
 	size_t offered; /* OFFERED */
+	size_t lost;		/* REFUSED for ever */
+	bool failed;		/* some are, or were, for a while */
 	size_t waits; /* WAITING */
 	int64_t credit;
 	bool begun;
@@ -105,15 +116,17 @@ int sender_refuse(struct sender *s, struct sender_part *p, int rc,
 void sender_report(struct sender *s, const struct sender_part *p,
     enum report_kind kind);
 
-/* search.c: the answer to OFFER, to ASK, and to DIVERGED has come. */
+/* search.c: the answer to OFFER, ASK, EXAMINE, and DIVERGED has come. */
 int search_take_offer(struct sender *s, struct sender_part *p,
     const struct frame *f, struct buf *out);
 int search_take_found(struct sender *s, struct sender_part *p,
     const struct frame *f, struct buf *out);
+int search_take_records(struct sender *s, struct sender_part *p,
+    const struct frame *f, struct buf *out);
 int search_take_cut(struct sender *s, struct sender_part *p,
     const struct frame *f, struct buf *out);
-/* What is found where is asked for by halves, until it is known. */
-int search_begin(struct sender *s, struct sender_part *p, struct buf *out);
+/* Their batch (theirs): is it ours, too?  If not, where do both part? */
+int search_judge(struct sender *s, struct sender_part *p, struct buf *out);
 /* All that ends above offset is to be cut over there. */
 int search_cut(struct sender *s, struct sender_part *p, int64_t offset,
     struct buf *out);
@@ -121,11 +134,11 @@ int search_cut(struct sender *s, struct sender_part *p, int64_t offset,
 void search_go_on(struct sender *s, struct sender_part *p, int64_t next);
 
 /*
- * checking.c: compare all that both have, up to end, by digests of ranges;
- * same: the last batches are.  Errors as sender_frame().
+ * checking.c: compare all that both have, up to end, by digests of ranges; then
+ * the last batches.  Errors as sender_frame().
  */
 int checking_begin(struct sender *s, struct sender_part *p,
-    const struct frame *have, bool same, struct buf *out);
+    const struct frame *have, struct buf *out);
 /* Read some more of it. */
 int checking_step(struct sender *s, struct sender_part *p, struct buf *out);
 int checking_take(struct sender *s, struct sender_part *p,

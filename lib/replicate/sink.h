@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "replicate/frame.h"
+#include "replicate/imprints.h"
 
 struct buf;
 struct fault;
@@ -87,12 +88,19 @@ struct sink_ops {
 	 */
 	int (*state)(struct sink *s, size_t topic, int32_t partition,
 	    int64_t offset, struct sink_state *out, struct fault *f);
+	/*
+	 * Add the records of the last batch that begins at or below offset, and
+	 * say whether they may have been cleaned.  NULL: they cannot be told.
+	 */
+	int (*records)(struct sink *s, size_t topic, int32_t partition,
+	    int64_t offset, struct imprints *out, struct fault *f);
 	/* Cut all behind offset, which is kept elsewhere. */
 	int (*cut)(struct sink *s, size_t topic, int32_t partition,
 	    int64_t offset, struct fault *f);
 	/*
 	 * Append whole batches of one segment; not durable yet.  segment -1:
-	 * that of the source is not known.
+	 * that of the source is not known.  STATUS_MISMATCH: the log does not
+	 * end where it did, so another one is at work.
 	 */
 	int (*append)(struct sink *s, size_t topic, int32_t partition,
 	    int64_t segment, uint8_t *data, size_t len, struct fault *f);

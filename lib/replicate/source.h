@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #include "replicate/frame.h"
+#include "replicate/imprints.h"
 #include "store/raw.h"
 
 struct fault;
@@ -83,6 +84,12 @@ struct source_ops {
 	int (*batch_at)(struct source *s, size_t topic, int32_t partition,
 	    int64_t offset, struct frame_batch *out, bool *cleaned,
 	    struct fault *f);
+	/*
+	 * Add the records from one offset to another (included), as
+	 * imprints_read().  NULL: they cannot be told.
+	 */
+	int (*records)(struct source *s, size_t topic, int32_t partition,
+	    int64_t from, int64_t last, struct imprints *out, struct fault *f);
 	/*
 	 * Positions of groups, one after the other; from i = 0 on they are
 	 * looked at anew.  STATUS_END behind the last.

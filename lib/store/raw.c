@@ -370,6 +370,12 @@ raw_batch_at(struct raw *r, int64_t offset, struct batch *out, bool *cleaned,
 			rc = STATUS_END;
 		else if (rc == 0)
 			rc = last_before(r, l.bases[i - 1], fd, offset, out);
+		/* Only compaction leaves holes, here or where it was copied. */
+		if (rc == 0 &&
+		    (out->last_offset < offset ||
+			out->last_offset - out->base_offset + 1 !=
+			    out->record_count))
+			*cleaned = true;
 		(void)io_close(&fd);
 		if (rc != STATUS_END)
 			break;

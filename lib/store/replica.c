@@ -273,9 +273,10 @@ append_all(struct partition *p, uint8_t *data, size_t len, bool own,
 	return rc != 0 ? rc : state_rc;
 }
 
-int
-replica_append(struct partition *p, int64_t segment, uint8_t *data, size_t len,
-    struct fault *f)
+/* end: NULL, or as of replica_append_at(). */
+static int
+append(struct partition *p, int64_t *end, int64_t segment, uint8_t *data,
+    size_t len, struct fault *f)
 {
 	int rc = partition_begin_sync(p, f);
 
@@ -283,13 +284,31 @@ replica_append(struct partition *p, int64_t segment, uint8_t *data, size_t len,
 		return rc;
 	if (p->st.role != STATE_ROLE_REPLICA)
 		rc = STATUS_ROLE;
+	else if (end != NULL && p->st.end_offset != *end)
+		rc = STATUS_MISMATCH;
 	else if (is_next(p, segment))
 		rc = begin_segment(p, segment, f);
 	if (rc == 0 && len > 0)
 		rc = append_all(p, data, len, segment == REPLICA_OWN_SEGMENTS,
 		    f);
+	if (rc == 0 && end != NULL)
+		*end = p->st.end_offset;
 	partition_end(p);
 	return rc;
+}
+
+int
+replica_append(struct partition *p, int64_t segment, uint8_t *data, size_t len,
+    struct fault *f)
+{
+	return append(p, NULL, segment, data, len, f);
+}
+
+int
+replica_append_at(struct partition *p, int64_t *end, int64_t segment,
+    uint8_t *data, size_t len, struct fault *f)
+{
+	return append(p, end, segment, data, len, f);
 }
 
 /* --- cutting ------------------------------------------------------------- */

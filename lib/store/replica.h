@@ -53,6 +53,13 @@ int replica_append(struct partition *p, int64_t segment, uint8_t *data,
     size_t len, struct fault *f);
 
 /*
+ * The same if the log ends at *end, which then is where it ends.
+ * STATUS_MISMATCH: it does not, for another one has appended to it meanwhile.
+ */
+int replica_append_at(struct partition *p, int64_t *end, int64_t segment,
+    uint8_t *data, size_t len, struct fault *f);
+
+/*
  * Cut the log: all batches that end above offset go to lost+found/, the last
  * segment first.  A crash between leaves a log that is cut in part, and the
  * next call goes on.

@@ -33,7 +33,11 @@ link_init(struct link *l, int in, int out)
 {
 	int rc;
 
-	*l = (struct link){.in = in, .out = out, .need = FRAME_HEADER_LEN};
+	*l = (struct link){.in = in,
+	    .out = out,
+	    .need = FRAME_HEADER_LEN,
+	    .dead_ms = LINK_DEAD_MS,
+	    .alive_ms = LINK_ALIVE_MS};
 	buf_init(&l->input, FRAME_PAYLOAD_MAX + FRAME_HEADER_LEN + READ_BYTES);
 	buf_init(&l->output,
 	    FRAME_PAYLOAD_MAX + FRAME_HEADER_LEN + 8 * (size_t)LINK_OUT_BYTES);
@@ -50,6 +54,15 @@ link_release(struct link *l)
 	(void)io_close(&l->in);
 	buf_release(&l->input);
 	buf_release(&l->output);
+}
+
+void
+link_set_timeout(struct link *l, int64_t ms)
+{
+	l->dead_ms = ms;
+	l->alive_ms = ms / LINK_ALIVE_TIMES;
+	if (l->alive_ms > LINK_ALIVE_MS)
+		l->alive_ms = LINK_ALIVE_MS;
 }
 
 int
@@ -172,7 +185,7 @@ say_alive(struct link *l, int64_t now)
 {
 	static const struct frame alive = {.type = FRAME_ALIVE};
 
-	if (l->deaf || now - l->said_ms < LINK_ALIVE_MS || link_pending(l) > 0)
+	if (l->deaf || now - l->said_ms < l->alive_ms || link_pending(l) > 0)
 		return 0;
 	return frame_encode(&alive, &l->output);
 }
@@ -193,6 +206,8 @@ link_poll(struct link *l, bool wait, int fd, int timeout_ms, bool *ready)
 		fds[1].events = POLLOUT;
 	else if (link_pending(l) > 0 && timeout_ms > 10)
 		timeout_ms = 10;
+	if (timeout_ms > l->alive_ms)
+		timeout_ms = (int)l->alive_ms;
 	*ready = false;
 	if (poll(fds, 3, wait ? timeout_ms : 0) < 0)
 		return errno == EINTR ? 0 : errno;
@@ -202,7 +217,7 @@ link_poll(struct link *l, bool wait, int fd, int timeout_ms, bool *ready)
 		rc = flush(l, now);
 	if (rc == 0 && fds[0].revents != 0)
 		rc = fill(l, now);
-	if (rc == 0 && now - l->heard_ms > LINK_DEAD_MS)
+	if (rc == 0 && now - l->heard_ms > l->dead_ms)
 		rc = STATUS_TIMEOUT;
 	return rc;
 }

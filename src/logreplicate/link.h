@@ -19,6 +19,8 @@ enum {
 	LINK_OUT_BYTES = 1 << 20,
 	LINK_ALIVE_MS = 10000,	/* nothing said for so long: say ALIVE */
 	LINK_DEAD_MS = 120000,	/* nothing heard for so long: give up */
+	/* ALIVE is said so often in that time, at least. */
+	LINK_ALIVE_TIMES = 4,
 };
 
 struct link {
@@ -31,6 +33,8 @@ struct link {
 	size_t written;		/* of output */
 	bool ended;		/* the other side has closed */
 	bool deaf;		/* it reads no more; what it has said counts */
+	int64_t dead_ms;	/* LINK_DEAD_MS, unless it was set */
+	int64_t alive_ms;	/* LINK_ALIVE_MS, or less with that */
 	int64_t heard_ms;
 	int64_t said_ms;
 	int64_t rate;		/* bytes a second to be written; 0 any */
@@ -42,6 +46,8 @@ struct link {
 /* Both are made not to block, and their pipes large. */
 int link_init(struct link *l, int in, int out);
 void link_release(struct link *l);
+/* Give up after so long, and let the other side know in time. */
+void link_set_timeout(struct link *l, int64_t ms);
 
 /*
  * The next frame that has come; its data is valid until link_poll().

@@ -34,6 +34,9 @@
 #include "tool/places.h"
 #include "tunnel.h"
 
+/* A connection that lasts so long has worked. */
+enum { WORKED_MS = 60000 };
+
 enum {
 	OPT_RSH = 256,
 	OPT_REMOTE_PATH,
@@ -42,6 +45,7 @@ enum {
 	OPT_CLEANUP,
 	OPT_GROUPS,
 	OPT_BWLIMIT,
+	OPT_IO_TIMEOUT,
 	OPT_STATS,
 	OPT_ITEMIZE,
 	OPT_INCLUDE,
@@ -71,6 +75,8 @@ static const struct cli_option options[] = {
     {OPT_INCLUDE, "include", "GLOB", "of a root, these topics"},
     {OPT_EXCLUDE, "exclude", "GLOB", "of a root, not these topics"},
     {OPT_BWLIMIT, "bwlimit", "SIZE", "bytes a second at most"},
+    {OPT_IO_TIMEOUT, "io-timeout", "DUR",
+	"give up a connection that was silent for so long (2m)"},
     {OPT_RSH, "rsh", "CMD", "remote shell and its options (ssh)"},
     {OPT_REMOTE_PATH, "remote-path", "PATH", "logreplicate on the other host"},
     {OPT_REPLICA_SECRET, "replica-secret", "FILE",
@@ -187,6 +193,16 @@ set_server_option(int id)
 }
 
 static void
+set_timeout(struct request *r)
+{
+	if (parse_duration(cli_arg, &r->timeout_ms) != 0 ||
+	    r->timeout_ms < REQUEST_TIMEOUT_MS_MIN ||
+	    r->timeout_ms > REQUEST_TIMEOUT_MS_MAX)
+		cli_usage("--io-timeout %s: not a duration from 1s to 1d",
+		    cli_arg);
+}
+
+static void
 set_option(int id)
 {
 	struct request *r = &opt.request;
@@ -236,6 +252,9 @@ set_option(int id)
 	case OPT_BWLIMIT:
 		if (parse_size(cli_arg, &r->rate) != 0 || r->rate < 1)
 			cli_usage("--bwlimit %s: not a size", cli_arg);
+		break;
+	case OPT_IO_TIMEOUT:
+		set_timeout(r);
 		break;
 	case OPT_RSH:
 		opt.rsh = cli_arg;
@@ -647,9 +666,12 @@ replicate(struct session *s)
 	return opt.is_from_cluster ? push_from_cluster(s) : push_from_disk(s);
 }
 
-/* *lost: the connection was, which another one may make good. */
+/*
+ * *lost: the connection was, which another one may make good.  *worked: until
+ * then it did.
+ */
 static int
-run_once(bool *lost)
+run_once(bool *lost, bool *worked)
 {
 	int64_t began_ms = now_mono_ms();
 	bool silent;
@@ -663,6 +685,8 @@ run_once(bool *lost)
 		warnc(rc, "%s", opt.rsh);
 		return CLI_FAIL;
 	}
+	if (asked.timeout_ms > 0)
+		link_set_timeout(&s.link, asked.timeout_ms);
 	s.progress = progress;
 	s.stop = &stopped;
 	listening = &p;
@@ -676,13 +700,14 @@ run_once(bool *lost)
 	session_close(&s);
 	telling_pause();
 	listening = NULL;
-	peer_status = peer_end(&p);
+	peer_status = peer_end(&p, s.dead ? 0 : s.link.dead_ms);
 	/* What carries to a logserve knows best why it has ended. */
 	if (silent || (opt.is_to_cluster && s.text[0] != '\0'))
 		explain(&s, &p, peer_status);
 	*lost = s.text[0] != '\0' && status == CLI_FAIL &&
 	    !(opt.is_to_cluster && peer_status == TUNNEL_REFUSED);
 	*lost = *lost || cluster_lost;
+	*worked = s.bytes > 0 || now_mono_ms() - began_ms > WORKED_MS;
 	if (stopped != 0)
 		*lost = false;
 	else if (s.text[0] != '\0' && s.told)
@@ -718,17 +743,15 @@ pause_before_retry(int tries)
 static int
 run(void)
 {
-	int64_t began_ms;
-	bool lost;
+	bool lost, worked;
 	int status;
 
 	for (int tries = 0;; tries++) {
-		lost = false;
-		began_ms = now_mono_ms();
-		status = run_once(&lost);
+		lost = worked = false;
+		status = run_once(&lost, &worked);
 		if (!opt.request.follow || !lost || stopped != 0)
 			return status;
-		if (now_mono_ms() - began_ms > 60000)
+		if (worked)
 			tries = 0;
 		pause_before_retry(tries);
 	}

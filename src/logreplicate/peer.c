@@ -12,13 +12,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/cli.h"
 #include "base/io.h"
+#include "base/now.h"
 #include "base/parse.h"
 
-enum { WORDS_MAX = 64 };
+enum {
+	WORDS_MAX = 64,
+	END_MS = 2000,		/* from SIGTERM to SIGKILL */
+};
 
 static const char scheme[] = "ssh://";
 
@@ -316,18 +321,35 @@ peer_listen(struct peer *p)
 	}
 }
 
+/* Has it ended, or does it until then? */
+static bool
+has_ended(struct peer *p, int64_t until_ms, int *status)
+{
+	static const struct timespec pause = {0, 2000000};
+	pid_t pid;
+
+	while ((pid = waitpid(p->pid, status, WNOHANG)) == 0 &&
+	    now_mono_ms() < until_ms) {
+		peer_listen(p);
+		(void)nanosleep(&pause, NULL);
+	}
+	return pid != 0;
+}
+
 int
-peer_end(struct peer *p)
+peer_end(struct peer *p, int64_t patience_ms)
 {
 	int status = 0;
 
-	if (p->err >= 0) {
-		(void)fcntl(p->err, F_SETFL, 0);
-		peer_listen(p);
-		take_line(p);
+	if (!has_ended(p, now_mono_ms() + patience_ms, &status)) {
+		(void)kill(p->pid, SIGTERM);
+		if (!has_ended(p, now_mono_ms() + END_MS, &status)) {
+			(void)kill(p->pid, SIGKILL);
+			(void)waitpid(p->pid, &status, 0);
+		}
 	}
+	peer_listen(p);
+	take_line(p);
 	(void)io_close(&p->err);
-	while (waitpid(p->pid, &status, 0) < 0 && errno == EINTR)
-		continue;
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }

@@ -54,7 +54,10 @@ int peer_ssh(struct peer *p, const struct peer_place *place, const char *rsh,
     const char *program);
 /* Take what it has said on stderr, without waiting. */
 void peer_listen(struct peer *p);
-/* Wait for its end; its exit status, or 128 and the signal. */
-int peer_end(struct peer *p);
+/*
+ * Wait for its end, and after so long end it; its exit status, or 128 and the
+ * signal.  (Without a link to where it goes ssh waits for many minutes.)
+ */
+int peer_end(struct peer *p, int64_t patience_ms);
 
 #endif

@@ -147,6 +147,8 @@ serve(int in, int out, const struct serve_limits *limits)
 	if (status == CLI_DONE)
 		status = session_hear(&s, &r);
 	if (status == CLI_DONE) {
+		if (r.timeout_ms > 0)
+			link_set_timeout(&s.link, r.timeout_ms);
 		why = check_limits(limits, &r);
 		if (why != NULL)
 			status = refuse(&s, CLI_FAIL, why);

@@ -52,9 +52,11 @@ fail_with(struct session *s, int rc, const struct fault *f)
 
 	if (rc == STATUS_END || rc == EPIPE || rc == ECONNRESET)
 		return fail(s, CLI_FAIL, "the connection was closed");
-	if (rc == STATUS_TIMEOUT)
-		return fail(s, CLI_FAIL, "nothing was heard for %d s",
-		    LINK_DEAD_MS / 1000);
+	if (rc == STATUS_TIMEOUT) {
+		s->dead = true;
+		return fail(s, CLI_FAIL, "nothing was heard for %.3g s",
+		    (double)s->link.dead_ms / 1000);
+	}
 	report_reason(rc, f, text, sizeof(text));
 	s->told = f != NULL && f->file[0] != '\0';
 	return fail(s, report_status(rc), "%s", text);
@@ -149,6 +151,7 @@ session_greet(struct session *s)
 	    .magic = FRAME_MAGIC,
 	    .version_min = FRAME_VERSION,
 	    .version_max = FRAME_VERSION,
+	    .capabilities = FRAME_EXAMINES,
 	    .window = FRAME_WINDOW,
 	    .data = {(const uint8_t *)version, sizeof(version) - 1}};
 	int status = put(s, &f);
@@ -427,6 +430,7 @@ session_send(struct session *s, struct source *src,
 	int rc, status;
 
 	own.window = s->hello.window;
+	own.examines = (s->hello.capabilities & FRAME_EXAMINES) != 0;
 	rc = sender_new(src, &own, &snd);
 	if (rc != 0)
 		return fail_with(s, rc, NULL);

@@ -20,6 +20,7 @@ struct session {
 	struct frame hello;	/* the other side's; its data is gone */
 	char version[32];	/* of the other side's program */
 	bool greeted;
+	bool dead;		/* nothing was heard for too long */
 	/* What ended it: of the other side (ERROR), or of ours. */
 	char text[SESSION_TEXT_LEN];
 	bool told;		/* text begins with what it is about */

@@ -100,6 +100,41 @@ END
 	same "$(logcat a)" "$(seq 1 200)"
 	run_tool 0 logfsck a
 	same "$(cat a/0/lost+found/* | strings | grep -c lost)" 1
+	# And the roles as they were, without anything to be cut.
+	run_tool 0 logadmin topic promote a
+	run_tool 0 logadmin topic demote b
+	seq 201 300 | logappend a
+	run_tool 0 logreplicate a b
+	same "$err" ''
+	same_log a b
+	same "$(logcat b)" "$(seq 1 300)"
+	run_tool 4 logappend b <<<no
+}
+
+@test "mirrors of each other, or in a ring, are refused" {
+	logcreate a
+	echo 1 | logappend a
+	run_tool 0 logreplicate a b
+	run_tool 0 logreplicate b c
+	run_tool 4 logreplicate b a
+	has "$err" 'a/0: not a replica'
+	run_tool 4 logreplicate -f c a
+	has "$err" 'a/0: not a replica'
+	# A promoted copy takes nothing from where it came from, either.
+	run_tool 0 logadmin topic promote c
+	run_tool 4 logreplicate b c
+	run_tool 4 logreplicate -f a c
+	same "$(logcat a b c | tr '\n' ' ')" '1 1 1 '
+	# What had no records yet in all of the ring takes none before one of
+	# them is promoted.
+	logcreate d
+	run_tool 0 logreplicate d e
+	run_tool 0 logreplicate e d
+	run_tool 4 logappend d <<<1
+	run_tool 0 logadmin topic promote d
+	run_tool 0 logappend d <<<1
+	run_tool 0 logreplicate d e
+	run_tool 4 logreplicate e d
 }
 
 @test "what has diverged is found, and cut only if told" {
@@ -154,6 +189,10 @@ a/0: offsets 0 to 9"
 	run_tool 1 logreplicate nothing b
 	has "$err" 'nothing: no such topic'
 	run_tool 1 logreplicate a none/b
+	same "$err" 'logreplicate: a: none/b: No such file or directory'
+	echo file >file
+	run_tool 1 logreplicate a file
+	same "$err" 'logreplicate: a: file: not a topic'
 	run_tool 2 logreplicate a
 	run_tool 2 logreplicate h:a h:b
 	run_tool 2 logreplicate http://h/a b
@@ -217,6 +256,48 @@ a/0: offsets 0 to 9"
 	echo a=11 | logappend -K = late
 	run_tool 0 logfsck late
 	same "$(logcat -n 1 late)" 11
+}
+
+@test "compaction hides no difference" {
+	logcreate --compact a
+	for i in 1 2 3; do echo "k$i=$i" | logappend -K = a; done
+	cp -r a c
+	# Two histories from offset 3 on; the one that is copied has the later
+	# epoch, the other one is compacted.
+	printf '%s\n' k1=c k2=c | logappend -K = c
+	run_tool 0 logreplicate c b
+	printf '%s\n' k1=a k2=a | logappend -K = a
+	logcompact --include-active a
+	printf '%s\n' k9=a | logappend -K = a
+	run_tool 4 logreplicate a b
+	has "$err" 'diverged: from offset '
+	run_tool 0 logreplicate --on-diverge truncate a b
+	has "$err" 'cut from offset 3 on'
+	cmp <(logcat -K = --latest a) <(logcat -K = --latest b)
+	run_tool 0 logfsck b
+	# A copy that is ahead of a source that has lost its end.
+	logcreate --compact d
+	for i in 1 2 3; do echo "k$i=$i" | logappend -K = d; done
+	logcompact --include-active d
+	cp -r d e
+	echo k1=d | logappend -K = d
+	logcompact --include-active d
+	run_tool 0 logreplicate d f
+	run_tool 4 logreplicate e f
+	has "$err" 'diverged: from offset '
+}
+
+@test "a copy that was compacted while it was no copy" {
+	logcreate --compact a
+	for i in 1 2 3 4; do echo "k$((i % 2))=$i" | logappend -K = a; done
+	run_tool 0 logreplicate a b
+	logadmin topic promote b
+	logcompact --include-active b
+	logadmin topic demote b
+	printf '%s\n' k0=a k2=a | logappend -K = a
+	run_tool 0 logreplicate a b
+	cmp <(logcat -K = --latest a | sort) <(logcat -K = --latest b | sort)
+	run_tool 0 logfsck b
 }
 
 @test "a root of topics" {
@@ -283,6 +364,58 @@ has_records() {
 	[ "$(logcat "$1" | wc -l)" -eq "$2" ]
 }
 
+@test "-f ends where nothing is left to follow" {
+	logcreate a
+	echo 1 | logappend a
+	run_tool 0 logreplicate a b
+	logadmin topic promote b
+	run_tool 4 logreplicate -f a b
+	has "$err" 'not a replica'
+	# One of several is left: it goes on with the others.
+	mkdir root copy
+	mv a b root
+	run_tool 0 logreplicate root copy
+	logadmin topic promote copy/b
+	start rep logreplicate -f root copy
+	wait_for grep -q 'b/0: not a replica' rep.err
+	echo 2 | logappend root/a
+	wait_for has_records copy/a 2
+	# Until that one goes, too.
+	logadmin topic promote copy/a
+	echo 3 | logappend root/a
+	wait_exit 4 "$rep_pid"
+}
+
+@test "a link that is silent is given up by both ends" {
+	# What stops a link, or the other end, without a word.
+	cat >ssh <<'END'
+#!/bin/sh
+shift
+exec sh -c "echo \$\$ >server.pid; exec $*"
+END
+	chmod +x ssh
+	logcreate a
+	echo 1 | logappend a
+	run_tool 2 logreplicate --io-timeout 10ms a host:b
+	start rep logreplicate -f --io-timeout 1s --rsh ./ssh a "host:$PWD/b"
+	wait_for has_records b 1
+	server=$(cat server.pid)
+	kill -STOP "$server"
+	# Another one takes its place, and the one that stands still is gone.
+	wait_for grep -q 'nothing was heard for 1 s' rep.err
+	echo 2 | logappend a
+	wait_for has_records b 2
+	wait_for process_gone "$server"
+	# An end that hears nothing any more.
+	server=$(cat server.pid)
+	kill -STOP "$rep_pid"
+	wait_for process_gone "$server"
+	kill -CONT "$rep_pid"
+	echo 3 | logappend a
+	wait_for has_records b 3
+	kill "$rep_pid"
+}
+
 @test "damage at the source is told and not copied" {
 	logcreate -P 2 a
 	seq 1 1000 | logappend -p 0 --batch-bytes 500 a
@@ -312,7 +445,7 @@ has_records() {
 	same_log a b
 	logadmin topic promote c
 	run_tool 4 logreplicate --rsh ./ssh a host:c
-	has "$err" 'a/0: not a replica'
+	has "$err" 'a/0: c/0: not a replica'
 	run_tool 1 logreplicate --rsh ./ssh host:none d
 	has "$err" 'host: none: no such topic'
 }

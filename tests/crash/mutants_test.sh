@@ -26,11 +26,15 @@ cp -a Makefile lib src tests "$dir/tree" &&
 run() {
 	export LOGKIT_BIN=$PWD/bin
 	case $1 in
-	power) POWER_STATES=9000 build/tests/crash/power_test ;;
+	power) POWER_STATES=10000 build/tests/crash/power_test ;;
 	shutdown) POWER_CUTS=20 bats tests/crash/shutdown.bats ;;
 	kills) CRASH_KILLS=1000 bats tests/crash/kills.bats ;;
 	damage) bats tests/cli/damage.bats tests/cli/golden.bats ;;
 	calls) build/tests/fault/append_test ;;
+	sides) build/tests/unit/sender_test && build/tests/unit/search_test &&
+		build/tests/unit/replica_test ;;
+	copy) bats tests/cli/logreplicate.bats ;;
+	links) bats -f unencrypted tests/crash/links.bats ;;
 	*) echo "no lane $1" ;;
 	esac
 }
@@ -45,7 +49,7 @@ for patch in "$root"/tests/oracle/mutants/${MUTANT:-*}.patch; do
 	result='not ok'
 	if ! patch -s -p1 <"$patch"; then
 		echo "# $name: does not apply" >&2
-	elif ! make -j2 all slows >"$dir/log" 2>&1; then
+	elif ! make -j2 all units slows >"$dir/log" 2>&1; then
 		tail -n 20 "$dir/log" >&2
 	elif run "$lane" >"$dir/log" 2>&1; then
 		if grep -qi '# skip' "$dir/log"; then

@@ -138,6 +138,15 @@ static const struct workload workloads[] = {
 	"feed 1 3 | rec 1 logappend --report --create t; say created\n"
 	"feed 2 3 | rec 2 logappend --report t\n"
 	"feed 3 3 | rec 3 logappend --report t\n"},
+    /* What a copy has is acknowledged when logreplicate has ended. */
+    {"replica",
+	"logcreate --segment-bytes 4K ../a\n"
+	"for w in 1 2 3; do\n"
+	"	feed $w 60 | logappend --report --batch-bytes 350 ../a "
+	">../acks\n"
+	"	rec 0 logreplicate ../a t\n"
+	"	rec $w /bin/echo \"$(cat ../acks)\"; say created\n"
+	"done\n"},
     {"group",
 	"rec 0 logcreate --segment-bytes 4K t; say created\n"
 	"feed 1 100 | rec 1 logappend --report --batch-bytes 900 t\n"
@@ -876,6 +885,18 @@ judge_reading(const char *path)
 	return ok && judge_events();
 }
 
+/* A copy is one no more: what failover makes of it. */
+static int
+promote(struct partition *p, struct fault *f)
+{
+	enum state_role role;
+	int rc = partition_role(p, &role);
+
+	return rc == 0 && role == STATE_ROLE_REPLICA
+	    ? partition_set_role(p, STATE_ROLE_OPEN, f)
+	    : rc;
+}
+
 static bool
 judge_append(const char *path)
 {
@@ -899,6 +920,8 @@ judge_append(const char *path)
 	if (rc == 0)
 		rc = partition_open(path, PARTITION_WRITE, &partition_defaults,
 		    &p, &f);
+	if (rc == 0)
+		rc = promote(p, &f);
 	if (rc == 0)
 		rc = partition_append(p, &a, &f);
 	if (rc == 0)

@@ -113,7 +113,7 @@ fill() {
 		logappend --create --batch-bytes 20000 a
 	small size=1m
 	run_tool 1 logreplicate ../a b
-	has "$err" 'No space left on device'
+	same "$err" 'logreplicate: a/0: b/0: No space left on device'
 	logcat b | cmp - <(logcat ../a) 2>&1 | grep -q 'EOF on -'
 	[ "$(logcat b | wc -l)" -gt 1000 ]
 	run_tool 1 logreplicate ../a b
@@ -121,4 +121,36 @@ fill() {
 	run_tool 0 logreplicate ../a b
 	cmp ../a/0/00000000000000000000.log b/0/00000000000000000000.log
 	run_tool 0 logfsck b
+}
+
+@test 'a copy that is kept current waits for space' {
+	seq -f "%06g-$(printf %0100d 0)" 30000 |
+		logappend --create --batch-bytes 20000 a
+	logcreate c
+	echo 1 | logappend c
+	mkdir root
+	mv a c root
+	small size=1m
+	mkdir b
+	logreplicate -f ../root b 2>../rep.err 3>&- &
+	rep=$!
+	wait_for grep -q 'a/0: No space left on device' ../rep.err
+	# It has said it once more, and lives; others go on as they can.
+	wait_for has_lines ../rep.err 2
+	logcat b/a >../part
+	[ "$(lines ../part)" -gt 1000 ]
+	logcat ../root/a | head -n "$(lines ../part)" | cmp - ../part
+	mount -o remount,size=16m .
+	wait_for same_record_count ../root/a b/a
+	echo 2 | logappend ../root/c
+	wait_for same_record_count ../root/c b/c
+	kill "$rep"
+	wait "$rep" || true
+	cmp ../root/a/0/00000000000000000000.log b/a/0/00000000000000000000.log
+	run_tool 0 logfsck b/a b/c
+	run ! grep -v 'No space left on device' ../rep.err
+}
+
+same_record_count() {
+	[ "$(logcat "$1" | wc -l)" -eq "$(logcat "$2" | wc -l)" ]
 }

@@ -175,6 +175,35 @@ snk_state(struct sink *s, size_t topic, int32_t partition, int64_t offset,
 	return known(topic, partition);
 }
 
+/* Up to three of them. */
+static int
+take_imprints(struct imprints *out)
+{
+	uint8_t bytes[3 * 16] = {0};
+	struct view v = {bytes, (size_t)(fuzz_byte(&in) % 4) * 16};
+
+	for (size_t i = 0; i < v.len; i += 16) {
+		bytes[i + 7] = fuzz_byte(&in);
+		bytes[i + 15] = fuzz_byte(&in) % 4;
+	}
+	out->cleaned = fuzz_byte(&in) % 2;
+	/* Those that do not ascend are left out. */
+	(void)imprints_decode(v, out);
+	return outcome();
+}
+
+static int
+snk_records(struct sink *s, size_t topic, int32_t partition, int64_t offset,
+    struct imprints *out, struct fault *f)
+{
+	int rc = take_imprints(out);
+
+	(void)s;
+	(void)f;
+	fuzz_must(offset >= 0);
+	return rc == 0 ? known(topic, partition) : rc;
+}
+
 static int
 snk_cut(struct sink *s, size_t topic, int32_t partition, int64_t offset,
     struct fault *f)
@@ -245,6 +274,7 @@ snk_digest(struct sink *s, size_t topic, int32_t partition, int64_t start,
 static const struct sink_ops snk_ops = {
     .topic = snk_topic,
     .state = snk_state,
+    .records = snk_records,
     .cut = snk_cut,
     .append = snk_append,
     .sync = snk_sync,
@@ -320,7 +350,8 @@ fuzz_sender(void)
 	struct sender_options o = {.window = FRAME_WINDOW_MIN,
 	    .follow = bits & 1,
 	    .groups = bits & 2,
-	    .checksum = bits & 4};
+	    .checksum = bits & 4,
+	    .examines = (bits & 8) == 0};
 	struct source src = {&src_ops};
 	struct fault fault = {.file = ""};
 	struct sender *s;

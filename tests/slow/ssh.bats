@@ -1,7 +1,6 @@
 # logreplicate over a real ssh: an sshd of the test's own on loopback, with keys
 # and settings of its own, in the foreground, ended by its process.
-#	SSH_BYTES=50000000	to be copied
-#	SEED=N			repeats a run
+#	REPLICATE_BYTES=10G	to be copied; as much again, and a half, of disk
 
 load ../helpers
 
@@ -41,25 +40,48 @@ same_log() {
 	run_tool 0 logfsck "$2"
 }
 
-@test 'push, nothing, growth, pull' {
-	TOOL_TIMEOUT=600
-	logcreate --segment-bytes 4M a
-	for codec in none gzip snappy lz4 zstd; do
-		seq -f 'event %.0f of some' 1 $((${SSH_BYTES:-50000000} / 100)) |
-			logappend -z "$codec" a
+# fill TOPIC BYTES: append lines of text that no codec makes much smaller, with
+# each of the codecs in turn, until the segments have so many bytes.
+fill() {
+	local codec=0 codecs=(none gzip snappy lz4 zstd)
+	until [ "$(bytes_of "$1")" -ge "$2" ]; do
+		base64 -w 99 /dev/urandom 2>/dev/null |
+			head -c $(($2 / 20 / 100 * 100 + 100)) |
+			logappend --fsync none -z "${codecs[codec++ % 5]}" "$1"
 	done
+}
+
+bytes_of() {
+	find "$1" -name '*.log' -exec stat -c %s {} + | awk '{ n += $1 }
+	    END { printf "%.0f", n }'
+}
+
+# moved WHAT BYTES: push; so many bytes go over, and then both are the same.
+moved() {
 	run_tool 0 logreplicate --stats --rsh "$rsh" a "there:$PWD/b"
-	echo "# $out" >&3
+	echo "# $1: $out" >&3
+	same "${out%% *}" "$2"
 	same_log a b
-	run_tool 0 logreplicate --stats --rsh "$rsh" a "there:$PWD/b"
-	has "$out" '0 bytes in'
-	echo more | logappend a
-	run_tool 0 logreplicate -v --rsh "$rsh" a "there:$PWD/b"
-	same "$(wc -l <<<"$out")" 1
-	same_log a b
-	run_tool 0 logreplicate --rsh "$rsh" "there:$PWD/b" c
-	same_log a c
-	run_tool 0 logreplicate --rsh "$rsh" a "there:relative-$$" -n
+}
+
+@test 'push, nothing, growth, pull' {
+	local before bytes
+	TOOL_TIMEOUT=3600
+	bytes=$(numfmt --from=iec "${REPLICATE_BYTES:-30M}")
+	logcreate --segment-bytes $((bytes / 100 + 1048576)) a
+	fill a "$bytes"
+	[ "$(find a -name '*.log' | wc -l)" -ge 10 ]
+	moved 'all of it' "$(bytes_of a)"
+	moved 'nothing new' 0
+	before=$(bytes_of a)
+	base64 -w 99 /dev/urandom 2>/dev/null | head -c $((bytes / 100)) |
+		logappend a
+	moved 'one hundredth more' $(($(bytes_of a) - before))
+	rm -r a
+	run_tool 0 logreplicate --stats --rsh "$rsh" "there:$PWD/b" c
+	echo "# back: $out" >&3
+	same_log b c
+	run_tool 0 logreplicate --rsh "$rsh" c "there:relative-$$" -n
 	run_tool 1 logreplicate --rsh "$rsh" there:/none/such d
 	same "$err" 'logreplicate: there: /none/such: no such topic'
 }

@@ -140,7 +140,9 @@ run(bool cut, uint32_t window)
 {
 	struct disk_source_options so = {.partitions = NULL};
 	struct disk_sink_options ko = {.dry_run = false};
-	struct sender_options o = {.window = window, .checksum = checksum};
+	struct sender_options o = {.window = window,
+	    .checksum = checksum,
+	    .examines = true};
 	struct receiver_options ro = {.cut = cut};
 	struct source *src;
 	struct sink *snk;
@@ -289,6 +291,168 @@ test_refused(void)
 	buf_release(&out);
 }
 
+/* The first batch of the source, as a frame. */
+static void
+first_data(struct frame *f, struct buf *data)
+{
+	char name[300];
+	FILE *file;
+
+	snprintf(name, sizeof(name), "%s/0/%020d.log", source_path, 0);
+	file = fopen(name, "r");
+	if (file == NULL || buf_reserve(data, 1 << 16) != 0)
+		abort();
+	data->len = fread(data->data, 1, 1 << 16, file);
+	fclose(file);
+	*f =
+	    (struct frame){.type = FRAME_DATA, .data = {data->data, data->len}};
+}
+
+/* A sink that notes what is asked of it. */
+static char asked[64];
+
+static int
+note_topic(struct sink *s, size_t topic, const struct sink_topic *t,
+    struct fault *f)
+{
+	(void)s;
+	(void)topic;
+	(void)t;
+	(void)f;
+	return 0;
+}
+
+static int
+note_state(struct sink *s, size_t topic, int32_t partition, int64_t offset,
+    struct sink_state *out, struct fault *f)
+{
+	(void)s;
+	(void)topic;
+	(void)partition;
+	(void)offset;
+	(void)f;
+	*out = (struct sink_state){.batch = {.base_offset = -1}};
+	return 0;
+}
+
+static int
+note_append(struct sink *s, size_t topic, int32_t partition, int64_t segment,
+    uint8_t *data, size_t len, struct fault *f)
+{
+	(void)s;
+	(void)topic;
+	(void)partition;
+	(void)segment;
+	(void)data;
+	(void)len;
+	(void)f;
+	strlcat(asked, "append ", sizeof(asked));
+	return 0;
+}
+
+static int
+note_sync(struct sink *s, size_t topic, int32_t partition, struct fault *f)
+{
+	(void)s;
+	(void)topic;
+	(void)partition;
+	(void)f;
+	strlcat(asked, "sync ", sizeof(asked));
+	return 0;
+}
+
+static int
+note_clean(struct sink *s, size_t topic, int32_t partition, int64_t start,
+    struct fault *f)
+{
+	(void)s;
+	(void)topic;
+	(void)partition;
+	(void)start;
+	(void)f;
+	return 0;
+}
+
+/* What has been said by when it is synced. */
+static void
+test_synced(void)
+{
+	static const struct sink_ops ops = {.topic = note_topic,
+	    .state = note_state,
+	    .append = note_append,
+	    .sync = note_sync,
+	    .clean = note_clean};
+	struct frame frames[] = {{.type = FRAME_TOPIC,
+				     .count = 1,
+				     .data = {(const uint8_t *)"", 1}},
+	    {.type = FRAME_OFFER, .end = 1},
+	    {.type = FRAME_DATA, .data = {(const uint8_t *)"x", 1}},
+	    {.type = FRAME_DONE, .end = 1}};
+	struct receiver_options o = {.cut = false};
+	struct sink snk = {&ops};
+	struct receiver *r;
+	const char *what;
+	struct frame f;
+	struct view v;
+	struct buf out;
+
+	buf_init(&out, 1 << 20);
+	if (receiver_new(&snk, &o, &r) != 0)
+		abort();
+	for (size_t i = 0; i < 3; i++)
+		if (receiver_frame(r, &frames[i], &out, &what) != 0)
+			abort();
+	tap_str(asked, "append ");
+	out.len = 0;
+	tap_int(receiver_frame(r, &frames[3], &out, &what), 0, "DONE");
+	v = (struct view){out.data, out.len};
+	tap_int(frame_decode(&v, &f, NULL, NULL), 0, "is answered");
+	tap_int(f.type, FRAME_SYNCED, "SYNCED");
+	tap_str(asked, "append sync ");
+	receiver_free(r);
+	buf_release(&out);
+}
+
+/* A receiver that did not know that its link was dead, and the next one. */
+static void
+test_two_receivers(void)
+{
+	struct disk_sink_options ko = {.dry_run = false};
+	struct receiver_options ro = {.cut = false};
+	struct frame topic = {.type = FRAME_TOPIC,
+	    .count = 1,
+	    .data = {(const uint8_t *)"", 1}};
+	struct frame offer = {.type = FRAME_OFFER, .end = 1};
+	struct receiver *r[2];
+	struct sink *snk[2];
+	const char *what;
+	struct buf out, bytes;
+	struct frame data;
+
+	fresh();
+	append(source_path, 0, 1, 'x');
+	buf_init(&out, 1 << 20);
+	buf_init(&bytes, 1 << 20);
+	first_data(&data, &bytes);
+	for (int i = 0; i < 2; i++) {
+		if (disk_sink_open(copy_path, &ko, &snk[i]) != 0 ||
+		    receiver_new(snk[i], &ro, &r[i]) != 0 ||
+		    receiver_frame(r[i], &topic, &out, &what) != 0 ||
+		    receiver_frame(r[i], &offer, &out, &what) != 0)
+			abort();
+	}
+	tap_int(receiver_frame(r[0], &data, &out, &what), 0,
+	    "the first one still writes what it was sent");
+	tap_int(receiver_frame(r[1], &data, &out, &what), STATUS_MISMATCH,
+	    "the other one sees that, and does not call it damage");
+	for (int i = 0; i < 2; i++) {
+		receiver_free(r[i]);
+		snk[i]->ops->close(snk[i]);
+	}
+	buf_release(&out);
+	buf_release(&bytes);
+}
+
 int
 main(void)
 {
@@ -297,5 +461,7 @@ main(void)
 	test_diverged();
 	test_checked();
 	test_refused();
+	test_two_receivers();
+	test_synced();
 	return tap_done();
 }

@@ -1,0 +1,62 @@
+#ifndef REPLICATE_IMPRINTS_H
+#define REPLICATE_IMPRINTS_H
+
+/*
+ * Records by what tells them from others at the same offset: a hash of all that
+ * is in them.  Compaction takes records out of batches, and writes these anew,
+ * so that no batch of one side is one of the other; what it leaves are the same
+ * records at the same offsets.
+ *
+ * Both sides tell theirs of a stretch of offsets.  Where both have a record it
+ * has to be the same, or histories differ.  Where one side was never compacted
+ * the other one can have nothing else.
+ *
+ * On the wire, big-endian: offset (8) and hash (8) of each, ascending.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/view.h"
+
+struct imprint {
+	int64_t offset;
+	uint64_t hash;		/* timestamp, key, value, headers */
+	int32_t epoch;		/* leader epoch; not on the wire */
+};
+
+struct imprints {
+	struct imprint *items;	/* owned; offsets ascend */
+	size_t count;
+	size_t cap;
+	bool cleaned;		/* compaction may have taken some */
+};
+
+enum imprint_verdict {
+	IMPRINT_SAME,
+	IMPRINT_DIFFERENT,
+	IMPRINT_SILENT,		/* no offset is on both sides */
+};
+
+enum { IMPRINTS_MAX = 1 << 20 };
+
+void imprints_init(struct imprints *l);
+void imprints_release(struct imprints *l);
+/*
+ * Add all records of whole batches, control records too, from one offset to
+ * another (included).  STATUS_TOO_BIG: over IMPRINTS_MAX.  STATUS_CORRUPT: they
+ * do not add up.
+ */
+int imprints_add(struct imprints *l, struct view batches, int64_t from,
+    int64_t last);
+/* Errors as buf_reserve(). */
+int imprints_encode(const struct imprints *l, struct buf *out);
+/* STATUS_CORRUPT: no such list. */
+int imprints_decode(struct view data, struct imprints *l);
+/* Theirs are those of one batch, of that epoch; ours of the same stretch. */
+enum imprint_verdict imprints_compare(const struct imprints *ours,
+    const struct imprints *theirs, int32_t epoch);
+
+#endif
