@@ -88,7 +88,7 @@ same_log() {
 	echo 'not in a' | logappend root/b
 	echo 'not in b' | logappend a
 	copy 4 a "kafka://$address/b"
-	has "$err" 'a/0: not a replica'
+	has "$err" 'root/b/0: not a replica'
 	logadmin topic demote root/b
 	copy 4 a "kafka://$address/b"
 	has "$err" 'a/0: diverged: from offset 10 on'
