@@ -172,8 +172,7 @@ fetcher_next(struct fetcher *x, size_t topic, int32_t partition, int64_t offset,
 	int64_t at = offset < 0 ? p->start : offset;
 	int rc;
 
-	if (!p->wanted || (offset >= 0 && at != p->at) ||
-	    (offset < 0 && p->at < at))
+	if (!p->wanted || at != p->at)
 		shelf_seek(&x->shelf, p, at);
 	p->wanted = true;
 	if (offset >= 0 && p->count == 0 && p->start > at)
@@ -357,6 +356,7 @@ ask_for(struct line *l, struct shelf_part *p)
 	}
 	l->asked[l->asked_count++] = p;
 	p->asked = true;
+	p->asked_at = p->ahead;
 	return 0;
 }
 
@@ -517,6 +517,9 @@ static int
 take_part(struct fetcher *x, struct shelf_part *p, struct shelf_answer *a,
     const struct fetch_response_responses_partitions *r, struct fault *f)
 {
+	/* Another place is wanted since: what lies between must not be lost. */
+	if (p->asked_at != p->ahead)
+		return 0;
 	if (r->error_code != 0) {
 		take_error(x, p, r->error_code);
 		return 0;
@@ -585,6 +588,7 @@ take_nothing(struct line *l)
 {
 	for (size_t i = 0; i < l->asked_count; i++)
 		if (!l->asked[i]->asked && l->asked[i]->lost_ms == 0 &&
+		    l->asked[i]->asked_at == l->asked[i]->ahead &&
 		    l->asked[i]->rc == 0 && !l->asked[i]->look)
 			shelf_put_nothing(l->asked[i], l->asked[i]->end);
 	if (now_mono_ms() - l->sent_ms < SOON_MS)

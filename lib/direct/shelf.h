@@ -39,7 +39,8 @@ struct shelf_part {
 	int64_t until;		/* nothing is given at or above this */
 	bool look;		/* start and end are to be asked for */
 	bool wanted;		/* it is to be fetched */
-	bool asked;		/* by a request that is not answered */
+	bool asked;		/* by a request that is not answered: */
+	int64_t asked_at;	/* what that is to begin with */
 	int64_t at;		/* what is given next */
 	int64_t ahead;		/* what is fetched next */
 	int32_t epoch;		/* of the batch before ahead; -1 unknown */

@@ -52,6 +52,7 @@ struct memory {
 };
 
 static struct memory *memory;
+static int64_t batches;	/* that read_all() has seen */
 static struct settings none;
 
 /* --- the broker ----------------------------------------------------------- */
@@ -276,6 +277,7 @@ read_all(struct source *s, int64_t offset, int64_t *next, struct fault *f)
 	int rc = 0;
 
 	*next = offset < 0 ? 0 : offset;
+	batches = 0;
 	while (rc == 0 || rc == EAGAIN) {
 		rc = s->ops->next(s, 0, 0, offset, 1 << 20, &run, f);
 		if (rc == EAGAIN) {
@@ -291,6 +293,7 @@ read_all(struct source *s, int64_t offset, int64_t *next, struct fault *f)
 			run.next_offset - run.base_offset !=
 			    run.batches * EACH))
 			return STATUS_MISMATCH;
+		batches += run.batches;
 		offset = *next = run.next_offset;
 	}
 	return rc;
@@ -327,37 +330,86 @@ static const struct {
     [CORRUPT_THERE] = {"one that is damaged itself", STATUS_CORRUPT, 0, NULL},
 };
 
-static void
-test_kind(enum kind kind)
-{
-	struct place place = {.partition = -1, .topic = "t"};
-	struct cluster_source_options o = {.place = &place,
-	    .timeout_ms = kind == HANGS_UP ? SHORT_MS : TIMEOUT_MS};
-	struct fault f = {.file = ""};
+/* A broker and a source that is its only topic. */
+struct scene {
+	struct place place;
+	struct cluster_source_options o;
 	struct login *login;
-	struct source *s;
 	struct broker b;
-	int64_t start, end, next = 0;
+	struct source *s;
+};
+
+static int
+open_scene(struct scene *c, enum kind kind, struct fault *f)
+{
+	int64_t start, end;
 	size_t count;
 	int rc;
 
+	*c = (struct scene){.place = {.partition = -1, .topic = "t"}};
+	c->o.place = &c->place;
+	c->o.timeout_ms = kind == HANGS_UP ? SHORT_MS : TIMEOUT_MS;
 	memset(memory, 0, sizeof(*memory));
 	memory->kind = kind;
-	broker_start(&b, answer, NULL);
-	memory->port = b.port;
-	strlcpy(place.brokers, b.place, sizeof(place.brokers));
-	if (login_new(&none, &place, &login, &f) != 0)
+	broker_start(&c->b, answer, NULL);
+	memory->port = c->b.port;
+	strlcpy(c->place.brokers, c->b.place, sizeof(c->place.brokers));
+	if (login_new(&none, &c->place, &c->login, f) != 0)
 		abort();
-	o.login = login;
-	rc = cluster_source_open(&o, &s, &f);
+	c->o.login = c->login;
+	rc = cluster_source_open(&c->o, &c->s, f);
 	if (rc == 0)
-		rc = s->ops->refresh(s, &count, &f);
+		rc = c->s->ops->refresh(c->s, &count, f);
 	if (rc == 0)
-		rc = s->ops->bounds(s, 0, 0, &start, &end, &f);
+		rc = c->s->ops->bounds(c->s, 0, 0, &start, &end, f);
 	if (rc != 0)
-		fprintf(stderr, "# %s: %s\n", f.file, f.what);
+		fprintf(stderr, "# %s: %s\n", f->file, f->what);
+	return rc;
+}
+
+static void
+close_scene(struct scene *c)
+{
+	c->s->ops->close(c->s);
+	login_free(c->login);
+	broker_stop(&c->b);
+}
+
+/* Who goes back is not given what was on its way. */
+static void
+test_back(void)
+{
+	struct fault f = {.file = ""};
+	struct raw_run run;
+	struct scene c;
+	bool changed;
+	int64_t next;
+
+	if (open_scene(&c, GOOD, &f) != 0)
+		abort();
+	tap_int(c.s->ops->next(c.s, 0, 0, 20, 1 << 20, &run, &f), EAGAIN,
+	    "the last batch is wanted");
+	tap_int(c.s->ops->turn(c.s, &changed, &f), 0, "and asked for");
+	tap_int(read_all(c.s, 0, &next, &f), STATUS_END, "then the first one");
+	tap_int(batches, 3, "and all of them come");
+	tap_int(c.s->ops->next(c.s, 0, 0, 20, 1 << 20, &run, &f), EAGAIN,
+	    "the last one again");
+	tap_int(read_all(c.s, -1, &next, &f), STATUS_END,
+	    "then from the start");
+	tap_int(batches, 3, "which is the first there is");
+	close_scene(&c);
+}
+
+static void
+test_kind(enum kind kind)
+{
+	struct fault f = {.file = ""};
+	struct scene c;
+	int64_t next = 0;
+	int rc = open_scene(&c, kind, &f);
+
 	if (rc == 0)
-		rc = read_all(s,
+		rc = read_all(c.s,
 		    wants[kind].next == 10 && kind >= DELETED ? 10 : -1, &next,
 		    &f);
 	tap_int(rc, wants[kind].rc, "%s", wants[kind].name);
@@ -367,9 +419,7 @@ test_kind(enum kind kind)
 	    !tap(f.what != NULL && strstr(f.what, wants[kind].why) != NULL,
 		"%s: it is told", wants[kind].name))
 		fprintf(stderr, "# %s\n", f.what == NULL ? "" : f.what);
-	s->ops->close(s);
-	login_free(login);
-	broker_stop(&b);
+	close_scene(&c);
 }
 
 int
@@ -379,5 +429,6 @@ main(void)
 	memory = broker_memory(sizeof(*memory));
 	for (int i = 0; i < KINDS; i++)
 		test_kind((enum kind)i);
+	test_back();
 	return tap_done();
 }
