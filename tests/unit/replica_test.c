@@ -235,6 +235,7 @@ static void
 test_copy(void)
 {
 	struct partition *p;
+	int64_t end;
 
 	fresh();
 	p = open_dir(source_dir, PARTITION_WRITE);
@@ -251,6 +252,11 @@ test_copy(void)
 	tap_int(copy(end_of(copy_dir), 1 << 20), 0,
 	    "nothing new but a segment");
 	expect_same("rolled");
+	partition_close(p);
+	p = open_dir(copy_dir, PARTITION_WRITE);
+	end = end_of(copy_dir) - 1;
+	tap_int(replica_append_at(p, &end, 0, NULL, 0, NULL), STATUS_MISMATCH,
+	    "a copy that another one has appended to");
 	partition_close(p);
 }
 
