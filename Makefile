@@ -170,10 +170,13 @@ SAN_ALL := $(filter-out %/helpers.bats %/completion.bats \
     %/completion_zsh_fish.bats,$(CLI_TESTS))
 # With sanitizers these take long, or do what others do, too: check-slow has
 # them, so that check is quick.
-SAN_SLOW := $(filter $(patsubst %,\%/%.bats,access examples golden hostile \
-    latest life logstat model pipelines places real upkeep),$(SAN_ALL))
+SAN_SLOW := $(filter $(patsubst %,\%/%.bats,access examples exec \
+    from_cluster golden groups hostile latest life log_dirs logappend logcat \
+    logcompact logreplicate logstat logtail model offsets pipelines places real \
+    replica_begin replica_checksum replica_follow replica_lag replica_service \
+    replicate topics upkeep),$(SAN_ALL))
 SAN_TESTS := $(filter-out $(SAN_SLOW),$(SAN_ALL))
-PROVE = prove -j3 --exec tests/tap
+PROVE = prove -j4 --exec tests/tap
 # Parts are built two at a time, unless make was told how many.
 PART = $(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j2)
 

@@ -17,7 +17,7 @@ struct fault;
 struct configs {
 	struct properties settings;
 	bool compacted;		/* by whatever its cleanup policy comes from */
-	int error;		/* of Kafka's, where they cannot be had; else 0 */
+	int error;		/* of Kafka, where there are none; or 0 */
 };
 
 /*

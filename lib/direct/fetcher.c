@@ -497,7 +497,7 @@ take_error(struct fetcher *x, struct shelf_part *p, int error)
 {
 	if (error == KAFKA_OFFSET_OUT_OF_RANGE) {
 		p->look = true;
-		/* Of an epoch that a broker knows nothing of it says it, too. */
+		/* It is said of an epoch that is not known, too. */
 		p->epoch = -1;
 	} else if (chart_is_passing(error)) {
 		snprintf(x->why, sizeof(x->why), "%s", error_text(error));

@@ -175,6 +175,17 @@ partition_take_cut(struct partition *p, struct partition_cut *out)
 	p->cut = (struct partition_cut){0};
 }
 
+/* A lock and a state that were removed are no longer everybody's. */
+static int
+check_linked(const struct partition *p)
+{
+	struct stat lock, state;
+
+	if (fstat(p->lock.fd, &lock) != 0 || fstat(p->state_fd, &state) != 0)
+		return errno;
+	return lock.st_nlink == 0 || state.st_nlink == 0 ? STATUS_REMOVED : 0;
+}
+
 int
 partition_begin(struct partition *p, struct fault *f)
 {
@@ -184,7 +195,9 @@ partition_begin(struct partition *p, struct fault *f)
 	rc = lock_log(&p->lock);
 	if (rc != 0)
 		return rc;
-	rc = recover_check(p, f);
+	rc = check_linked(p);
+	if (rc == 0)
+		rc = recover_check(p, f);
 	if (rc != 0)
 		(void)lock_unlock_log(&p->lock);
 	return name_file(p, rc, f);

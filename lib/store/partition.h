@@ -61,7 +61,8 @@
  *	other boot or mount        scan, CRCs checked, from the synced position
  *	other inode: a copy        scan the last segment from its beginning
  *	no state, or a bad one     the same
- *	file shorter than synced   damage
+ *	file shorter than synced   damage, as is one that was removed
+ *	state or lock removed      STATUS_REMOVED; open the partition anew
  *
  * READERS take no lock (reader.h).  A directory without a usable state, such
  * as one that a Kafka broker wrote, ends at its last valid batch.

@@ -725,6 +725,21 @@ recover_copy(struct partition *p, bool have_state, struct fault *f)
 	return rc != 0 ? rc : recover(p, CAUSE_COPY, have_state, f);
 }
 
+/* The active segment, and not one that was removed while it was open. */
+static int
+open_active(struct partition *p, struct stat *st)
+{
+	int rc = roll_open_active(p);
+
+	if (rc == 0 && fstat(p->log_fd, st) != 0)
+		return errno;
+	if (rc != 0 || st->st_nlink > 0)
+		return rc;
+	roll_close_files(p);
+	rc = roll_open_active(p);
+	return rc == 0 && fstat(p->log_fd, st) != 0 ? errno : rc;
+}
+
 int
 recover_check(struct partition *p, struct fault *f)
 {
@@ -741,13 +756,11 @@ recover_check(struct partition *p, struct fault *f)
 	p->st = s;
 	if (doubt || is_copied(p))
 		return recover_copy(p, true, f);
-	rc = roll_open_active(p);
+	rc = open_active(p, &st);
 	if (rc == ENOENT)
 		return fault_at(p, f, 0, "the active segment is missing");
 	if (rc != 0)
 		return rc;
-	if (fstat(p->log_fd, &st) != 0)
-		return errno;
 	if (is_current(p, &st))
 		return 0;
 	if (st.st_ino != p->st.inode) {

@@ -123,12 +123,11 @@ on_taken(void *arg, const char *topic, int32_t number, int64_t stored,
 		sh->status = status;
 		return EIO;
 	}
+	/* Where a new group begins is committed, too. */
 	sharing_note(share);
 	*offset = share->next;
 	/* What was read to the end as of the start stays so. */
 	share->over = over || stream_is_over(share->stream);
-	if (share->committed < 0)
-		share->committed = share->next;
 	return 0;
 }
 

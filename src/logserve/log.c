@@ -320,7 +320,8 @@ tell_failed(struct log *l, const char *what, const struct fault *f, int rc)
 	l->told = rc;
 }
 
-static void
+/* Not 0: the log is not there any more, and is to be opened anew. */
+static int
 append_one(struct log *l, struct log_append *a,
     const struct properties *settings, struct buf *scratch)
 {
@@ -335,7 +336,7 @@ append_one(struct log *l, struct log_append *a,
 	a->code =
 	    validate_batch(a->data, a->len, settings, scratch, &b, &a->why);
 	if (a->code != KAFKA_NONE)
-		return;
+		return 0;
 	rc = partition_append(l->writer, &pa, &f);
 	tell_cut(l);
 	a->rolled = pa.rolled;
@@ -349,6 +350,16 @@ append_one(struct log *l, struct log_append *a,
 	    PROPERTIES_LOG_APPEND_TIME)
 		a->append_time =
 		    (int64_t)buf_get_64(a->data + BATCH_MAX_TIMESTAMP);
+	return rc == STATUS_REMOVED ? rc : 0;
+}
+
+/* What is read is to be what is written from now on. */
+static void
+forget_removed(struct log *l)
+{
+	pthread_mutex_lock(&l->read_lock);
+	log_forget(l);
+	pthread_mutex_unlock(&l->read_lock);
 }
 
 /* What was appended did not become durable. */
@@ -412,18 +423,20 @@ append_round(struct log *l, struct log_queue *round, struct buf *scratch)
 		if (rc != 0)
 			set_result(a, rc, &f);
 		else
-			append_one(l, a, &settings, scratch);
+			rc = append_one(l, a, &settings, scratch);
 		/* What it does not follow is to be seen, too. */
 		any = any || a->code == KAFKA_NONE ||
 		    a->code == KAFKA_OUT_OF_ORDER_SEQUENCE_NUMBER;
 	}
-	if (any && !l->relaxed)
+	if (rc == 0 && any && !l->relaxed)
 		rc = partition_sync(l->writer, &f);
 	if (any && rc != 0) {
 		tell_failed(l, "sync failed", &f, rc);
 		fail_round(round, rc);
 	}
 	act_all(l, round, rc);
+	if (rc == STATUS_REMOVED)
+		forget_removed(l);
 	if (rc != 0) {
 		/* The next one opens it anew, and looks at what is there. */
 		partition_close(l->writer);

@@ -220,6 +220,7 @@ static int
 check_config(const struct config *c)
 {
 	struct trust_secret secret;
+	char path[PATH_MAX];
 	struct stat st;
 	const char *why;
 	int rc;
@@ -239,6 +240,10 @@ check_config(const struct config *c)
 	if (access(c->root, c->read_only ? R_OK | X_OK : R_OK | W_OK | X_OK) !=
 	    0)
 		err(CLI_FAIL, "%s", c->root);
+	snprintf(path, sizeof(path), "%s/%s", c->root, TOPIC_FILE);
+	if (access(path, F_OK) == 0)
+		errx(CLI_FAIL, "%s: a topic, not a directory of topics",
+		    c->root);
 	return CLI_DONE;
 }
 

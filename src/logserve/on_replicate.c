@@ -78,7 +78,7 @@ tell_refused(const struct client *c, const char *why)
 	tell_error(&t);
 }
 
-/* Of a partition: what the other side is told, too. */
+/* What went wrong, as the other side is told, too. */
 static void
 told(void *arg, const struct report *r)
 {
@@ -87,7 +87,7 @@ told(void *arg, const struct report *r)
 	    r->topic[0] != '\0' ? r->topic : inlet_path(rep->inlet);
 	struct tell t;
 
-	if (r->kind == REPORT_CURRENT)
+	if (r->kind != REPORT_CUT && r->kind != REPORT_REFUSED)
 		return;
 	tell_begin(&t,
 	    r->kind == REPORT_CUT ? "replica cut" : "replica failed");

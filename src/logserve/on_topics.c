@@ -320,6 +320,8 @@ delete_topic(struct request *r, const delete_in *in, delete_out *out)
 	out->topic_id = t->id;
 	rc = catalog_remove(r->server->catalog, t);
 	catalog_release(r->server->catalog, t);
+	if (rc == STATUS_NOT_TOPIC)
+		return refuse(KAFKA_INVALID_REQUEST, "a link to a topic");
 	return judge(r, rc);
 }
 

@@ -51,12 +51,12 @@ stop() {
 
 @test "a partition that never rests does not keep the others waiting" {
 	logcreate -P 2 a
-	start rep logreplicate -f --bwlimit 2M a b
+	start rep logreplicate -f --bwlimit 500K a b
 	seq 1 8000000 | logappend -p 0 --fsync none a
 	wait_for is_behind b
 	echo here | logappend -p 1 a
 	wait_for has_line b
-	is_behind b
+	wait_for is_behind b
 	stop "$rep_pid"
 }
 

@@ -249,6 +249,60 @@ kafka_again() {
 	kafka_until kafka_listens_or_gone
 }
 
+# second_broker DIR: one more in the same cluster; $second is its pid.
+second_broker() {
+	local first=$BATS_FILE_TMPDIR/kafka port controller id
+	port=$(kafka_free_ports 1)
+	controller=$(sed -n 's/.*CONTROLLER:.*:\([0-9]*\)$/\1/p' \
+	    "$first/server.properties" | head -n 1)
+	id=$(sed -n 's/^cluster.id=//p' "$first/data/meta.properties")
+	mkdir "$1"
+	kafka_config "$1" "$port" "$controller" process.roles=broker node.id=2 \
+	    "listeners=PLAINTEXT://127.0.0.1:$port" >"$1/server.properties"
+	(kafka_java kafka.tools.StorageTool format -t "$id" \
+	    -c "$1/server.properties") >/dev/null
+	(kafka_java kafka.Kafka "$1/server.properties") >"$1/out" 2>&1 3>&- &
+	second=$!
+	kafka_until listens "$port"
+}
+
+listens() {
+	(: <"/dev/tcp/127.0.0.1/$1")
+}
+
+# Do both lead some of the partitions, and is each one on both?
+is_shared() {
+	local file
+	kcat -L -b "$broker" -t "$topic" >listing
+	grep -q 'leader 1, .*isrs: .,.' listing &&
+		grep -q 'leader 2, .*isrs: .,.' listing &&
+		run ! grep -q 'isrs: .$' listing
+}
+
+leads_all() {
+	run ! grep -q 'leader [^1],' <(kcat -L -b "$broker" -t "$topic")
+}
+
+@test 'leaders that move' {
+	need kcat
+	second_broker "$PWD/second"
+	logcreate -P 6 --replicas 2 "$at"
+	wait_for is_shared
+	start archive logreplicate -f "$at" copy
+	records 1 2000 | logappend -K = "$at"
+	wait_for in_copy 2000
+	kill -9 "$second"
+	wait_for leads_all
+	records 2001 4000 | logappend -K = "$at"
+	wait_for in_copy 4000
+	kill "$archive_pid"
+	wait_exit 143 "$archive_pid"
+	same_batches copy 0 1 2 3 4 5
+	same_records copy
+	# It said nothing, for nothing was lost.
+	same "$(cat archive.err)" ''
+}
+
 @test 'a cluster, with what is to be in and what not' {
 	logcreate "$at-a" "$at-b" "$at-c"
 	for t in a b c; do

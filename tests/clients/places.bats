@@ -209,11 +209,17 @@ both() {
 	# A new one begins where it is told to.
 	run_tool 0 logcat -g "$topic-h" -o -2 "$at"
 	same "$out" "$(seq 9 10)"
+	# Where that is is noted, though nothing was printed.
+	run_tool 0 logcat -g "$topic-i" -o end "$at"
+	same "$out" ''
+	seq 11 12 | logappend "$at"
+	run_tool 0 logcat -g "$topic-i" "$at"
+	same "$out" "$(seq 11 12)"
 	# Output that nobody took is not committed.
 	run_tool 0 logadmin group seek "$at" "$topic-g" -o 5
 	same "$(logcat -g "$topic-g" -F '%v\n' "$at" 2>err >/dev/full || echo $?)" 1
 	run_tool 0 logcat -g "$topic-g" "$at"
-	same "$out" "$(seq 6 10)"
+	same "$out" "$(seq 6 12)"
 	# Nor does who was killed by its reader stand in the way of others.
 	logadmin group seek "$at" "$topic-g" -o start >/dev/null
 	seq 100000 | logappend "$at"

@@ -126,6 +126,22 @@ src_position(struct source *s, size_t topic, size_t i,
 	return i == 3 ? STATUS_END : outcome();
 }
 
+static int
+src_wait_fd(struct source *s)
+{
+	(void)s;
+	return -1;
+}
+
+static int
+src_turn(struct source *s, bool *woken, struct fault *f)
+{
+	(void)s;
+	(void)f;
+	*woken = true;
+	return outcome();
+}
+
 static const struct source_ops src_ops = {
     .refresh = src_refresh,
     .topic = src_topic,
@@ -134,6 +150,8 @@ static const struct source_ops src_ops = {
     .next = src_next,
     .batch_at = src_batch_at,
     .position = src_position,
+    .wait_fd = src_wait_fd,
+    .turn = src_turn,
 };
 
 /* --- what a receiver writes to -------------------------------------------- */

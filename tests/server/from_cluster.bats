@@ -27,7 +27,7 @@ same_batches() {
 	has "$out" 'a/2: offsets 0 to '
 	same_batches root/a b
 	# Its segments are as its own settings say.
-	[ "$(find b/0 -name '*.log' | wc -l)" -gt 1 ]
+	[ "$(echo b/0/*.log | wc -w)" -gt 1 ]
 	same "$(cd b && echo ?/*.log)" "$(cd root/a && echo ?/*.log)"
 	same "$(grep -v '#\|logkit' b/topic.properties | sort)" \
 	    "$(grep -v '#\|logkit' root/a/topic.properties | sort)"
@@ -38,8 +38,7 @@ same_batches() {
 	echo new | logappend -p 3 root/a
 	copy 0 -n "kafka://$address/a" b
 	copy 0 -v "kafka://$address/a" b
-	same "$(grep -c '/[13]: offsets' <<<"$out")" 2
-	has "$out" 'a: grown to 4 partitions'
+	same "$(grep -c offsets <<<"$out")" 2
 	same_batches root/a b
 	copy 0 --checksum -v "kafka://$address/a" b
 	has "$out" ' compared'
@@ -130,6 +129,19 @@ position_there() {
 	[ -n "$(ls b/0/lost+found)" ]
 }
 
+@test 'more than is held at a time' {
+	local p
+	logcreate -P 6 --set max.message.bytes=20000000 root/a
+	head -c 9000000 /dev/zero | tr '\0' x >large
+	for p in 0 1 2 3 4 5; do
+		logappend --fsync none --whole -p "$p" root/a large large
+	done
+	copy 0 "kafka://$address/a" b
+	same_batches root/a b
+	copy 0 --checksum --stats "kafka://$address/a" b
+	has "$out" '108000888 bytes compared'
+}
+
 @test 'where a copy begins' {
 	logcreate root/a
 	for i in $(seq 100); do
@@ -172,4 +184,16 @@ position_there() {
 	copy 1 "kafka://$address/" b
 	copy 1 "kafka://$address/a" dir
 	[ ! -e b ]
+}
+
+@test 'examples/archive.sh' {
+	for t in orders-a orders-b other; do
+		seq 10 | logappend --create "root/$t"
+	done
+	FOLLOW='' run_tool 0 "$ROOT/examples/archive.sh" "$address" kept \
+	    'orders*'
+	same "$(ls kept)" "$(printf 'orders-a\norders-b')"
+	FOLLOW='' run_tool 0 "$ROOT/examples/archive.sh" "$address" kept
+	same "$(logcat kept/* | wc -l)" 30
+	has "$(cat kept/other/replica.properties)" "kafka://$address/"
 }

@@ -300,6 +300,30 @@ consumed() {
 	(seq 1 1000; seq 2001 3000) | cmp - got
 }
 
+# produce CODE: a record into t is answered so.
+produce() {
+	batch ''
+	call Produce 8 acks=-1 topic_data.0.name=t \
+		topic_data.0.partition_data.0.records=@batch.bin
+	is responses.0.partition_responses.0.error_code "$1"
+}
+
+@test 'nothing is acknowledged that went to files that were removed' {
+	logcreate root/t
+	produce 0
+	# Another state is begun with the next one, and the reader follows.
+	rm root/t/0/partition.state
+	produce 3
+	produce 0
+	run_tool 0 kcat -C -e -q -b "$address" -t t
+	same "$out" "$(printf 'some text\nsome text')"
+	same "$(logcat root/t)" "$out"
+	rm root/t/0/00000000000000000000.log
+	produce 56
+	rm -r root/t/0
+	produce 3
+}
+
 # fetch_all TOPIC: from partitions 0 to 99 of it.
 fetch_all() {
 	local i args=()

@@ -269,6 +269,9 @@ refused() {
 	run_tool 0 logserve --check-config -l "$address" root
 	run_tool 1 logserve --check-config nowhere
 	has "$err" 'nowhere: No such file'
+	logcreate root/t
+	run_tool 1 logserve --check-config root/t
+	has "$err" 'root/t: a topic, not a directory of topics'
 	: >file
 	run_tool 1 logserve --check-config file
 	has "$err" 'file: Not a directory'

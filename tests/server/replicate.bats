@@ -52,6 +52,7 @@ same_log() {
 	same_log a root/b
 	same "$(logcat "kafka://$address/b" | sort)" "$(logcat a | sort)"
 	has "$(logadmin topic describe root/b)" 604800000
+	run_tool 1 grep 'replica failed' server.err
 }
 
 @test 'batches and frames larger than a request' {
@@ -88,7 +89,7 @@ same_log() {
 	echo 'not in a' | logappend root/b
 	echo 'not in b' | logappend a
 	copy 4 a "kafka://$address/b"
-	has "$err" 'a/0: not a replica'
+	has "$err" 'root/b/0: not a replica'
 	logadmin topic demote root/b
 	copy 4 a "kafka://$address/b"
 	has "$err" 'a/0: diverged: from offset 10 on'

@@ -193,6 +193,12 @@ create() {
 	is responses.0.name a responses.0.error_code 0 responses.1.name nope \
 		responses.1.error_code 3
 	[ ! -e root/a ]
+	# A link is its maker's to remove.
+	logcreate elsewhere
+	ln -s ../elsewhere root/link
+	call DeleteTopics 5 timeout_ms=999 topic_names.0=link
+	is responses.0.error_code 42 responses.0.error_message 'a link to a topic'
+	rm root/link
 	call DeleteTopics 6 timeout_ms=999 topics.0.name=b topics.1.name=no/name
 	is responses.0.error_code 0 responses.0.name b \
 		responses.1.error_code 3

@@ -802,6 +802,24 @@ test_producer_left(enum partition_mode mode, int32_t sequence, int want)
 	free(copy);
 }
 
+/* A file that is removed under a writer: nothing more is acknowledged. */
+static void
+test_removed(const char *name, int want)
+{
+	struct partition_append a;
+	struct partition *p;
+	char path[512];
+
+	fresh();
+	p = open_with(PARTITION_WRITE, 0);
+	tap_int(append_n(p, "a", 1, 1000, &a), 0, "appended");
+	tap_int(partition_sync(p, NULL), 0, "synced");
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	tap_int(unlink(path), 0, "%s is removed", name);
+	tap_int(append_n(p, "b", 1, 1000, &a), want, "told");
+	partition_close(p);
+}
+
 int
 main(void)
 {
@@ -813,6 +831,9 @@ main(void)
 	test_sum_after_crash();
 	test_copy();
 	test_damage();
+	test_removed("partition.state", STATUS_REMOVED);
+	test_removed("partition.lock", STATUS_REMOVED);
+	test_removed("00000000000000000000.log", STATUS_CORRUPT);
 	test_lookup();
 	test_range_replaced();
 	test_max_timestamp();

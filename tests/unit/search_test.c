@@ -158,7 +158,7 @@ static int
 src_next(struct source *s, size_t topic, int32_t partition, int64_t offset,
     size_t max, struct raw_run *out, struct fault *f)
 {
-	int64_t at = offset;
+	int64_t at = offset < 0 ? 0 : offset;
 
 	(void)s;
 	(void)topic;
