@@ -176,7 +176,9 @@ SAN_SLOW := $(filter $(patsubst %,\%/%.bats,access examples exec \
     replica_begin replica_checksum replica_follow replica_lag replica_service \
     replicate topics upkeep),$(SAN_ALL))
 SAN_TESTS := $(filter-out $(SAN_SLOW),$(SAN_ALL))
+# What is slow loads the machine more.
 PROVE = prove -j4 --exec tests/tap
+PROVE_SLOW = prove -j3 --exec tests/tap
 # Parts are built two at a time, unless make was told how many.
 PART = $(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j2)
 
@@ -205,7 +207,7 @@ check-slow:
 	    $(PART) SAN=1 $(FUZZ_BUILD) fuzzers; \
 	    else echo 'skipped: the builds with clang'; fi
 	@FUZZ_SECONDS=$${FUZZ_SECONDS:-10} FUZZ_JOBS=$${FUZZ_JOBS:-1} \
-	    TEST_TIMEOUT=900 $(PROVE) tests/fuzz/run $(UNIT_SRCS:%.c=build/valgrind/%) \
+	    TEST_TIMEOUT=900 $(PROVE_SLOW) tests/fuzz/run $(UNIT_SRCS:%.c=build/valgrind/%) \
 	    $(if $(shell command -v clang),$(UNIT_SRCS:%.c=build/clang-san/%)) \
 	    $(SLOWS) $(SLOW_TESTS) $(SAN_SLOW:%=build/san/%)
 

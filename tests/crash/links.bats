@@ -28,7 +28,7 @@ setup() {
 	helpers_setup
 	flaky=$BATS_FILE_TMPDIR/flaky
 	# shellcheck disable=SC2034 # of the helpers
-	TOOL_TIMEOUT=$((60 + ${LINK_FAULTS:-12} * 10))
+	TOOL_TIMEOUT=$((300 + ${LINK_FAULTS:-12} * 10))
 	export SEED=${SEED:-$((SRANDOM % 32768))}
 	export FLAKY_MAX=${LINK_FAULTS:-12}
 	RANDOM=$SEED
