@@ -347,7 +347,8 @@ last_before(struct raw *r, int64_t base, int fd, int64_t offset,
 		*out = b;
 		pos += (int64_t)b.size;
 	}
-	if (rc == STATUS_CORRUPT)
+	/* What cannot be read is no end. */
+	if (rc == STATUS_CORRUPT || rc > 0)
 		return rc;
 	return out->base_offset >= 0 ? 0 : STATUS_END;
 }
