@@ -240,6 +240,23 @@ enter_behind_start(struct reader *r, int64_t first, struct fault *f)
 }
 
 /*
+ * A roll tells of the next segment before it makes it.  Does the current one
+ * end, whole, where that begins, with what it lacks being a gap?
+ */
+static bool
+ends_in_gap(const struct reader *r, int64_t end)
+{
+	struct stat st;
+	struct sum sum;
+
+	return r->fd >= 0 && r->base < r->hint.active_base &&
+	    r->hint.active_base >= end &&
+	    sum_read(partition_dirfd(r->p), r->base, &sum) == 0 &&
+	    sum.next_offset >= end && fstat(r->fd, &st) == 0 &&
+	    st.st_size == sum.size && r->scan.pos >= sum.size;
+}
+
+/*
  * There are no more files.  The log's end is told only after the bytes up to
  * it are there, so what is left up to it is lost.
  */
@@ -256,6 +273,8 @@ end_files(struct reader *r, struct fault *f)
 	/* It has moved, and with it what can be read. */
 	if (reader_end(r) != end)
 		return EAGAIN;
+	if (ends_in_gap(r, end))
+		return STATUS_END;
 	return r->fd < 0 || r->base < r->hint.active_base
 	    ? tell_missing(r, end, f)
 	    : tell_short(r, end, f);

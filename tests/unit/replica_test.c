@@ -681,6 +681,46 @@ test_promote(void)
 	partition_close(c);
 }
 
+/*
+ * A roll says in the state which segment comes next before it makes it, and what
+ * ends in a copy may end in a gap: to a reader that comes between, no file is
+ * missing.
+ */
+static void
+test_announced(void)
+{
+	struct partition *p;
+	struct reader *r;
+	const uint8_t *data;
+	char name[SEGMENT_NAME_LEN];
+	struct batch b;
+	int64_t next = 0;
+	int rc;
+
+	fresh();
+	p = open_dir(source_dir, PARTITION_WRITE);
+	append(p, 10, -1);
+	partition_close(p);
+	if (copy(-1, 1 << 20) != 0)
+		abort();
+	p = open_dir(copy_dir, PARTITION_WRITE);
+	if (replica_append(p, end_of(copy_dir) + 20, NULL, 0, NULL) != 0)
+		abort();
+	segment_name(name, end_of(copy_dir), ".log");
+	if (unlinkat(partition_dirfd(p), name, 0) != 0)
+		abort();
+	partition_close(p);
+	p = open_dir(copy_dir, PARTITION_READ);
+	if (reader_open(p, 0, 0, &r, NULL) != 0)
+		abort();
+	while ((rc = reader_next(r, &b, &data, NULL)) == 0)
+		next = b.last_offset + 1;
+	tap_int(rc, STATUS_END, "a segment that is announced is not missing");
+	tap_int(next, end_of(source_dir), "all before it was read");
+	reader_close(r);
+	partition_close(p);
+}
+
 int
 main(void)
 {
@@ -698,5 +738,6 @@ main(void)
 	test_roll_cut_short();
 	test_left_unsynced();
 	test_gaps_promoted();
+	test_announced();
 	return tap_done();
 }
