@@ -143,6 +143,14 @@ raw_offset(const struct raw *r)
 	return r->next;
 }
 
+/* Is what was read to its end not what stands there now? */
+static bool
+is_replaced(const struct raw *r)
+{
+	return r->fd >= 0 &&
+	    segment_is_replaced(partition_dirfd(r->p), r->base, r->fd);
+}
+
 /*
  * The segment that has what comes next, or begins behind it: its base, -1 if
  * there is none.  Most often it is the active one, and nothing is listed.
@@ -163,7 +171,7 @@ find_segment(struct raw *r, int64_t offset, int64_t *base)
 	i = segment_list_find(l, offset);
 	*base = l->bases[i];
 	/* What is read to its end does not have it: a gap, then the next. */
-	if (*base == r->base && i + 1 < l->count)
+	if (*base == r->base && i + 1 < l->count && !is_replaced(r))
 		*base = l->bases[i + 1];
 	return 0;
 }
@@ -187,7 +195,8 @@ enter(struct raw *r)
 		rc = find_segment(r, offset, &base);
 		if (rc != 0)
 			return rc;
-		if (base < 0 || base == r->base || base > raw_end(r))
+		if (base < 0 || base > raw_end(r) ||
+		    (base == r->base && !is_replaced(r)))
 			return STATUS_END;
 		rc = open_log(r, base, &fd);
 		if (rc == ENOENT && base == r->hint.active_base) {

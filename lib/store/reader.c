@@ -375,6 +375,12 @@ enter_next(struct reader *r, struct fault *f)
 
 	if (rc != 0)
 		return rc;
+	/* What comes next may be in the file that has taken its place. */
+	if ((next < 0 || r->offset < next) && r->fd >= 0 &&
+	    segment_is_replaced(partition_dirfd(r->p), r->base, r->fd)) {
+		rc = enter(r, r->base, f);
+		return rc == ENOENT ? enter_listed(r, f) : rc;
+	}
 	if (next < 0)
 		return end_files(r, f);
 	rc = check_sealed(r, next, f);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/bounds.h"
@@ -67,6 +68,17 @@ list_add(struct segment_list *l, size_t *cap, int64_t base)
 	}
 	l->bases[l->count++] = base;
 	return 0;
+}
+
+bool
+segment_is_replaced(int dirfd, int64_t base, int fd)
+{
+	char name[SEGMENT_NAME_LEN];
+	struct stat was, is;
+
+	segment_name(name, base, ".log");
+	return fstat(fd, &was) == 0 && fstatat(dirfd, name, &is, 0) == 0 &&
+	    (was.st_ino != is.st_ino || was.st_dev != is.st_dev);
 }
 
 int

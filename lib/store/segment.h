@@ -23,6 +23,12 @@ void segment_name(char out[SEGMENT_NAME_LEN], int64_t base, const char *suffix);
 /* Is name 20 digits and that suffix?  Then *base is set. */
 bool segment_parse_name(const char *name, const char *suffix, int64_t *base);
 
+/*
+ * Is that segment's .log another file now than fd, which was opened as it?
+ * Compaction does that, and what stood in later segments may be in it, too.
+ */
+bool segment_is_replaced(int dirfd, int64_t base, int fd);
+
 /* The base offsets of all files of one suffix in a directory, ascending. */
 struct segment_list {
 	int64_t *bases;		/* owned */

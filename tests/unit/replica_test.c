@@ -721,6 +721,81 @@ test_announced(void)
 	partition_close(p);
 }
 
+/* Two segments are made one, as compaction does, of which all is kept. */
+static void
+merge(int64_t first, int64_t second)
+{
+	char text[1000], a[SEGMENT_NAME_LEN], b[SEGMENT_NAME_LEN];
+
+	segment_name(a, first, "");
+	segment_name(b, second, "");
+	snprintf(text, sizeof(text),
+	    "cd %s && cat %s.log %s.log >new && mv new %s.log && rm -f %s.* "
+	    "%s.[ist]*",
+	    source_dir, a, b, a, b, a);
+	if (system(text) != 0)
+		abort();
+}
+
+/*
+ * Who has read a segment to its end meets another file in its place, which has
+ * what came behind it, too.
+ */
+static void
+test_merged(void)
+{
+	struct partition *p, *q;
+	struct raw_run run = {.len = 0};
+	struct raw *raw;
+	struct reader *r;
+	const uint8_t *data;
+	char name[SEGMENT_NAME_LEN];
+	struct batch b;
+	int64_t end, last = -1;
+
+	fresh();
+	p = open_dir(source_dir, PARTITION_WRITE);
+	append(p, 1, -1);
+	end = end_of(source_dir);
+	q = open_dir(source_dir, PARTITION_READ);
+	if (raw_open(q, &raw, NULL) != 0 || reader_open(q, 0, 0, &r, NULL) != 0)
+		abort();
+	while (reader_next(r, &b, &data, NULL) == 0)
+		continue;
+	/* The next segment is announced, and not yet there. */
+	if (partition_roll(p, NULL) != 0)
+		abort();
+	segment_name(name, end, ".log");
+	if (renameat(partition_dirfd(p), name, partition_dirfd(p), "x") != 0 ||
+	    raw_refresh(raw, NULL) != 0)
+		abort();
+	while (raw_next(raw, 1 << 20, &run, NULL) == 0)
+		continue;
+	if (renameat(partition_dirfd(p), "x", partition_dirfd(p), name) != 0)
+		abort();
+	append(p, 1, -1);
+	if (partition_roll(p, NULL) != 0)
+		abort();
+	merge(0, end);
+	if (raw_refresh(raw, NULL) != 0 || reader_refresh(r, NULL) != 0)
+		abort();
+	run.len = 0;
+	for (int i = 0; i < 3 && run.len == 0; i++)
+		if (raw_next(raw, 1 << 20, &run, NULL) != 0)
+			break;
+	tap_int(run.base_offset, end, "raw: the batch behind the last one");
+	tap_int(reader_next(r, &b, &data, NULL), 0, "reader: a batch");
+	tap_int(b.base_offset, end, "that is behind the last one");
+	do
+		last = b.last_offset;
+	while (reader_next(r, &b, &data, NULL) == 0);
+	tap_int(last + 1, end_of(source_dir), "and to the end");
+	raw_close(raw);
+	reader_close(r);
+	partition_close(q);
+	partition_close(p);
+}
+
 int
 main(void)
 {
@@ -739,5 +814,6 @@ main(void)
 	test_left_unsynced();
 	test_gaps_promoted();
 	test_announced();
+	test_merged();
 	return tap_done();
 }
