@@ -114,6 +114,16 @@ put_field(const struct frame *f, char field, struct buf *out)
 	}
 }
 
+void
+frame_seal_length(uint8_t *header)
+{
+	uint32_t crc = crc32c(header, 5);
+
+	header[5] = (uint8_t)(crc >> 16);
+	header[6] = (uint8_t)(crc >> 8);
+	header[7] = (uint8_t)crc;
+}
+
 int
 frame_encode(const struct frame *f, struct buf *out)
 {
@@ -133,6 +143,7 @@ frame_encode(const struct frame *f, struct buf *out)
 	}
 	buf_put_32(out->data + start, (uint32_t)len);
 	out->data[start + 4] = (uint8_t)f->type;
+	frame_seal_length(out->data + start);
 	buf_put_32(out->data + start + 8,
 	    crc32c_update(crc32c(out->data + start, 8),
 		out->data + start + FRAME_HEADER_LEN, len));
@@ -263,14 +274,15 @@ get_fields(struct view in, struct frame *f)
 static const char *
 refused(const uint8_t *p)
 {
-	uint8_t type = p[4];
+	uint8_t type = p[4], right[8];
 
-	if (type == 0 || type >= FRAME_TYPES || p[5] != 0 || p[6] != 0 ||
-	    p[7] != 0)
+	memcpy(right, p, 5);
+	frame_seal_length(right);
+	if (type == 0 || type >= FRAME_TYPES)
 		return "not a frame";
 	if (buf_get_32(p) > limit_of((enum frame_type)type))
 		return "a frame is too long";
-	return NULL;
+	return memcmp(right, p, 8) == 0 ? NULL : "not a frame";
 }
 
 int

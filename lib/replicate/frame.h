@@ -11,7 +11,8 @@
  *	pos size
  *	  0    4  length of what follows the header, at most FRAME_PAYLOAD_MAX
  *	  4    1  type (enum frame_type)
- *	  5    3  0
+ *	  5    3  the lower three bytes of the CRC-32C of bytes 0 to 4, so that
+ *	          nobody waits for what a wrong length says
  *	  8    4  CRC-32C of bytes 0 to 7 and of what follows the header
  *	 12       fields, in the order of the table below, big-endian
  *
@@ -148,6 +149,9 @@ int frame_encode(const struct frame *f, struct buf *out);
  */
 int frame_encode_with(struct frame *f, int rc, struct buf *data,
     struct buf *out);
+
+/* Set bytes 5 to 7 of a header as bytes 0 to 4 want them. */
+void frame_seal_length(uint8_t *header);
 
 /*
  * Take the first frame of in, which then stands behind it.

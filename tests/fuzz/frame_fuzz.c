@@ -25,6 +25,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memcpy(in, data, size);
 	if ((in[0] & 1) == 0)
 		buf_put_32(in, (uint32_t)(size - FRAME_HEADER_LEN));
+	if ((in[5] & 1) == 0)
+		frame_seal_length(in);
 	buf_put_32(in + 8,
 	    crc32c_update(crc32c(in, 8), in + FRAME_HEADER_LEN,
 		size - FRAME_HEADER_LEN));

@@ -60,7 +60,9 @@ test_type(enum frame_type type)
 	for (size_t bit = 0; bit < one.len * 8; bit++) {
 		one.data[bit / 8] ^= (uint8_t)(1 << bit % 8);
 		v = (struct view){one.data, one.len};
-		bits = bits && frame_decode(&v, &got, NULL, NULL) != 0;
+		/* At once: nobody waits for what a wrong length says. */
+		bits = bits &&
+		    frame_decode(&v, &got, NULL, NULL) == STATUS_CORRUPT;
 		one.data[bit / 8] ^= (uint8_t)(1 << bit % 8);
 	}
 	tap(bits, "with any bit changed it is none");
