@@ -305,6 +305,53 @@ check_role(struct partition *p, const struct partition_offsets *o)
 }
 
 static int
+write_origin(const struct disk_topic *t)
+{
+	bool durable = false;
+	int fd = -1;
+	int rc = io_open(AT_FDCWD, t->path, O_RDONLY | O_DIRECTORY, 0, &fd);
+
+	if (rc != 0)
+		return rc;
+	/* What is to be done must not be forgotten; all else may be. */
+	for (int32_t n = 0; n < t->origin.count; n++)
+		durable = durable || t->origin.begins[n] >= 0;
+	rc = origin_write(fd, &t->origin, durable);
+	(void)io_close(&fd);
+	return rc;
+}
+
+static int
+sink_begin(struct sink *s, size_t topic, int32_t partition, int64_t start,
+    struct fault *f)
+{
+	struct disk_sink *d = self(s);
+	struct disk_topic *t = &d->topics[topic];
+	int rc = origin_grow(&t->origin, partition + 1);
+
+	if (rc != 0 || d->o.dry_run)
+		return rc;
+	t->origin.begins[partition] = start;
+	return locate(d, topic, partition, write_origin(t), f);
+}
+
+/* Its log begins where it is to, if it has got that far. */
+static int
+take_up_begin(struct disk_sink *d, size_t topic, int32_t partition,
+    struct partition *p, struct fault *f)
+{
+	struct origin *o = &d->topics[topic].origin;
+	int rc;
+
+	if (partition >= o->count || o->begins[partition] < 0 || d->o.dry_run)
+		return 0;
+	rc = partition_delete_before(p, o->begins[partition], f);
+	if (rc == 0)
+		o->begins[partition] = -1;
+	return rc == STATUS_OFFSET ? 0 : rc;
+}
+
+static int
 sink_state(struct sink *s, size_t topic, int32_t partition, int64_t offset,
     struct sink_state *out, struct fault *f)
 {
@@ -323,6 +370,8 @@ sink_state(struct sink *s, size_t topic, int32_t partition, int64_t offset,
 	if (rc == 0)
 		rc = partition_sync(p, f);
 	if (rc == 0)
+		rc = take_up_begin(d, topic, partition, p, f);
+	if (rc == 0)
 		rc = partition_offsets(p, &o, f);
 	if (rc == 0)
 		rc = check_role(p, &o);
@@ -330,8 +379,12 @@ sink_state(struct sink *s, size_t topic, int32_t partition, int64_t offset,
 		return locate(d, topic, partition, rc, f);
 	out->start = o.log_start;
 	out->end = d->topics[topic].ends[partition] = o.log_end;
-	if (o.log_end == 0)
+	if (o.log_end == 0) {
+		/* Nothing of it has come: it is told anew. */
+		if (partition < d->topics[topic].origin.count)
+			d->topics[topic].origin.begins[partition] = -1;
 		return 0;
+	}
 	rc = raw_open(p, &raw, f);
 	if (rc == 0)
 		rc = find_batch(raw, offset < 0 ? o.log_end - 1 : offset,
@@ -451,6 +504,8 @@ sink_sync(struct sink *s, size_t topic, int32_t partition, struct fault *f)
 
 	if (rc == 0)
 		rc = partition_sync(p, f);
+	if (rc == 0)
+		rc = take_up_begin(self(s), topic, partition, p, f);
 	return locate(self(s), topic, partition, rc, f);
 }
 
@@ -545,21 +600,17 @@ sink_keep_ends(struct sink *s, size_t topic, const struct sink_ends *e,
 {
 	struct disk_sink *d = self(s);
 	struct disk_topic *t = &d->topics[topic];
-	int fd = -1, rc;
+	int rc;
 
 	(void)f;
 	if (d->o.dry_run)
 		return 0;
 	rc = origin_grow(&t->origin, e->count);
-	if (rc == 0)
-		rc = io_open(AT_FDCWD, t->path, O_RDONLY | O_DIRECTORY, 0, &fd);
 	if (rc != 0)
 		return rc;
 	memcpy(t->origin.ends, e->ends, (size_t)e->count * sizeof(*e->ends));
 	t->origin.seen_ms = e->seen_ms;
-	rc = origin_write(fd, &t->origin, false);
-	(void)io_close(&fd);
-	return rc;
+	return write_origin(t);
 }
 
 static void
@@ -590,7 +641,7 @@ disk_sink_open(const char *path, const struct disk_sink_options *o,
 	/* What was appended to one that is left is synced first. */
 	d->opened.open = open_part;
 	d->opened.leave = partition_sync;
-	d->opened.max = d->o.open_max;
+	d->opened.max = o->open_max;
 	d->opened.arg = d;
 	d->o = *o;
 	d->path = strdup(path);
@@ -606,6 +657,7 @@ static const struct sink_ops ops = {
     .topic = sink_topic,
     .state = sink_state,
     .records = sink_records,
+    .begin = sink_begin,
     .cut = sink_cut,
     .append = sink_append,
     .sync = sink_sync,

@@ -66,11 +66,9 @@ begin_copy(struct sender *s, struct sender_part *p, struct buf *out)
 	int rc = STATUS_UNSUPPORTED;
 
 	p->begin = p->start;
-	if (s->o.from.kind == POSITION_START || p->late) {
-		search_go_on(s, p, -1);
-		return 0;
-	}
-	if (s->src->ops->find != NULL)
+	if (s->o.from.kind == POSITION_START || p->late)
+		rc = 0;
+	else if (s->src->ops->find != NULL)
 		rc = s->src->ops->find(s->src, p->topic, p->number, &s->o.from,
 		    &p->begin, &fault);
 	if (rc == 0 && p->begin > p->start)
@@ -78,9 +76,14 @@ begin_copy(struct sender *s, struct sender_part *p, struct buf *out)
 	if (rc != 0)
 		return sender_refuse(s, p, rc, &fault, out);
 	search_go_on(s, p, p->begin > p->start ? p->floor : -1);
+	if (s->o.dry_run)
+		return 0;
+	/* It is to be so, too, if this is the last that comes over. */
+	if (p->begin > 0)
+		rc = sender_tell_extent(p, p->begin, out);
 	/* The log begins there, even if nothing comes. */
 	f.offset = p->floor;
-	return p->next < 0 || s->o.dry_run ? 0 : frame_encode(&f, out);
+	return rc != 0 || p->next < 0 ? rc : frame_encode(&f, out);
 }
 
 /* Nothing speaks against what it has. */

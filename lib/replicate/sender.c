@@ -466,14 +466,13 @@ offer(struct sender *s, struct sender_part *p, struct buf *out)
 	return frame_encode(&f, out);
 }
 
-/* So far the source goes now: nobody answers. */
-static int
-tell_extent(const struct sender_part *p, struct buf *out)
+int
+sender_tell_extent(const struct sender_part *p, int64_t start, struct buf *out)
 {
 	struct frame f = {.type = FRAME_EXTENT,
 	    .topic = (uint32_t)p->topic,
 	    .partition = p->number,
-	    .start = p->start,
+	    .start = start,
 	    .end = p->end};
 
 	return frame_encode(&f, out);
@@ -500,7 +499,7 @@ look_meanwhile(struct sender *s, struct sender_part *p, struct buf *out,
 	if (rc != 0)
 		return sender_refuse(s, p, rc, fault, out);
 	s->totals.wanted += p->end - end;
-	return p->end != end ? tell_extent(p, out) : 0;
+	return p->end != end ? sender_tell_extent(p, p->start, out) : 0;
 }
 
 /* All is sent: let it be made durable. */
@@ -638,7 +637,7 @@ look_at_part(struct sender *s, struct sender_part *p, struct buf *out)
 		return 0;
 	p->looked_ms = now_mono_ms();
 	search_go_on(s, p, p->next);
-	return tell_extent(p, out);
+	return sender_tell_extent(p, p->start, out);
 }
 
 /* What was refused for a while: is it time? */

@@ -116,6 +116,10 @@ int sender_refuse(struct sender *s, struct sender_part *p, int rc,
 void sender_report(struct sender *s, const struct sender_part *p,
     enum report_kind kind);
 
+/* So far the source goes now, and here it begins: nobody answers. */
+int sender_tell_extent(const struct sender_part *p, int64_t start,
+    struct buf *out);
+
 /* search.c: the answer to OFFER, ASK, EXAMINE, and DIVERGED has come. */
 int search_take_offer(struct sender *s, struct sender_part *p,
     const struct frame *f, struct buf *out);
