@@ -79,7 +79,7 @@ timed() {
 # speed WHAT BYTES: one line of figures.
 speed() {
 	awk -v bytes="$2" -v ms="$wall" -v what="$1" 'BEGIN {
-		printf "# %s: %d bytes, %.1f s, %.1f MB/s\n", what, bytes,
+		printf "# %s: %.0f bytes, %.1f s, %.1f MB/s\n", what, bytes,
 		    ms / 1e3, bytes / 1e3 / (ms ? ms : 1) }' >&3
 }
 
