@@ -200,6 +200,7 @@ source_position(struct source *source, size_t topic, size_t i,
 	e = committed_at(&s->positions, topic, i);
 	if (e == NULL)
 		return STATUS_END;
+	fetcher_expect(s->fetcher, topic, e->partition, e->offset);
 	*out = (struct source_position){.group = e->group,
 	    .partition = e->partition,
 	    .offset = e->offset,

@@ -164,6 +164,16 @@ fetcher_bounds(struct fetcher *x, size_t topic, int32_t partition,
 	return 0;
 }
 
+void
+fetcher_expect(struct fetcher *x, size_t topic, int32_t partition,
+    int64_t offset)
+{
+	struct shelf_part *p = shelf_find(&x->shelf, topic, partition);
+
+	if (p != NULL && p->rc == 0 && p->end < offset)
+		p->look = true;
+}
+
 int
 fetcher_next(struct fetcher *x, size_t topic, int32_t partition, int64_t offset,
     size_t max, struct raw_run *out, struct fault *f)

@@ -48,6 +48,12 @@ int fetcher_add(struct fetcher *x, size_t topic, int32_t partition);
 int fetcher_bounds(struct fetcher *x, size_t topic, int32_t partition,
     int64_t *start, int64_t *end, struct fault *f);
 /*
+ * Somebody has come to that offset: if the end was not told to be that far yet,
+ * the next fetcher_bounds() asks for it again.
+ */
+void fetcher_expect(struct fetcher *x, size_t topic, int32_t partition,
+    int64_t offset);
+/*
  * As source_ops.next(): offset -1 is its start; it ends where fetcher_bounds()
  * said.  STATUS_OFFSET: offset was deleted.
  */

@@ -793,6 +793,23 @@ take_refusal(struct receiver *r, const struct frame *f, struct part *p)
 }
 
 static int
+take_note(struct receiver *r, const struct frame *f)
+{
+	char text[REASON_LEN];
+	struct report report = {.kind = REPORT_WARNED,
+	    .partition = -1,
+	    .text = text};
+
+	if (f->topic >= r->count || f->status != 0)
+		return STATUS_CORRUPT;
+	snprintf(text, sizeof(text), "%.*s", (int)f->data.len,
+	    f->data.len > 0 ? (const char *)f->data.data : "");
+	report.topic = r->topics[f->topic].name;
+	report_send(&r->o.reporter, &report);
+	return 0;
+}
+
+static int
 take_part_frame(struct receiver *r, const struct frame *f, struct buf *out)
 {
 	struct incoming *t;
@@ -855,6 +872,8 @@ receiver_frame(struct receiver *r, const struct frame *f, struct buf *out,
 	case FRAME_EXTENT:
 	case FRAME_REFUSE:
 		return take_part_frame(r, f, out);
+	case FRAME_NOTE:
+		return take_note(r, f);
 	case FRAME_END:
 		return take_end(r, f, out);
 	default:

@@ -94,6 +94,21 @@ sender_report(struct sender *s, const struct sender_part *p,
 	report_send(&s->o.reporter, &r);
 }
 
+int
+sender_warn(struct sender *s, size_t topic, const char *text, struct buf *out)
+{
+	struct report r = {.kind = REPORT_WARNED,
+	    .topic = s->topics[topic].name,
+	    .partition = -1,
+	    .text = text};
+	struct frame f = {.type = FRAME_NOTE,
+	    .topic = (uint32_t)topic,
+	    .data = {(const uint8_t *)text, strlen(text)}};
+
+	report_send(&s->o.reporter, &r);
+	return frame_encode(&f, out);
+}
+
 /* When what has failed is tried again: each time twice as long. */
 static int64_t
 when_again(int64_t *pause_ms)
@@ -306,6 +321,7 @@ sender_free(struct sender *s)
 		for (int32_t n = 0; n < s->topics[i].count; n++)
 			free_part(s->topics[i].parts[n]);
 		free(s->topics[i].parts);
+		free(s->topics[i].beyond);
 	}
 	free(s->topics);
 	free(s);

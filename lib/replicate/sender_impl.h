@@ -67,6 +67,8 @@ struct sender_topic {
 	int64_t pause_ms;
 	bool stale;		/* settings or partitions may have changed */
 	bool groups_due;	/* positions that were not told yet */
+	uint64_t *beyond;	/* hashes of those that cannot be; owned */
+	size_t beyond_count;
 	bool is_told;
 	uint64_t told;		/* a hash of name and settings, as told */
 };
@@ -115,6 +117,9 @@ int sender_refuse(struct sender *s, struct sender_part *p, int rc,
     const struct fault *f, struct buf *out);
 void sender_report(struct sender *s, const struct sender_part *p,
     enum report_kind kind);
+/* Something of a topic that the users of both sides should know. */
+int sender_warn(struct sender *s, size_t topic, const char *text,
+    struct buf *out);
 
 /* So far the source goes now, and here it begins: nobody answers. */
 int sender_tell_extent(const struct sender_part *p, int64_t start,

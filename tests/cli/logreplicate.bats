@@ -344,6 +344,37 @@ a/0: offsets 0 to 9"
 	same "$(wc -l <<<"$out")" 145
 }
 
+@test "positions that are behind the end" {
+	local what='t: group one: position 60 in partition 0 is left out, for '\
+'the log ends at 10'
+	mkdir root
+	logcreate b root/t
+	seq 60 | logappend b
+	logcat -g one b >/dev/null
+	seq 10 | logappend root/t
+	cp -a b/groups root/t
+	run_tool 0 logreplicate --groups root/t copy
+	same "$err" "logreplicate: $what"
+	same "$(logadmin group ls copy)" ''
+	fake_ssh
+	run_tool 0 logreplicate --groups --rsh ./ssh host:root/t pulled
+	same "$err" "logreplicate: $what"
+	# Once in a run, and copied when it can be.
+	start rep logreplicate -f --groups root/t copy
+	wait_for grep -q 'left out' rep.err
+	seq 11 40 | logappend root/t
+	wait_for has_records copy 40
+	seq 41 60 | logappend root/t
+	wait_for knows_group copy one
+	kill "$rep_pid"
+	same "$(lines rep.err)" 1
+	same "$(logadmin -J group describe copy one | jq .offset)" 60
+}
+
+knows_group() {
+	logadmin group ls "$1" | grep -qw "$2"
+}
+
 @test "-f follows until it is stopped" {
 	logcreate -P 2 a
 	seq 1 10 | logappend a

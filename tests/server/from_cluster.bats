@@ -142,6 +142,23 @@ position_there() {
 	has "$out" '108000888 bytes compared'
 }
 
+@test 'a group that is behind the end' {
+	logcreate b
+	seq 60 | logappend b
+	logcat -g one b >/dev/null
+	logcreate a
+	seq 10 | logappend a
+	cp -a b/groups a
+	mv a root
+	copy 0 --groups "kafka://$address/a" copy
+	same "$err" 'logreplicate: a: group one: position 60 in partition 0 is '\
+'left out, for the log ends at 10'
+	seq 11 60 | logappend root/a
+	copy 0 --groups "kafka://$address/a" copy
+	same "$err" ''
+	position_there copy/ one 0 60
+}
+
 @test 'where a copy begins' {
 	logcreate root/a
 	for i in $(seq 100); do
