@@ -433,10 +433,11 @@ sink_records(struct sink *s, size_t topic, int32_t partition, int64_t offset,
 	struct frame_batch b = {.base_offset = -1};
 	struct raw_run run = {.len = 0};
 	struct raw *raw;
+	bool cleaned;
 	int rc = find_raw(s, topic, partition, &raw, f);
 
 	if (rc == 0)
-		rc = find_batch(raw, offset, &b, &out->cleaned, f);
+		rc = find_batch(raw, offset, &b, &cleaned, f);
 	if (rc != 0 || b.base_offset < 0)
 		return rc;
 	if (b.base_offset < raw_start(raw))

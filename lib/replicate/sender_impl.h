@@ -49,7 +49,6 @@ struct sender_part {
 	struct halving halving;	/* for where both part */
 	int64_t asked;		/* what ASK or DIVERGED said */
 	struct frame_batch theirs; /* what is compared */
-	bool cleaned;		/* what is here in its place may have been */
 	int64_t looked_ms;	/* when start and end were looked at */
 	int64_t again_ms;	/* refused: it is tried again then; 0 never */
 	int64_t pause_ms;	/* it was waited for that; 0 not */

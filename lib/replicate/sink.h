@@ -90,7 +90,7 @@ struct sink_ops {
 	    int64_t offset, struct sink_state *out, struct fault *f);
 	/*
 	 * Add the records of the last batch that begins at or below offset, and
-	 * say whether they may have been cleaned.  NULL: they cannot be told.
+	 * say whether compaction has been at it.  NULL: they cannot be told.
 	 */
 	int (*records)(struct sink *s, size_t topic, int32_t partition,
 	    int64_t offset, struct imprints *out, struct fault *f);

@@ -287,6 +287,25 @@ a/0: offsets 0 to 9"
 	has "$err" 'diverged: from offset '
 }
 
+@test "the same records in other batches are another log" {
+	local which
+	for which in a e; do
+		logcreate $which
+		seq 1 90 | logappend --timestamp 1 --batch-bytes 100 $which
+	done
+	seq 91 100 | logappend --timestamp 1 a
+	seq 91 95 | logappend --timestamp 1 e
+	seq 96 100 | logappend --timestamp 1 e
+	cmp <(logcat -F '%o %k %v %T\n' a) <(logcat -F '%o %k %v %T\n' e)
+	run_tool 0 logreplicate a b
+	run_tool 4 logreplicate e b
+	has "$err" 'e/0: diverged: from offset 90 on'
+	# Also where it is not known whether compaction was there.
+	rm -f e/0/*.sum b/0/*.sum
+	run_tool 4 logreplicate e b
+	has "$err" 'e/0: diverged: from offset 90 on'
+}
+
 @test "a copy that was compacted while it was no copy" {
 	logcreate --compact a
 	for i in 1 2 3 4; do echo "k$((i % 2))=$i" | logappend -K = a; done
