@@ -12,7 +12,7 @@
  * the other one can have nothing else; where neither was, batches that are not
  * the same are enough.
  *
- * Compaction is seen by what it leaves: batches with fewer records than offsets,
+ * Compaction is seen by what it leaves: batches of fewer records than offsets,
  * or with a delete horizon, and gaps between batches.  Nothing else does that,
  * and it changes no batch without.
  *
