@@ -16,7 +16,7 @@ struct fault;
 /* How long is it tried? */
 struct lister_patience {
 	int64_t timeout_ms;	/* while brokers do not answer */
-	int64_t leader_ms;	/* while they do, but the partition has no leader */
+	int64_t leader_ms;	/* while they do, but there is no leader */
 };
 
 /*

@@ -15,6 +15,7 @@
 #include "replicate/disk_source.h"
 #include "replicate/inherit.h"
 #include "replicate/opened.h"
+#include "store/cluster_id.h"
 #include "store/groups.h"
 #include "store/origin.h"
 #include "store/partition.h"
@@ -73,6 +74,29 @@ locate(struct disk_sink *d, size_t topic, int32_t partition, int rc,
 	return status_fault(f, rc, path, -1, -1, NULL);
 }
 
+/*
+ * Is it what a logserve over the directory around it would show?  A topic that
+ * was copied to elsewhere has the same id, and is another one.
+ */
+static bool
+is_served(const struct topic *t, const uint8_t *identity)
+{
+	uint8_t own[FRAME_IDENTITY_LEN];
+	char id[CLUSTER_ID_LEN + 1];
+	int fd = -1, rc;
+
+	if (!topic_id_bytes(t->id, own) || memcmp(own, identity, 16) != 0 ||
+	    strcmp(t->name, t->made_as) != 0)
+		return false;
+	rc = io_open(t->dirfd, "..", O_RDONLY | O_DIRECTORY, 0, &fd);
+	if (rc == 0)
+		rc = cluster_id_of(fd, id);
+	(void)io_close(&fd);
+	if (rc == 0)
+		cluster_id_hash(id, own + 16);
+	return rc == 0 && memcmp(own, identity, sizeof(own)) == 0;
+}
+
 /* What stands there must not be what is read. */
 static int
 check_identity(const struct topic *t, const uint8_t *identity)
@@ -80,10 +104,7 @@ check_identity(const struct topic *t, const uint8_t *identity)
 	uint8_t own[FRAME_IDENTITY_LEN];
 
 	disk_source_identity(t->dirfd, own);
-	if (memcmp(own, identity, sizeof(own)) == 0)
-		return ELOOP;
-	/* A cluster's is the id of its topic, and more. */
-	return topic_id_bytes(t->id, own) && memcmp(own, identity, 16) == 0
+	return memcmp(own, identity, sizeof(own)) == 0 || is_served(t, identity)
 	    ? ELOOP
 	    : 0;
 }

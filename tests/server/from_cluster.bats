@@ -196,6 +196,18 @@ position_there() {
 	# Its own directory is no copy of it.
 	copy 4 "kafka://$address/a" root/a
 	has "$err" 'source and destination are the same'
+	# A copy of it by other means is, though it has its id.
+	seq 5 | logappend -p 0 root/a
+	cp -a root/a seeded
+	logadmin topic demote seeded >/dev/null
+	seq 6 10 | logappend -p 0 root/a
+	copy 0 -v "kafka://$address/a" seeded
+	has "$out" 'a/0: offsets 5 to 9, '
+	same_batches root/a seeded
+	# Also where it stands beside it.
+	cp -a root/a root/e
+	copy 4 "kafka://$address/a" root/e
+	has "$err" 'not a replica, and not empty'
 	# One topic is no directory of topics.
 	mkdir dir
 	copy 1 "kafka://$address/" b

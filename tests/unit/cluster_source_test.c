@@ -373,8 +373,8 @@ static int
 open_scene(struct scene *c, enum kind kind, struct fault *f)
 {
 	int64_t start, end;
-	int rc = begin_scene(c, kind,
-	    kind == HANGS_UP ? SHORT_MS : TIMEOUT_MS, false, f);
+	int rc = begin_scene(c, kind, kind == HANGS_UP ? SHORT_MS : TIMEOUT_MS,
+	    false, f);
 
 	if (rc == 0)
 		rc = c->s->ops->bounds(c->s, 0, 0, &start, &end, f);
