@@ -353,7 +353,7 @@ begin(struct cluster_sink *c, size_t topic, int32_t partition, struct part *p,
 	return rc;
 }
 
-/* Kept at once: the next run goes on there, also if nothing comes in this one. */
+/* Kept at once: the next run goes on there, also if nothing comes now. */
 static int
 sink_begin(struct sink *s, size_t topic, int32_t partition, int64_t start,
     struct fault *f)
