@@ -98,12 +98,12 @@ broken() {
 	wait_for has_any b
 	kill -9 "$rep_pid"
 	wait_for process_gone "$rep_pid"
-	[ "$(logcat b | wc -l)" -lt 9000 ]
+	[ "$(logcat b | wc -l)" -lt 50000 ]
 }
 
 @test "a copy that was broken off begins where it was to begin" {
-	logcreate --segment-bytes 4096 a
-	seq 0 9999 | logappend --batch-bytes 1000 a
+	logcreate --segment-bytes 40960 a
+	seq 0 59999 | logappend --batch-bytes 1000 a
 	broken -o 505
 	# What stands in the same batch before that is not to be seen.
 	wait_for run_tool 0 logreplicate a b
