@@ -7,6 +7,8 @@
 #include "base/crc32c.h"
 #include "base/status.h"
 
+enum { SUM_BYTES_MIN = 4096 };
+
 _Static_assert(BATCH_RECORD_COUNT + 4 == BATCH_RECORDS, "header layout");
 
 static int
@@ -83,6 +85,16 @@ batch_verify(const uint8_t *p, const struct batch *b)
 	uint32_t crc = crc32c(p + BATCH_ATTRIBUTES, b->size - BATCH_ATTRIBUTES);
 
 	return crc == b->crc ? 0 : STATUS_CORRUPT;
+}
+
+uint32_t
+batch_sum(uint32_t before, const uint8_t *p, const struct batch *b)
+{
+	/* What is short is read faster than it is reckoned. */
+	if (b->size < SUM_BYTES_MIN)
+		return crc32c_update(before, p, b->size);
+	before = crc32c_update(before, p, BATCH_ATTRIBUTES);
+	return crc32c_append(before, b->crc, b->size - BATCH_ATTRIBUTES);
 }
 
 enum codec

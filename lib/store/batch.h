@@ -90,6 +90,12 @@ int batch_decode(const uint8_t *p, size_t len, struct batch *out,
     const char **what);
 /* Does the CRC of the whole batch at p match?  0 or STATUS_CORRUPT. */
 int batch_verify(const uint8_t *p, const struct batch *b);
+/*
+ * Go on from the CRC-32C of what is before the batch at p to that behind it,
+ * all its bytes counted.  Its own CRC must have been verified: it is made use
+ * of, and its records are not read again.
+ */
+uint32_t batch_sum(uint32_t before, const uint8_t *p, const struct batch *b);
 
 /* The codec of the records. */
 enum codec batch_codec(const struct batch *b);

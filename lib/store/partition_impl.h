@@ -123,7 +123,10 @@ bool roll_is_due(const struct partition *p, size_t len, int64_t last_offset,
 int roll_segment(struct partition *p, struct fault *f);
 /* Save the producers as of the log end, those that are not forgotten. */
 int roll_snapshot(struct partition *p, struct fault *f);
-/* Take note of a batch at pos that is now the last: indexes, sums, times. */
+/*
+ * Take note of a batch at pos that is now the last: indexes, sums, times.  Its
+ * CRC has been verified.
+ */
 int roll_note_batch(struct partition *p, const uint8_t *data,
     const struct batch *b, int64_t pos);
 /*

@@ -766,10 +766,41 @@ test_bomb(enum codec codec)
 	free(zeroes);
 }
 
+/* Batches of all sizes, one behind the other: the sum of all their bytes. */
+static void
+test_sum(void)
+{
+	static uint8_t all[1 << 20];
+	static char value[20000];
+	struct batch_builder bb;
+	const uint8_t *data;
+	struct batch b;
+	size_t size, len = 0;
+	uint32_t sum = 0;
+	int wrong = 0;
+
+	memset(value, 'v', sizeof(value) - 1);
+	for (size_t n = 0; n < sizeof(value); n = n * 5 / 4 + 1) {
+		batch_builder_init(&bb, CODEC_NONE, INT_MIN, 1 << 20);
+		add(&bb, known_time, "k", value + sizeof(value) - 1 - n, NULL);
+		if (batch_builder_finish(&bb, &data, &size) != 0)
+			abort();
+		memcpy(all + len, data, size);
+		batch_builder_release(&bb);
+		batch_assign(all + len, (int64_t)n << 33, 0x05060708);
+		wrong += accept(all + len, size, &b);
+		sum = batch_sum(sum, all + len, &b);
+		len += size;
+		wrong += sum != crc32c(all, len);
+	}
+	tap_int(wrong, 0, "the sum of batches is that of their bytes");
+}
+
 int
 main(void)
 {
 	fill_pool();
+	test_sum();
 	test_known();
 	test_marker();
 	test_control_refused();

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/crc32c.h"
 #include "base/bounds.h"
 #include "base/now.h"
 #include "base/status.h"
@@ -325,6 +326,33 @@ test_sum_after_crash(void)
 	sum_of_many(false, one);
 	sum_of_many(true, two);
 	tap(memcmp(one, two, SUM_LEN) == 0, "the same sum as without a crash");
+}
+
+/* It is made of the sums of batches, short ones and long ones. */
+static void
+test_sum_of_file(void)
+{
+	static uint8_t file[1 << 20];
+	struct partition *p;
+	struct sum sum;
+	char path[400];
+	ssize_t len;
+	int fd;
+
+	fresh();
+	p = open_with(PARTITION_WRITE, 0);
+	for (int i = 1; i < 500; i = i * 3 / 2 + 1)
+		append(p, "a value that is not too short", i, 1000 + i);
+	tap_int(partition_roll(p, NULL), 0, "rolled");
+	tap_int(sum_read(partition_dirfd(p), 0, &sum), 0, "a sum");
+	partition_close(p);
+	snprintf(path, sizeof(path), "%s/%020d.log", dir, 0);
+	fd = open(path, O_RDONLY);
+	len = read(fd, file, sizeof(file));
+	close(fd);
+	tap_int(len, sum.size, "of all of the file");
+	tap(len > 4 * 8192, "which is long enough");
+	tap_int(sum.crc, crc32c(file, (size_t)len), "its checksum");
 }
 
 static void
@@ -829,6 +857,7 @@ main(void)
 	test_torn_tail();
 	test_remounted();
 	test_sum_after_crash();
+	test_sum_of_file();
 	test_copy();
 	test_damage();
 	test_removed("partition.state", STATUS_REMOVED);
