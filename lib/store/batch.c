@@ -310,6 +310,63 @@ batch_records_next(struct batch_records *it, struct record *out)
 	return 0;
 }
 
+static inline void
+note(struct batch_survey *s, const struct record *r, int64_t expected)
+{
+	if (r->timestamp >= 0 && r->timestamp < s->min_ms)
+		s->min_ms = r->timestamp;
+	if (r->timestamp > s->max_ms)
+		s->max_ms = r->timestamp;
+	s->has_gaps |= r->offset != expected;
+	s->has_null_key |= bytes_is_null(r->key);
+}
+
+/* As batch_records_next(); false: that has to be asked. */
+static inline bool
+next_small(struct batch_records *it, struct record *out)
+{
+	const uint8_t *next;
+
+	if (it->left == 0 ||
+	    !record_decode_small(it->pos, it->end, it->base_timestamp,
+		it->base_offset, out, &next) ||
+	    out->offset < it->offset_min || out->offset > it->last_offset)
+		return false;
+	if (it->append_time >= 0)
+		out->timestamp = it->append_time;
+	it->pos = next;
+	it->offset_min = out->offset + 1;
+	it->left--;
+	return true;
+}
+
+int
+batch_records_survey(struct batch_records *it, struct batch_survey *out)
+{
+	/* Nobody has their addresses: they are kept in registers. */
+	struct batch_survey s = {.min_ms = INT64_MAX, .max_ms = -1};
+	struct batch_records walk = *it;
+	struct record small, other;
+	int64_t expected;
+	int rc;
+
+	for (;;) {
+		expected = walk.offset_min;
+		if (next_small(&walk, &small)) {
+			note(&s, &small, expected);
+			continue;
+		}
+		*it = walk;
+		rc = batch_records_next(it, &other);
+		if (rc != 0)
+			break;
+		walk = *it;
+		note(&s, &other, expected);
+	}
+	*out = s;
+	return rc == STATUS_END ? 0 : rc;
+}
+
 void
 batch_builder_init(struct batch_builder *bb, enum codec codec, int level,
     size_t bytes_max)
