@@ -11,6 +11,7 @@
 
 #include <sys/types.h>
 
+#include "store/ahead.h"
 #include "store/batch.h"
 #include "store/epoch.h"
 #include "store/lock.h"
@@ -42,6 +43,7 @@ struct partition {
 	int timeindex_fd;
 	struct producer_table *producers;	/* NULL until needed */
 	int64_t own_end;	/* end of our last append; -1 none unsynced */
+	struct ahead ahead;	/* of the file log_fd */
 	int64_t started_pos;	/* partition_sync_start() asked up to here */
 	struct partition_cut cut;
 	char bad_file[SEGMENT_NAME_LEN]; /* could not be opened; "" none */

@@ -75,9 +75,9 @@ int record_decode(const uint8_t *p, const uint8_t *end, int64_t base_timestamp,
 
 /* Inline because the record loops live on it; what it is made of: */
 enum {
-	RECORD_SMALL_BYTES = 3,	/* of a varint that record_get_small() knows */
-	RECORD_SMALL_END = 1 << 21,	/* of a longer one it makes at least this */
-	RECORD_SMALL_ROOM = 16,	/* bytes in which what precedes the value is */
+	RECORD_SMALL_BYTES = 3,	/* of a varint that is small */
+	RECORD_SMALL_END = 1 << 21,	/* one that is not is read as more */
+	RECORD_SMALL_ROOM = 16,	/* for all before the value */
 };
 
 /* A varint without its zig-zag undone; RECORD_SMALL_BYTES can be read at p. */
@@ -94,7 +94,7 @@ record_get_small(const uint8_t *p, uint32_t *out)
 	return p;
 }
 
-/* Bytes whose length record_get_small() has read; false: they do not end by end. */
+/* Bytes at *p whose length, as read, is u; false: they are not within end. */
 static inline bool
 record_take_small(const uint8_t **p, const uint8_t *end, uint32_t u,
     struct bytes *out)

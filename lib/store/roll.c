@@ -62,6 +62,7 @@ roll_close_files(struct partition *p)
 	(void)io_close(&p->timeindex_fd);
 	p->log_base = -1;
 	p->started_pos = 0;
+	p->ahead = (struct ahead){0};
 }
 
 /* Entries since the last checkpoint, whoever has written them. */
@@ -517,6 +518,7 @@ roll_segment(struct partition *p, struct fault *f)
 	visible = s->end_offset;
 	if (s->role == STATE_ROLE_OPEN || s->role == STATE_ROLE_REPLICA)
 		s->visible_offset = visible;
+	ahead_give_back(p->log_fd, s->end_pos);
 	rc = end_indexes(p);
 	if (rc == 0)
 		rc = write_sum(p, f);
