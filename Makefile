@@ -193,6 +193,8 @@ check:
 CLANG = CC=clang WERROR=1 BUILD=build/clang BIN=build/clang/bin
 CLANG_SAN = CC=clang WERROR=1 SAN=1 BUILD=build/clang-san \
     BIN=build/clang-san/bin
+# What takes longest begins first.
+LONGEST = tests/crash/mutants_test.sh tests/crash/links.bats
 # Fuzz targets are built with libFuzzer, ASan and UBSan.
 FUZZ_BUILD = CC=clang BUILD=build/fuzz CFLAGS='-O1 -g -fsanitize=fuzzer-no-link'
 check-slow:
@@ -207,9 +209,9 @@ check-slow:
 	    $(PART) SAN=1 $(FUZZ_BUILD) fuzzers; \
 	    else echo 'skipped: the builds with clang'; fi
 	@FUZZ_SECONDS=$${FUZZ_SECONDS:-10} FUZZ_JOBS=$${FUZZ_JOBS:-1} \
-	    TEST_TIMEOUT=900 $(PROVE_SLOW) tests/fuzz/run $(UNIT_SRCS:%.c=build/valgrind/%) \
+	    TEST_TIMEOUT=900 $(PROVE_SLOW) $(LONGEST) tests/fuzz/run $(UNIT_SRCS:%.c=build/valgrind/%) \
 	    $(if $(shell command -v clang),$(UNIT_SRCS:%.c=build/clang-san/%)) \
-	    $(SLOWS) $(SLOW_TESTS) $(SAN_SLOW:%=build/san/%)
+	    $(SLOWS) $(filter-out $(LONGEST),$(SLOW_TESTS)) $(SAN_SLOW:%=build/san/%)
 
 # The lanes with random choices for so long, each time with other seeds.
 HOURS = 1

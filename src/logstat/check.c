@@ -19,7 +19,8 @@ static struct {
 	char topic[4096]; /* path; "": none yet */
 	int64_t topic_newest;
 
-	int64_t partitions, records, bytes;
+	int64_t partitions;
+	int64_t records, bytes; /* -1: not known */
 	int64_t age_ms; /* the greatest of a topic; -1 none */
 	int64_t max_lag;
 	int64_t lag; /* the greatest of a group; -1 none */
@@ -148,13 +149,20 @@ check_topic(const char *path)
 	check.topic_newest = -1;
 }
 
+/* What has a part that is not known is not known. */
+static void
+add(int64_t *sum, int64_t n)
+{
+	*sum = n < 0 || *sum < 0 ? -1 : *sum + n;
+}
+
 void
 check_partition(const char *path, const struct count *c,
     const struct count_health *h)
 {
 	check.partitions++;
-	check.records += c->records;
-	check.bytes += c->bytes;
+	add(&check.records, c->records);
+	add(&check.bytes, c->bytes);
 	if (c->newest > check.topic_newest)
 		check.topic_newest = c->newest;
 	if (h->failed)
@@ -211,6 +219,25 @@ check_error(const char *path, int rc, const struct fault *f)
 	    has_file ? f->file : path, what);
 }
 
+static void
+print_all_well(void)
+{
+	printf(": %jd partition%s", (intmax_t)check.partitions,
+	    check.partitions == 1 ? "" : "s");
+	if (check.records >= 0)
+		printf(", %jd records", (intmax_t)check.records);
+}
+
+/* U is how a plugin says that it does not know. */
+static void
+print_figure(const char *name, int64_t n, const char *unit)
+{
+	if (n >= 0)
+		printf(" %s=%jd%s", name, (intmax_t)n, unit);
+	else
+		printf(" %s=U", name);
+}
+
 int
 check_end(void)
 {
@@ -219,15 +246,13 @@ check_end(void)
 		problem(CHECK_UNKNOWN, "no partition");
 	printf("LOGSTAT %s", words[check.worst]);
 	if (check.worst == CHECK_OK)
-		printf(": %jd partition%s, %jd records",
-		    (intmax_t)check.partitions,
-		    check.partitions == 1 ? "" : "s", (intmax_t)check.records);
+		print_all_well();
 	else
 		printf(": %.*s", (int)check.first.len - 1,
 		    (const char *)check.first.data);
-	printf(" | partitions=%jd records=%jd bytes=%jdB",
-	    (intmax_t)check.partitions, (intmax_t)check.records,
-	    (intmax_t)check.bytes);
+	printf(" | partitions=%jd", (intmax_t)check.partitions);
+	print_figure("records", check.records, "");
+	print_figure("bytes", check.bytes, "B");
 	if (check.age_ms >= 0)
 		printf(" age=%jd.%03ds;;%jd.%03d;0",
 		    (intmax_t)(check.age_ms / 1000), (int)(check.age_ms % 1000),

@@ -380,8 +380,9 @@ on_remote_topic(const char *place, int32_t count)
 static void
 on_remote_partition(const struct remote_partition_stat *s)
 {
-	/* Of records only the offsets are known. */
-	const struct count c = {.records = s->end - s->start,
+	/* How many of the offsets have a record is not known. */
+	const struct count c = {.records = -1,
+	    .bytes = -1,
 	    .oldest = s->oldest,
 	    .newest = s->newest};
 	const struct count_health health = {.failed = false};

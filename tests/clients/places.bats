@@ -319,6 +319,7 @@ gone() {
 	run_tool 2 logstat --check --max-lag 2 "$at"
 	has "$out" 'CRITICAL'
 	run_tool 0 logstat --check --max-lag 3 --max-age 1h "$at"
+	has "$out" 'records=U bytes=U '
 	start member logtail -f -g "$g" "$at"
 	wait_for in_use 1
 	run_tool 4 logadmin group seek "$at" "$g" -o start

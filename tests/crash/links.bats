@@ -71,6 +71,16 @@ look_again() {
 	: >"$1.stopped"
 }
 
+# still CONDITION...: wait for it, while the copy is kept.
+still() {
+	wait_for while_kept "$@" || return 1
+	! process_gone "$rep_pid" || { cat rep.err; return 1; }
+}
+
+while_kept() {
+	"$@" || process_gone "$rep_pid"
+}
+
 ends_alike() {
 	[ "$(logstat -q "$1" | awk '{ print $4 }')" = \
 	    "$(logstat -q "$2" | awk '{ print $4 }')" ]
@@ -89,10 +99,10 @@ follow() {
 		logappend --fsync 20ms --batch-bytes 2000 a 3>&- &
 	writer=$!
 	start rep logreplicate -f --io-timeout "$timeout" --rsh "$1" a "$2"
-	wait_for has_lines link/log "$FLAKY_MAX"
+	still has_lines link/log "$FLAKY_MAX"
 	kill "$writer"
 	wait "$writer" || true
-	wait_for ends_alike a b
+	still ends_alike a b
 	kill "$rep_pid"
 	wait_for process_gone "$rep_pid"
 	: >b.stop
@@ -169,12 +179,12 @@ clean_again() {
 	keyed 3>&- | logappend -K = --fsync 20ms --batch-bytes 2000 a 3>&- &
 	writer=$!
 	start rep logreplicate -f --rsh "$flaky link" a "host:$PWD/b"
-	wait_for has_lines link/log "$FLAKY_MAX"
+	still has_lines link/log "$FLAKY_MAX"
 	kill "$writer"
 	wait "$writer" || true
 	: >a.stop
 	wait_for test -e a.stopped
-	wait_for ends_alike a b
+	still ends_alike a b
 	kill "$rep_pid"
 	wait_for process_gone "$rep_pid"
 	run_tool 0 logfsck a b
