@@ -121,9 +121,9 @@ append_zeros(uint64_t crc, uint32_t factor)
 }
 
 /*
- * Three streams of stream_len bytes each, one after the other at p.  What comes
- * behind them is fetched meanwhile, once a cache line: streams as short as these
- * end before the processor has seen that they are some.
+ * Three streams of stream_len bytes each, one after the other at p.  What
+ * comes behind them is fetched meanwhile, once a cache line: streams as short
+ * as these end before the processor has seen that they are some.
  */
 HARDWARE static uint64_t
 update_three(uint64_t crc, const uint8_t *p, size_t stream_len, uint32_t factor)

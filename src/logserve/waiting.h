@@ -8,10 +8,10 @@
  * log, and then waits only if the count is still the same; so no change is
  * missed between the look and the wait.  Changes come from appends of the
  * server (waiting_wake), and from those of other programs, which inotify(7)
- * tells by their write to partition.state.  It tells of the server's own writes,
- * too, and of those that show readers nothing new yet: who waits is woken only
- * if the state has more to show.  Where inotify has run out, and against
- * whatever it may miss, all who wait look again each second.
+ * tells by their write to partition.state.  It tells of the server's own
+ * writes, too, and of those that show readers nothing new yet: who waits is
+ * woken only if the state has more to show.  Where inotify has run out, and
+ * against whatever it may miss, all who wait look again each second.
  *
  * A waiter is woken once: by a change, by its time, or by waiting_stop().
  */
