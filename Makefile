@@ -109,7 +109,7 @@ $(MESSAGES).h $(MESSAGES).c: $(MESSAGES).%: lib/kafka/messages.awk \
 	@mkdir -p $(@D)
 	@echo 'AWK $@'
 	$(Q)awk -v out=$* -f $^ >$@
-$(MESSAGES).o: $(MESSAGES).c $(BUILD)/flags
+$(MESSAGES).o: $(MESSAGES).c $(BUILD)/flags | $(MESSAGES).h
 	@echo 'CC $@'
 	$(Q)$(CC) $(ALL_CFLAGS) $(if $(WERROR),-Werror) -MMD -MP -c -o $@ $<
 
