@@ -5,7 +5,7 @@
  * The inside of struct partition, shared by partition.c (append, sync),
  * roll.c (segments begun and ended), recover.c (finding the end again), tail.c
  * (how far a reader may go), replica.c (filled from elsewhere), cleaned.c
- * (segments replaced), lost.c (bytes put aside), check.c and repair.c.  Nobody
+ * (segments replaced), lost.c (bytes put aside), check and repair.  Nobody
  * else includes it.
  */
 
