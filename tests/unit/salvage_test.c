@@ -174,13 +174,17 @@ harm(bool sure, bool dense)
 	}
 }
 
+/* Of two with the same CRC, which happens, the one at base. */
 static int
-find_batch(uint32_t crc)
+find_batch(uint32_t crc, int64_t base)
 {
+	int found = -1;
+
 	for (int i = 0; i < count; i++)
-		if (batches[i].crc == crc)
-			return i;
-	return -1;
+		if (batches[i].crc == crc &&
+		    (found < 0 || batches[i].base == base))
+			found = i;
+	return found;
 }
 
 static const char *
@@ -194,11 +198,12 @@ judge_piece(const struct salvage_piece *p)
 
 		if (batch_decode(bytes + at, size - (size_t)at, &b, NULL) != 0)
 			return "a piece is not of batches";
-		i = find_batch((uint32_t)buf_get_32(bytes + at + BATCH_CRC));
-		if (i < 0)
-			return "a batch that never was";
 		if (!p->mended)
 			base = b.base_offset;
+		i = find_batch((uint32_t)buf_get_32(bytes + at + BATCH_CRC),
+		    base);
+		if (i < 0)
+			return "a batch that never was";
 		if (batches[i].base != base)
 			return "a batch has another offset";
 		batches[i].kept = true;
