@@ -265,7 +265,9 @@ readme:
 	@sed -i -e '/<!-- tools -->/r $(BUILD)/tools' \
 	    -e '/<!-- tools -->/,/<!-- end of tools -->/{/<!--/!d}' README.md
 
-bench: all
+bench:
+	@tests/deps.sh ensure build bench
+	@$(PART) all
 	@tests/bench/run
 
 # logserve beside Apache Kafka.

@@ -57,6 +57,11 @@ clients	default-jdk-headless	cmd	javac
 clients	maven		cmd	mvn
 clients	golang-go	cmd	go
 clients	openssl		cmd	openssl
+bench	zstd		cmd	zstd
+bench	openssh-server	cmd	/usr/sbin/sshd
+bench	openssh-client	cmd	ssh
+bench	kcat		cmd	kcat
+bench	rsync		cmd	rsync
 coverage	llvm		cmd	llvm-cov
 END
 }

@@ -14,6 +14,7 @@
 #include "kafka/error.h"
 #include "kafka/messages.h"
 #include "net/addr.h"
+#include "store/cluster_id.h"
 #include "store/topic.h"
 
 enum {
@@ -200,8 +201,7 @@ chart_identity(const struct chart *c, size_t topic,
 	memcpy(out, &h, 16);
 	if (!wire_uuid_is_zero(&t->id))
 		memcpy(out, t->id.bytes, 16);
-	h = siphash_128(key, c->cluster_id, strlen(c->cluster_id));
-	memcpy(out + 16, &h, 16);
+	cluster_id_hash(c->cluster_id, out + 16);
 }
 
 /* --- connections ---------------------------------------------------------- */

@@ -29,6 +29,7 @@ struct cluster_source {
 	int32_t *parts;		/* of each, that were taken in */
 	struct committed positions;
 	int64_t positions_ms;	/* when read; 0 never */
+	struct lister_patience patience;
 };
 
 static const struct source_ops ops;
@@ -173,7 +174,7 @@ source_batch_at(struct source *source, size_t topic, int32_t partition,
 {
 	struct cluster_source *s = self(source);
 	int rc = lister_batch_at(s->chart, topic, partition, offset,
-	    s->o->timeout_ms, out, f);
+	    &s->patience, out, f);
 
 	/* A gap was made by something. */
 	*cleaned =
@@ -200,6 +201,7 @@ source_position(struct source *source, size_t topic, size_t i,
 	e = committed_at(&s->positions, topic, i);
 	if (e == NULL)
 		return STATUS_END;
+	fetcher_expect(s->fetcher, topic, e->partition, e->offset);
 	*out = (struct source_position){.group = e->group,
 	    .partition = e->partition,
 	    .offset = e->offset,
@@ -219,7 +221,7 @@ source_find(struct source *source, size_t topic, int32_t partition,
 
 	if (rc == 0 && pos->kind == POSITION_TIME)
 		rc = lister_offset_at(s->chart, topic, partition,
-		    pos->n < 0 ? 0 : pos->n, s->o->timeout_ms, &at, f);
+		    pos->n < 0 ? 0 : pos->n, &s->patience, &at, f);
 	if (rc != 0)
 		return rc;
 	if (pos->kind == POSITION_START)
@@ -288,6 +290,8 @@ cluster_source_open(const struct cluster_source_options *o, struct source **out,
 	s->source.ops = &ops;
 	s->o = o;
 	committed_init(&s->positions);
+	s->patience.timeout_ms = o->timeout_ms;
+	s->patience.leader_ms = o->follow ? FETCHER_LEADER_MS : o->timeout_ms;
 	rc = chart_open(&chart, &s->chart, f);
 	if (rc == 0)
 		rc = check_partition(s, f);

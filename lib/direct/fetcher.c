@@ -54,6 +54,7 @@ struct fetcher {
 	int epoll_fd;
 	int timer_fd;
 	bool stale;		/* the metadata are not what they say */
+	bool mute;		/* nobody answered when they were asked for */
 	int64_t refresh_ms;	/* when to look at them */
 	int64_t refreshed_ms;
 	int tries;
@@ -145,6 +146,15 @@ fail_part(struct fetcher *x, const struct shelf_part *p, struct fault *f)
 	    (long long)(p->ahead < 0 ? 0 : p->ahead), what);
 }
 
+static int
+look(struct fetcher *x, struct fault *f)
+{
+	struct lister_patience w = {.timeout_ms = x->timeout_ms,
+	    .leader_ms = x->follow ? FETCHER_LEADER_MS : x->timeout_ms};
+
+	return lister_look(x->chart, &x->shelf, &w, f);
+}
+
 int
 fetcher_bounds(struct fetcher *x, size_t topic, int32_t partition,
     int64_t *start, int64_t *end, struct fault *f)
@@ -152,8 +162,13 @@ fetcher_bounds(struct fetcher *x, size_t topic, int32_t partition,
 	struct shelf_part *p = shelf_find(&x->shelf, topic, partition);
 	int rc = 0;
 
+	/* It had no leader. */
+	if (p->rc == STATUS_TIMEOUT && p->count == 0) {
+		p->rc = 0;
+		p->look = true;
+	}
 	if (p->look)
-		rc = lister_look(x->chart, &x->shelf, x->timeout_ms, f);
+		rc = look(x, f);
 	if (rc != 0)
 		return rc;
 	if (p->rc != 0 && p->count == 0)
@@ -162,6 +177,16 @@ fetcher_bounds(struct fetcher *x, size_t topic, int32_t partition,
 	*start = p->start;
 	*end = p->end;
 	return 0;
+}
+
+void
+fetcher_expect(struct fetcher *x, size_t topic, int32_t partition,
+    int64_t offset)
+{
+	struct shelf_part *p = shelf_find(&x->shelf, topic, partition);
+
+	if (p != NULL && p->rc == 0 && p->end < offset)
+		p->look = true;
 }
 
 int
@@ -202,6 +227,7 @@ fetcher_refresh(struct fetcher *x, bool *looked, struct fault *f)
 		return 0;
 	x->refreshed_ms = now_mono_ms();
 	rc = chart_refresh(x->chart, f);
+	x->mute = rc != 0;
 	if (rc == STATUS_CLUSTER) {
 		/* It may pass; until then all is as it was. */
 		x->stale = true;
@@ -263,6 +289,7 @@ look_again(struct fetcher *x, struct fault *f)
 		return 0;
 	x->refresh_ms = now_mono_ms() + chart_pause_ms(x->tries++);
 	rc = chart_refresh(x->chart, f);
+	x->mute = rc != 0;
 	if (rc == STATUS_CLUSTER) {
 		note_why(x, f);
 		return 0;
@@ -270,6 +297,14 @@ look_again(struct fetcher *x, struct fault *f)
 	if (rc == 0)
 		x->stale = false;
 	return rc;
+}
+
+/* Following, it alone is given up, until it is asked for again. */
+static bool
+is_headless(struct fetcher *x, const struct shelf_part *p)
+{
+	return x->follow && !x->mute &&
+	    chart_partition(x->chart, p->topic, p->number).leader < 0;
 }
 
 /*
@@ -292,6 +327,13 @@ check_lost(struct fetcher *x, struct fault *f)
 			now - p->lost_ms >= x->timeout_ms)) {
 			p->rc = STATUS_REMOVED;
 			p->what = NULL;
+			continue;
+		}
+		if (is_headless(x, p) && p->lost_ms != 0 &&
+		    now - p->lost_ms >= x->timeout_ms) {
+			p->rc = STATUS_TIMEOUT;
+			p->what = "it has no leader";
+			p->lost_ms = 0;
 			continue;
 		}
 		if (chart_partition(x->chart, p->topic, p->number).leader < 0)
@@ -679,7 +721,7 @@ look_at_bounds(struct fetcher *x, bool *changed, struct fault *f)
 		any = any || (x->shelf.all[i]->look && x->shelf.all[i]->wanted);
 	if (!any)
 		return 0;
-	rc = lister_look(x->chart, &x->shelf, x->timeout_ms, f);
+	rc = look(x, f);
 	*changed = true;
 	for (size_t i = 0; rc == 0 && i < x->shelf.count; i++) {
 		const struct shelf_part *p = x->shelf.all[i];

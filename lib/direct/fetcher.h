@@ -11,7 +11,7 @@
  *
  * Errors that concern all: STATUS_CLUSTER, EACCES (see chart.h), ENOMEM.  Of a
  * partition, besides: STATUS_NO_TOPIC, STATUS_REMOVED, STATUS_CORRUPT,
- * STATUS_UNSUPPORTED.
+ * STATUS_UNSUPPORTED; and STATUS_TIMEOUT, which may pass: it has no leader.
  */
 
 #include "direct/chart.h"
@@ -32,6 +32,11 @@ enum {
 	FETCHER_HELD_BYTES = 32 << 20,
 	/* Following, metadata are looked at so often. */
 	FETCHER_REFRESH_MS = 5000,
+	/*
+	 * And a partition without a leader holds all others up no longer: it is
+	 * asked for again.
+	 */
+	FETCHER_LEADER_MS = 1000,
 };
 
 /* chart is the caller's.  follow: ends are not the end. */
@@ -47,6 +52,12 @@ int fetcher_add(struct fetcher *x, size_t topic, int32_t partition);
  */
 int fetcher_bounds(struct fetcher *x, size_t topic, int32_t partition,
     int64_t *start, int64_t *end, struct fault *f);
+/*
+ * Somebody has come to that offset: if the end was not told to be that far yet,
+ * the next fetcher_bounds() asks for it again.
+ */
+void fetcher_expect(struct fetcher *x, size_t topic, int32_t partition,
+    int64_t offset);
 /*
  * As source_ops.next(): offset -1 is its start; it ends where fetcher_bounds()
  * said.  STATUS_OFFSET: offset was deleted.

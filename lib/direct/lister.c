@@ -18,6 +18,16 @@ enum {
 	EPOCHS_WALKED_MAX = 1000,
 };
 
+/* Is it to be given up, which has lasted since then? */
+static bool
+is_over(const struct lister_patience *w, int64_t since_ms, int rc)
+{
+	int64_t lasted = now_mono_ms() - since_ms;
+
+	return lasted >= w->timeout_ms ||
+	    (rc != STATUS_CLUSTER && lasted >= w->leader_ms);
+}
+
 /* --- bounds --------------------------------------------------------------- */
 
 /* A request of ListOffsets, filled partition by partition. */
@@ -205,10 +215,10 @@ give_up(const struct chart *c, struct shelf *s)
 }
 
 int
-lister_look(struct chart *c, struct shelf *s, int64_t timeout_ms,
+lister_look(struct chart *c, struct shelf *s, const struct lister_patience *w,
     struct fault *f)
 {
-	int64_t until_ms = now_mono_ms() + timeout_ms;
+	int64_t since_ms = now_mono_ms(), until_ms = since_ms + w->timeout_ms;
 	size_t from;
 	int rc;
 
@@ -219,7 +229,7 @@ lister_look(struct chart *c, struct shelf *s, int64_t timeout_ms,
 			return rc;
 		if (next_to_look(c, s, &from) == NULL)
 			return 0;
-		if (now_mono_ms() >= until_ms)
+		if (is_over(w, since_ms, rc))
 			return rc == 0 ? give_up(c, s) : rc;
 		chart_pause(tries, until_ms);
 		rc = chart_refresh(c, f);
@@ -231,7 +241,7 @@ lister_look(struct chart *c, struct shelf *s, int64_t timeout_ms,
 static int
 lost(const struct chart *c, size_t topic, int32_t partition, struct fault *f)
 {
-	return trouble(f, STATUS_CLUSTER, chart_name(c, topic),
+	return trouble(f, STATUS_TIMEOUT, chart_name(c, topic),
 	    "partition %d: its leader is not to be found", (int)partition);
 }
 
@@ -272,9 +282,10 @@ ask_offset_at(struct chart *c, size_t topic, int32_t partition, int64_t time_ms,
 
 int
 lister_offset_at(struct chart *c, size_t topic, int32_t partition,
-    int64_t time_ms, int64_t timeout_ms, int64_t *offset, struct fault *f)
+    int64_t time_ms, const struct lister_patience *w, int64_t *offset,
+    struct fault *f)
 {
-	int64_t until_ms = now_mono_ms() + timeout_ms;
+	int64_t since_ms = now_mono_ms(), until_ms = since_ms + w->timeout_ms;
 	struct talk_answer a;
 	int rc;
 
@@ -282,7 +293,7 @@ lister_offset_at(struct chart *c, size_t topic, int32_t partition,
 	for (int tries = 0;; tries++) {
 		rc = ask_offset_at(c, topic, partition, time_ms, &a, offset, f);
 		if ((rc != EAGAIN && rc != STATUS_CLUSTER) ||
-		    now_mono_ms() >= until_ms)
+		    is_over(w, since_ms, rc))
 			break;
 		chart_pause(tries, until_ms);
 		(void)chart_refresh(c, f);
@@ -360,9 +371,7 @@ fetch_one(struct chart *c, size_t topic, int32_t partition, int64_t offset,
 	struct fetch_request q;
 	struct talk *talk;
 	int32_t leader = chart_partition(c, topic, partition).leader;
-	int rc = leader < 0 ? trouble(f, STATUS_CLUSTER, chart_name(c, topic),
-				  "partition %d has no leader", (int)partition)
-			    : chart_talk(c, leader, &talk, f);
+	int rc = leader < 0 ? EAGAIN : chart_talk(c, leader, &talk, f);
 
 	if (rc != 0)
 		return rc;
@@ -431,10 +440,10 @@ take_batch(struct chart *c, size_t topic, int32_t partition, int64_t offset,
 
 int
 lister_batch_at(struct chart *c, size_t topic, int32_t partition,
-    int64_t offset, int64_t timeout_ms, struct frame_batch *out,
+    int64_t offset, const struct lister_patience *w, struct frame_batch *out,
     struct fault *f)
 {
-	int64_t until_ms = now_mono_ms() + timeout_ms;
+	int64_t since_ms = now_mono_ms(), until_ms = since_ms + w->timeout_ms;
 	struct fetch_response r;
 	struct talk_answer a;
 	int rc;
@@ -446,7 +455,7 @@ lister_batch_at(struct chart *c, size_t topic, int32_t partition,
 			rc =
 			    take_batch(c, topic, partition, offset, &r, out, f);
 		if ((rc != EAGAIN && rc != STATUS_CLUSTER) ||
-		    now_mono_ms() >= until_ms)
+		    is_over(w, since_ms, rc))
 			break;
 		chart_pause(tries, until_ms);
 		(void)chart_refresh(c, f);

@@ -15,6 +15,7 @@
 #include "replicate/disk_source.h"
 #include "replicate/inherit.h"
 #include "replicate/opened.h"
+#include "store/cluster_id.h"
 #include "store/groups.h"
 #include "store/origin.h"
 #include "store/partition.h"
@@ -73,6 +74,29 @@ locate(struct disk_sink *d, size_t topic, int32_t partition, int rc,
 	return status_fault(f, rc, path, -1, -1, NULL);
 }
 
+/*
+ * Is it what a logserve over the directory around it would show?  A topic that
+ * was copied to elsewhere has the same id, and is another one.
+ */
+static bool
+is_served(const struct topic *t, const uint8_t *identity)
+{
+	uint8_t own[FRAME_IDENTITY_LEN];
+	char id[CLUSTER_ID_LEN + 1];
+	int fd = -1, rc;
+
+	if (!topic_id_bytes(t->id, own) || memcmp(own, identity, 16) != 0 ||
+	    strcmp(t->name, t->made_as) != 0)
+		return false;
+	rc = io_open(t->dirfd, "..", O_RDONLY | O_DIRECTORY, 0, &fd);
+	if (rc == 0)
+		rc = cluster_id_of(fd, id);
+	(void)io_close(&fd);
+	if (rc == 0)
+		cluster_id_hash(id, own + 16);
+	return rc == 0 && memcmp(own, identity, sizeof(own)) == 0;
+}
+
 /* What stands there must not be what is read. */
 static int
 check_identity(const struct topic *t, const uint8_t *identity)
@@ -80,10 +104,7 @@ check_identity(const struct topic *t, const uint8_t *identity)
 	uint8_t own[FRAME_IDENTITY_LEN];
 
 	disk_source_identity(t->dirfd, own);
-	if (memcmp(own, identity, sizeof(own)) == 0)
-		return ELOOP;
-	/* A cluster's is the id of its topic, and more. */
-	return topic_id_bytes(t->id, own) && memcmp(own, identity, 16) == 0
+	return memcmp(own, identity, sizeof(own)) == 0 || is_served(t, identity)
 	    ? ELOOP
 	    : 0;
 }
@@ -305,6 +326,53 @@ check_role(struct partition *p, const struct partition_offsets *o)
 }
 
 static int
+write_origin(const struct disk_topic *t)
+{
+	bool durable = false;
+	int fd = -1;
+	int rc = io_open(AT_FDCWD, t->path, O_RDONLY | O_DIRECTORY, 0, &fd);
+
+	if (rc != 0)
+		return rc;
+	/* What is to be done must not be forgotten; all else may be. */
+	for (int32_t n = 0; n < t->origin.count; n++)
+		durable = durable || t->origin.begins[n] >= 0;
+	rc = origin_write(fd, &t->origin, durable);
+	(void)io_close(&fd);
+	return rc;
+}
+
+static int
+sink_begin(struct sink *s, size_t topic, int32_t partition, int64_t start,
+    struct fault *f)
+{
+	struct disk_sink *d = self(s);
+	struct disk_topic *t = &d->topics[topic];
+	int rc = origin_grow(&t->origin, partition + 1);
+
+	if (rc != 0 || d->o.dry_run)
+		return rc;
+	t->origin.begins[partition] = start;
+	return locate(d, topic, partition, write_origin(t), f);
+}
+
+/* Its log begins where it is to, if it has got that far. */
+static int
+take_up_begin(struct disk_sink *d, size_t topic, int32_t partition,
+    struct partition *p, struct fault *f)
+{
+	struct origin *o = &d->topics[topic].origin;
+	int rc;
+
+	if (partition >= o->count || o->begins[partition] < 0 || d->o.dry_run)
+		return 0;
+	rc = partition_delete_before(p, o->begins[partition], f);
+	if (rc == 0)
+		o->begins[partition] = -1;
+	return rc == STATUS_OFFSET ? 0 : rc;
+}
+
+static int
 sink_state(struct sink *s, size_t topic, int32_t partition, int64_t offset,
     struct sink_state *out, struct fault *f)
 {
@@ -323,6 +391,8 @@ sink_state(struct sink *s, size_t topic, int32_t partition, int64_t offset,
 	if (rc == 0)
 		rc = partition_sync(p, f);
 	if (rc == 0)
+		rc = take_up_begin(d, topic, partition, p, f);
+	if (rc == 0)
 		rc = partition_offsets(p, &o, f);
 	if (rc == 0)
 		rc = check_role(p, &o);
@@ -330,8 +400,12 @@ sink_state(struct sink *s, size_t topic, int32_t partition, int64_t offset,
 		return locate(d, topic, partition, rc, f);
 	out->start = o.log_start;
 	out->end = d->topics[topic].ends[partition] = o.log_end;
-	if (o.log_end == 0)
+	if (o.log_end == 0) {
+		/* Nothing of it has come: it is told anew. */
+		if (partition < d->topics[topic].origin.count)
+			d->topics[topic].origin.begins[partition] = -1;
 		return 0;
+	}
 	rc = raw_open(p, &raw, f);
 	if (rc == 0)
 		rc = find_batch(raw, offset < 0 ? o.log_end - 1 : offset,
@@ -380,10 +454,11 @@ sink_records(struct sink *s, size_t topic, int32_t partition, int64_t offset,
 	struct frame_batch b = {.base_offset = -1};
 	struct raw_run run = {.len = 0};
 	struct raw *raw;
+	bool cleaned;
 	int rc = find_raw(s, topic, partition, &raw, f);
 
 	if (rc == 0)
-		rc = find_batch(raw, offset, &b, &out->cleaned, f);
+		rc = find_batch(raw, offset, &b, &cleaned, f);
 	if (rc != 0 || b.base_offset < 0)
 		return rc;
 	if (b.base_offset < raw_start(raw))
@@ -451,6 +526,8 @@ sink_sync(struct sink *s, size_t topic, int32_t partition, struct fault *f)
 
 	if (rc == 0)
 		rc = partition_sync(p, f);
+	if (rc == 0)
+		rc = take_up_begin(self(s), topic, partition, p, f);
 	return locate(self(s), topic, partition, rc, f);
 }
 
@@ -545,21 +622,17 @@ sink_keep_ends(struct sink *s, size_t topic, const struct sink_ends *e,
 {
 	struct disk_sink *d = self(s);
 	struct disk_topic *t = &d->topics[topic];
-	int fd = -1, rc;
+	int rc;
 
 	(void)f;
 	if (d->o.dry_run)
 		return 0;
 	rc = origin_grow(&t->origin, e->count);
-	if (rc == 0)
-		rc = io_open(AT_FDCWD, t->path, O_RDONLY | O_DIRECTORY, 0, &fd);
 	if (rc != 0)
 		return rc;
 	memcpy(t->origin.ends, e->ends, (size_t)e->count * sizeof(*e->ends));
 	t->origin.seen_ms = e->seen_ms;
-	rc = origin_write(fd, &t->origin, false);
-	(void)io_close(&fd);
-	return rc;
+	return write_origin(t);
 }
 
 static void
@@ -590,7 +663,7 @@ disk_sink_open(const char *path, const struct disk_sink_options *o,
 	/* What was appended to one that is left is synced first. */
 	d->opened.open = open_part;
 	d->opened.leave = partition_sync;
-	d->opened.max = d->o.open_max;
+	d->opened.max = o->open_max;
 	d->opened.arg = d;
 	d->o = *o;
 	d->path = strdup(path);
@@ -606,6 +679,7 @@ static const struct sink_ops ops = {
     .topic = sink_topic,
     .state = sink_state,
     .records = sink_records,
+    .begin = sink_begin,
     .cut = sink_cut,
     .append = sink_append,
     .sync = sink_sync,

@@ -32,7 +32,8 @@
  *	END       status count bytes
  *	REFUSE    topic partition status data: why
  *	ERROR     status data: why
- *	NOTE      topic status data: what was not done, or (0) was done
+ *	NOTE      topic status data: what was not done, or (0) was done; from
+ *	          the sender: what is to be known
  *	CHECK     topic partition start end
  *	CHECKED   topic partition start end digest count offset
  *	EXTENT    topic partition start end

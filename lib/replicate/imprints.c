@@ -100,6 +100,19 @@ add_batch(struct reading *g, const uint8_t *data, const struct batch *b,
 	return rc == STATUS_END ? 0 : rc;
 }
 
+/* Has compaction been at a batch, or taken those before it? */
+static void
+note_traces(struct imprints *l, const struct batch *b, int64_t from)
+{
+	int64_t next = l->next > from ? l->next : from;
+
+	if (b->base_offset > next ||
+	    b->last_offset - b->base_offset + 1 != b->record_count ||
+	    (b->attributes & BATCH_DELETE_HORIZON) != 0)
+		l->cleaned = true;
+	l->next = b->last_offset + 1;
+}
+
 int
 imprints_add(struct imprints *l, struct view batches, int64_t from,
     int64_t last)
@@ -115,8 +128,10 @@ imprints_add(struct imprints *l, struct view batches, int64_t from,
 		    batch_decode(batches.data + at, batches.len - at, &b, NULL);
 		if (rc == 0 && b.size > batches.len - at)
 			rc = STATUS_CORRUPT;
-		if (rc == 0 && b.last_offset >= from && b.base_offset <= last)
-			rc = add_batch(&g, batches.data + at, &b, l);
+		if (rc != 0 || b.last_offset < from || b.base_offset > last)
+			continue;
+		note_traces(l, &b, from);
+		rc = add_batch(&g, batches.data + at, &b, l);
 	}
 	buf_release(&g.unpacked);
 	buf_release(&g.scratch);
@@ -174,6 +189,9 @@ imprints_compare(const struct imprints *ours, const struct imprints *theirs,
 	enum imprint_verdict verdict = IMPRINT_SILENT;
 	size_t i = 0, k = 0;
 
+	/* Their batch is none of ours, and nothing explains that. */
+	if (!ours->cleaned && !theirs->cleaned)
+		return IMPRINT_DIFFERENT;
 	while (i < ours->count || k < theirs->count) {
 		int64_t a = offset_at(ours, i), b = offset_at(theirs, k);
 

@@ -9,7 +9,12 @@
  *
  * Both sides tell theirs of a stretch of offsets.  Where both have a record it
  * has to be the same, or histories differ.  Where one side was never compacted
- * the other one can have nothing else.
+ * the other one can have nothing else; where neither was, batches that are not
+ * the same are enough.
+ *
+ * Compaction is seen by what it leaves: batches of fewer records than offsets,
+ * or with a delete horizon, and gaps between batches.  Nothing else does that,
+ * and it changes no batch without.
  *
  * On the wire, big-endian: offset (8) and hash (8) of each, ascending.
  */
@@ -31,7 +36,8 @@ struct imprints {
 	struct imprint *items;	/* owned; offsets ascend */
 	size_t count;
 	size_t cap;
-	bool cleaned;		/* compaction may have taken some */
+	int64_t next;		/* behind the last batch */
+	bool cleaned;		/* compaction was there, but for a gap behind */
 };
 
 enum imprint_verdict {

@@ -1,8 +1,71 @@
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/now.h"
+#include "base/siphash.h"
 #include "base/status.h"
 #include "replicate/sender_impl.h"
+
+/* Positions of a topic that its user is told of, and no more. */
+enum { BEYOND_MAX = 1000 };
+
+/* Is it the first time?  Then it is noted.  ENOMEM. */
+static int
+note_beyond(struct sender_topic *t, const struct source_position *pos,
+    bool *first)
+{
+	uint64_t key[2] = {(uint64_t)pos->partition, 0}, hash, *more;
+
+	*first = false;
+	hash = siphash_128(key, pos->group, strlen(pos->group)).low;
+	for (size_t i = 0; i < t->beyond_count; i++)
+		if (t->beyond[i] == hash)
+			return 0;
+	if (t->beyond_count == BEYOND_MAX)
+		return 0;
+	more = reallocarray(t->beyond, t->beyond_count + 1, sizeof(*more));
+	if (more == NULL)
+		return ENOMEM;
+	t->beyond = more;
+	more[t->beyond_count++] = hash;
+	*first = true;
+	return 0;
+}
+
+/* Is it behind the end, and not only behind what was sent? */
+static int
+warn_if_beyond(struct sender *s, size_t topic,
+    const struct source_position *pos, struct buf *out)
+{
+	char text[SENDER_REASON_LEN];
+	struct fault fault = {.file = ""};
+	int64_t start, end;
+	bool first = false;
+	int rc = s->src->ops->bounds(s->src, topic, pos->partition, &start,
+	    &end, &fault);
+
+	/* Errors of partitions are found where they are looked at. */
+	if (rc != 0 || pos->offset <= end)
+		return 0;
+	rc = note_beyond(&s->topics[topic], pos, &first);
+	if (rc != 0 || !first)
+		return rc;
+	snprintf(text, sizeof(text),
+	    "group %s: position %lld in partition %d is left out, for the log "
+	    "ends at %lld",
+	    pos->group, (long long)pos->offset, (int)pos->partition,
+	    (long long)end);
+	return sender_warn(s, topic, text, out);
+}
+
+/* Is all over there that is before the position? */
+static bool
+is_there(const struct sender_part *p, const struct source_position *pos)
+{
+	return p->state == SENDER_CURRENT && p->next >= pos->offset;
+}
 
 static int
 send_position(size_t topic, const struct source_position *pos, struct buf *out)
@@ -23,6 +86,23 @@ send_position(size_t topic, const struct source_position *pos, struct buf *out)
 	return frame_encode_with(&f, rc, &data, out);
 }
 
+/* One that was read: it is sent if it can be. */
+static int
+take(struct sender *s, size_t topic, const struct source_position *pos,
+    bool *any, struct buf *out)
+{
+	struct sender_topic *t = &s->topics[topic];
+	struct sender_part *p =
+	    pos->partition < t->count ? t->parts[pos->partition] : NULL;
+
+	if (p != NULL && is_there(p, pos)) {
+		*any = true;
+		return send_position(topic, pos, out);
+	}
+	t->groups_due = true;
+	return p != NULL ? warn_if_beyond(s, topic, pos, out) : 0;
+}
+
 int
 positions_send(struct sender *s, struct buf *out, struct fault *f)
 {
@@ -39,18 +119,8 @@ positions_send(struct sender *s, struct buf *out, struct fault *f)
 		topic->groups_due = false;
 		for (size_t i = 0; rc == 0; i++) {
 			rc = s->src->ops->position(s->src, t, i, &pos, f);
-			if (rc != 0)
-				break;
-			if (pos.partition >= topic->count ||
-			    topic->parts[pos.partition] == NULL ||
-			    topic->parts[pos.partition]->state !=
-				SENDER_CURRENT ||
-			    topic->parts[pos.partition]->next < pos.offset) {
-				topic->groups_due = true;
-				continue;
-			}
-			rc = send_position(t, &pos, out);
-			any = true;
+			if (rc == 0)
+				rc = take(s, t, &pos, &any, out);
 		}
 		rc = rc == STATUS_END ? 0 : rc;
 	}

@@ -416,6 +416,28 @@ take_offer(struct receiver *r, const struct frame *f, struct part *p,
 	return answer_have(r, f, -1, p, out);
 }
 
+/*
+ * Before anything has come: where the log is to begin.  Else it is only said
+ * how far the source goes.
+ */
+static int
+take_extent(struct receiver *r, const struct frame *f, struct part *p,
+    struct buf *out)
+{
+	struct fault fault = {.file = ""};
+	int rc = 0;
+
+	hear_end(r, f);
+	if (p->refused || !p->fresh || p->bytes > 0 || f->start <= p->end ||
+	    r->o.dry_run || r->sink->ops->begin == NULL)
+		return 0;
+	rc = r->sink->ops->begin(r->sink, f->topic, f->partition, f->start,
+	    &fault);
+	return rc == 0 || concerns_all(rc)
+	    ? rc
+	    : refuse(r, f->topic, f->partition, rc, &fault, out);
+}
+
 /* The records of a batch, one by one. */
 static int
 take_examine(struct receiver *r, const struct frame *f, struct buf *out)
@@ -771,6 +793,23 @@ take_refusal(struct receiver *r, const struct frame *f, struct part *p)
 }
 
 static int
+take_note(struct receiver *r, const struct frame *f)
+{
+	char text[REASON_LEN];
+	struct report report = {.kind = REPORT_WARNED,
+	    .partition = -1,
+	    .text = text};
+
+	if (f->topic >= r->count || f->status != 0)
+		return STATUS_CORRUPT;
+	snprintf(text, sizeof(text), "%.*s", (int)f->data.len,
+	    f->data.len > 0 ? (const char *)f->data.data : "");
+	report.topic = r->topics[f->topic].name;
+	report_send(&r->o.reporter, &report);
+	return 0;
+}
+
+static int
 take_part_frame(struct receiver *r, const struct frame *f, struct buf *out)
 {
 	struct incoming *t;
@@ -793,8 +832,8 @@ take_part_frame(struct receiver *r, const struct frame *f, struct buf *out)
 	if (f->type == FRAME_DATA)
 		return take_data(r, f, p, out);
 	if (f->type == FRAME_EXTENT)
-		hear_end(r, f);
-	if (p->refused || f->type == FRAME_EXTENT)
+		return take_extent(r, f, p, out);
+	if (p->refused)
 		return 0;
 	if (f->offset < 0)
 		return STATUS_CORRUPT;
@@ -833,6 +872,8 @@ receiver_frame(struct receiver *r, const struct frame *f, struct buf *out,
 	case FRAME_EXTENT:
 	case FRAME_REFUSE:
 		return take_part_frame(r, f, out);
+	case FRAME_NOTE:
+		return take_note(r, f);
 	case FRAME_END:
 		return take_end(r, f, out);
 	default:

@@ -14,6 +14,7 @@ enum report_kind {
 	REPORT_CURRENT,		/* it has all there is; or would have */
 	REPORT_COMPARED,	/* from to to it is the same, where it can be */
 	REPORT_DONE,		/* something was done to the topic: text */
+	REPORT_WARNED,		/* what its user should know: text */
 	REPORT_CUT,		/* what differed was cut, from from on */
 	REPORT_REFUSED,		/* nothing more is done with it */
 };

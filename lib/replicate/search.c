@@ -66,11 +66,9 @@ begin_copy(struct sender *s, struct sender_part *p, struct buf *out)
 	int rc = STATUS_UNSUPPORTED;
 
 	p->begin = p->start;
-	if (s->o.from.kind == POSITION_START || p->late) {
-		search_go_on(s, p, -1);
-		return 0;
-	}
-	if (s->src->ops->find != NULL)
+	if (s->o.from.kind == POSITION_START || p->late)
+		rc = 0;
+	else if (s->src->ops->find != NULL)
 		rc = s->src->ops->find(s->src, p->topic, p->number, &s->o.from,
 		    &p->begin, &fault);
 	if (rc == 0 && p->begin > p->start)
@@ -78,9 +76,14 @@ begin_copy(struct sender *s, struct sender_part *p, struct buf *out)
 	if (rc != 0)
 		return sender_refuse(s, p, rc, &fault, out);
 	search_go_on(s, p, p->begin > p->start ? p->floor : -1);
+	if (s->o.dry_run)
+		return 0;
+	/* It is to be so, too, if this is the last that comes over. */
+	if (p->begin > 0)
+		rc = sender_tell_extent(p, p->begin, out);
 	/* The log begins there, even if nothing comes. */
 	f.offset = p->floor;
-	return p->next < 0 || s->o.dry_run ? 0 : frame_encode(&f, out);
+	return rc != 0 || p->next < 0 ? rc : frame_encode(&f, out);
 }
 
 /* Nothing speaks against what it has. */
@@ -156,7 +159,8 @@ read_records(struct sender *s, const struct sender_part *p, struct imprints *l,
 	struct raw_run run;
 	int rc = 0;
 
-	l->cleaned = p->cleaned;
+	/* What was deleted was not compacted, but is not there either. */
+	l->cleaned = at < p->start;
 	while (rc == 0 && at <= last) {
 		rc = sender_read(s, p, at, RUN_BYTES, &run, f);
 		if (rc == 0 && run.len > 0) {
@@ -167,6 +171,7 @@ read_records(struct sender *s, const struct sender_part *p, struct imprints *l,
 			break;
 		}
 	}
+	l->cleaned = l->cleaned || l->next <= last;
 	/* At the end, or deleted meanwhile. */
 	return rc == STATUS_END || rc == STATUS_OFFSET ? 0 : rc;
 }
@@ -181,7 +186,8 @@ is_same(const struct frame_batch *a, const struct frame_batch *b)
 
 /* The same batch.  If nothing is left in it that says nothing. */
 static int
-take_same(struct sender *s, struct sender_part *p, struct buf *out)
+take_same(struct sender *s, struct sender_part *p, bool cleaned,
+    struct buf *out)
 {
 	enum imprint_verdict verdict = IMPRINT_SAME;
 	struct fault fault = {.file = ""};
@@ -189,7 +195,7 @@ take_same(struct sender *s, struct sender_part *p, struct buf *out)
 	int rc = 0;
 
 	imprints_init(&ours);
-	if (p->cleaned) {
+	if (cleaned) {
 		rc = read_records(s, p, &ours, &fault);
 		if (ours.count == 0)
 			verdict = IMPRINT_SILENT;
@@ -214,6 +220,7 @@ search_judge(struct sender *s, struct sender_part *p, struct buf *out)
 {
 	struct fault fault = {.file = ""};
 	struct frame_batch ours;
+	bool cleaned;
 	int rc;
 
 	if (p->their_end > p->end && !p->halving.diverged)
@@ -223,18 +230,16 @@ search_judge(struct sender *s, struct sender_part *p, struct buf *out)
 	if (p->theirs.last_offset >= p->end)
 		return take_verdict(s, p, IMPRINT_DIFFERENT, out);
 	rc = s->src->ops->batch_at(s->src, p->topic, p->number,
-	    p->theirs.base_offset, &ours, &p->cleaned, &fault);
+	    p->theirs.base_offset, &ours, &cleaned, &fault);
 	if (rc != 0 && rc != STATUS_END)
 		return sender_refuse(s, p, rc, &fault, out);
 	if (rc == 0 && is_same(&ours, &p->theirs))
-		return take_same(s, p, out);
+		return take_same(s, p, cleaned, out);
 	if (rc == 0 && ours.leader_epoch > p->theirs.leader_epoch)
 		return take_verdict(s, p, IMPRINT_DIFFERENT, out);
 	/* What was deleted here speaks for nothing. */
 	if (p->theirs.last_offset < p->start)
 		return take_verdict(s, p, IMPRINT_SILENT, out);
-	if (rc == STATUS_END || p->theirs.base_offset < p->start)
-		p->cleaned = true;
 	return examine(s, p, out);
 }
 

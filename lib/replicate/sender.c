@@ -94,6 +94,21 @@ sender_report(struct sender *s, const struct sender_part *p,
 	report_send(&s->o.reporter, &r);
 }
 
+int
+sender_warn(struct sender *s, size_t topic, const char *text, struct buf *out)
+{
+	struct report r = {.kind = REPORT_WARNED,
+	    .topic = s->topics[topic].name,
+	    .partition = -1,
+	    .text = text};
+	struct frame f = {.type = FRAME_NOTE,
+	    .topic = (uint32_t)topic,
+	    .data = {(const uint8_t *)text, strlen(text)}};
+
+	report_send(&s->o.reporter, &r);
+	return frame_encode(&f, out);
+}
+
 /* When what has failed is tried again: each time twice as long. */
 static int64_t
 when_again(int64_t *pause_ms)
@@ -306,6 +321,7 @@ sender_free(struct sender *s)
 		for (int32_t n = 0; n < s->topics[i].count; n++)
 			free_part(s->topics[i].parts[n]);
 		free(s->topics[i].parts);
+		free(s->topics[i].beyond);
 	}
 	free(s->topics);
 	free(s);
@@ -466,14 +482,13 @@ offer(struct sender *s, struct sender_part *p, struct buf *out)
 	return frame_encode(&f, out);
 }
 
-/* So far the source goes now: nobody answers. */
-static int
-tell_extent(const struct sender_part *p, struct buf *out)
+int
+sender_tell_extent(const struct sender_part *p, int64_t start, struct buf *out)
 {
 	struct frame f = {.type = FRAME_EXTENT,
 	    .topic = (uint32_t)p->topic,
 	    .partition = p->number,
-	    .start = p->start,
+	    .start = start,
 	    .end = p->end};
 
 	return frame_encode(&f, out);
@@ -500,7 +515,7 @@ look_meanwhile(struct sender *s, struct sender_part *p, struct buf *out,
 	if (rc != 0)
 		return sender_refuse(s, p, rc, fault, out);
 	s->totals.wanted += p->end - end;
-	return p->end != end ? tell_extent(p, out) : 0;
+	return p->end != end ? sender_tell_extent(p, p->start, out) : 0;
 }
 
 /* All is sent: let it be made durable. */
@@ -638,7 +653,7 @@ look_at_part(struct sender *s, struct sender_part *p, struct buf *out)
 		return 0;
 	p->looked_ms = now_mono_ms();
 	search_go_on(s, p, p->next);
-	return tell_extent(p, out);
+	return sender_tell_extent(p, p->start, out);
 }
 
 /* What was refused for a while: is it time? */

@@ -49,7 +49,6 @@ struct sender_part {
 	struct halving halving;	/* for where both part */
 	int64_t asked;		/* what ASK or DIVERGED said */
 	struct frame_batch theirs; /* what is compared */
-	bool cleaned;		/* what is here in its place may have been */
 	int64_t looked_ms;	/* when start and end were looked at */
 	int64_t again_ms;	/* refused: it is tried again then; 0 never */
 	int64_t pause_ms;	/* it was waited for that; 0 not */
@@ -67,6 +66,8 @@ struct sender_topic {
 	int64_t pause_ms;
 	bool stale;		/* settings or partitions may have changed */
 	bool groups_due;	/* positions that were not told yet */
+	uint64_t *beyond;	/* hashes of those that cannot be; owned */
+	size_t beyond_count;
 	bool is_told;
 	uint64_t told;		/* a hash of name and settings, as told */
 };
@@ -115,6 +116,13 @@ int sender_refuse(struct sender *s, struct sender_part *p, int rc,
     const struct fault *f, struct buf *out);
 void sender_report(struct sender *s, const struct sender_part *p,
     enum report_kind kind);
+/* Something of a topic that the users of both sides should know. */
+int sender_warn(struct sender *s, size_t topic, const char *text,
+    struct buf *out);
+
+/* So far the source goes now, and here it begins: nobody answers. */
+int sender_tell_extent(const struct sender_part *p, int64_t start,
+    struct buf *out);
 
 /* search.c: the answer to OFFER, ASK, EXAMINE, and DIVERGED has come. */
 int search_take_offer(struct sender *s, struct sender_part *p,

@@ -90,10 +90,16 @@ struct sink_ops {
 	    int64_t offset, struct sink_state *out, struct fault *f);
 	/*
 	 * Add the records of the last batch that begins at or below offset, and
-	 * say whether they may have been cleaned.  NULL: they cannot be told.
+	 * say whether compaction has been at it.  NULL: they cannot be told.
 	 */
 	int (*records)(struct sink *s, size_t topic, int32_t partition,
 	    int64_t offset, struct imprints *out, struct fault *f);
+	/*
+	 * One that has nothing is to begin at start, within what comes first:
+	 * once it has that, in this run or in another one.  NULL: it cannot.
+	 */
+	int (*begin)(struct sink *s, size_t topic, int32_t partition,
+	    int64_t start, struct fault *f);
 	/* Cut all behind offset, which is kept elsewhere. */
 	int (*cut)(struct sink *s, size_t topic, int32_t partition,
 	    int64_t offset, struct fault *f);

@@ -20,6 +20,7 @@
 #define KEY_SOURCE "source"
 #define KEY_SEEN "seen.ms"
 #define KEY_END "end."
+#define KEY_BEGIN "begin."
 #define KEY_SETTING "setting."
 
 /* Of a great many partitions. */
@@ -36,37 +37,43 @@ void
 origin_release(struct origin *o)
 {
 	free(o->ends);
+	free(o->begins);
 	origin_init(o);
 }
 
 int
 origin_grow(struct origin *o, int32_t count)
 {
-	int64_t *more;
+	int64_t *ends, *begins;
 
 	if (count <= o->count)
 		return 0;
-	more = reallocarray(o->ends, (size_t)count, sizeof(*more));
-	if (more == NULL)
+	ends = reallocarray(o->ends, (size_t)count, sizeof(*ends));
+	if (ends != NULL)
+		o->ends = ends;
+	begins = reallocarray(o->begins, (size_t)count, sizeof(*begins));
+	if (begins != NULL)
+		o->begins = begins;
+	if (ends == NULL || begins == NULL)
 		return ENOMEM;
-	o->ends = more;
 	for (; o->count < count; o->count++)
-		o->ends[o->count] = -1;
+		ends[o->count] = begins[o->count] = -1;
 	return 0;
 }
 
+/* An offset of a partition, in one of the two lists. */
 static int
-set_end(struct origin *o, const char *number, const char *value)
+set_offset(struct origin *o, bool is_end, const char *number, const char *value)
 {
-	int64_t n, end;
+	int64_t n, offset;
 	int rc;
 
 	if (parse_int(number, 0, PARTITIONS_MAX - 1, &n) != 0 ||
-	    parse_int(value, 0, INT64_MAX, &end) != 0)
+	    parse_int(value, 0, INT64_MAX, &offset) != 0)
 		return STATUS_SYNTAX;
 	rc = origin_grow(o, (int32_t)n + 1);
 	if (rc == 0)
-		o->ends[n] = end;
+		(is_end ? o->ends : o->begins)[n] = offset;
 	return rc;
 }
 
@@ -87,7 +94,9 @@ set(struct origin *o, const char *key, const char *value)
 	if (strcmp(key, KEY_SEEN) == 0)
 		return parse_int(value, 0, INT64_MAX, &o->seen_ms);
 	if (strncmp(key, KEY_END, strlen(KEY_END)) == 0)
-		return set_end(o, key + strlen(KEY_END), value);
+		return set_offset(o, true, key + strlen(KEY_END), value);
+	if (strncmp(key, KEY_BEGIN, strlen(KEY_BEGIN)) == 0)
+		return set_offset(o, false, key + strlen(KEY_BEGIN), value);
 	if (strncmp(key, KEY_SETTING, strlen(KEY_SETTING)) == 0 &&
 	    properties_find(key + strlen(KEY_SETTING), &id) == 0)
 		return properties_set(&o->settings, id, value, NULL);
@@ -145,6 +154,19 @@ add_settings(struct buf *out, const struct properties *p)
 }
 
 static int
+add_offsets(struct buf *out, const char *key, const int64_t *offsets,
+    int32_t count)
+{
+	int rc = 0;
+
+	for (int32_t n = 0; rc == 0 && n < count; n++)
+		if (offsets[n] >= 0)
+			rc = buf_addf(out, "%s%d=%lld\n", key, (int)n,
+			    (long long)offsets[n]);
+	return rc;
+}
+
+static int
 add_all(struct buf *out, const struct origin *o)
 {
 	int rc = buf_add_str(out, "# Of a copy; see logkit(5).\n");
@@ -155,10 +177,10 @@ add_all(struct buf *out, const struct origin *o)
 		rc = pairs_add(out, KEY_SOURCE, o->source);
 	if (rc == 0 && o->seen_ms >= 0)
 		rc = add_number(out, KEY_SEEN, o->seen_ms);
-	for (int32_t n = 0; rc == 0 && n < o->count; n++)
-		if (o->ends[n] >= 0)
-			rc = buf_addf(out, "%s%d=%lld\n", KEY_END, (int)n,
-			    (long long)o->ends[n]);
+	if (rc == 0)
+		rc = add_offsets(out, KEY_END, o->ends, o->count);
+	if (rc == 0)
+		rc = add_offsets(out, KEY_BEGIN, o->begins, o->count);
 	return rc == 0 ? add_settings(out, &o->settings) : rc;
 }
 

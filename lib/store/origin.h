@@ -11,6 +11,7 @@
  *	source=host:/srv/log/orders	in words
  *	seen.ms=1795414032471	when these ends were the source's
  *	end.0=1200		by partition: the offset of its next record
+ *	begin.0=505		where the copy is to begin, but does not yet
  *	setting.retention.ms=604800000	what the source has set
  *
  * It is replaced as a whole.  After a crash it may be missing, or old: then
@@ -32,14 +33,15 @@ struct origin {
 	char source[ORIGIN_SOURCE_LEN]; /* "" not known */
 	int64_t seen_ms;	/* -1: never */
 	int64_t *ends;		/* owned; -1: not known */
-	int32_t count;		/* of ends */
+	int64_t *begins;	/* owned; -1: it does */
+	int32_t count;		/* of each */
 	struct properties settings;
 };
 
 /* Nothing is known. */
 void origin_init(struct origin *o);
 void origin_release(struct origin *o);
-/* Of count partitions the ends; those not told before are -1.  ENOMEM. */
+/* Of count partitions; what was not told before is -1.  ENOMEM. */
 int origin_grow(struct origin *o, int32_t count);
 
 /*

@@ -67,8 +67,9 @@ int raw_next(struct raw *r, size_t max, struct raw_run *out, struct fault *f);
 
 /*
  * The header of the batch that holds offset, or of the last one before it if
- * there is a gap.  *cleaned: compaction may have made it of others, or have
- * taken what stood there.  Also of those that may not be on the device yet.
+ * there is a gap.  *cleaned: compaction may have been at it, or have taken what
+ * stood there; if not, it has not.  Also of those that may not be on the device
+ * yet.
  * STATUS_END: there is none.  The reading is not disturbed.
  */
 int raw_batch_at(struct raw *r, int64_t offset, struct batch *out,

@@ -353,6 +353,19 @@ begin(struct cluster_sink *c, size_t topic, int32_t partition, struct part *p,
 	return rc;
 }
 
+/* Kept at once: the next run goes on there, also if nothing comes now. */
+static int
+sink_begin(struct sink *s, size_t topic, int32_t partition, int64_t start,
+    struct fault *f)
+{
+	struct cluster_sink *c = self(s);
+	struct part *p = part_of(c, topic, partition);
+
+	if (p->mark.next < start)
+		p->mark.next = start;
+	return note(c, begin(c, topic, partition, p, f), f);
+}
+
 static int
 send_batch(struct cluster_sink *c, size_t topic, int32_t partition,
     const uint8_t *data, size_t size, int32_t count, struct fault *f)
@@ -592,6 +605,7 @@ cluster_sink_open(const struct cluster_sink_options *o, struct sink **out,
 static const struct sink_ops ops = {
     .topic = sink_topic,
     .state = sink_state,
+    .begin = sink_begin,
     .cut = sink_cut,
     .append = sink_append,
     .sync = sink_sync,

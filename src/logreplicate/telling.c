@@ -93,6 +93,9 @@ telling_report(void *arg, const struct report *r)
 		if (changes)
 			print_what(what, r->text);
 		break;
+	case REPORT_WARNED:
+		cli_warn("%s: %s", what, r->text);
+		break;
 	case REPORT_COMPARED:
 		if (cli_verbose > 0 && r->from < r->to)
 			print_compared(what, r);

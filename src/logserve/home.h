@@ -14,13 +14,11 @@
 #include <limits.h>
 #include <stdbool.h>
 
-#define HOME_DIR ".logserve"
-
-enum { HOME_CLUSTER_ID_LEN = 22 };
+#include "store/cluster_id.h"
 
 struct home {
 	char path[PATH_MAX];	/* "" if nothing can be kept */
-	char cluster_id[HOME_CLUSTER_ID_LEN + 1];
+	char cluster_id[CLUSTER_ID_LEN + 1];
 };
 
 /*

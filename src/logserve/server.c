@@ -263,7 +263,7 @@ open_home(struct server *s)
 
 	if (rc != STATUS_SYNTAX)
 		return rc == 0 ? CLI_DONE : fail(root, rc, NULL);
-	snprintf(path, sizeof(path), "%s/%s", root, HOME_DIR);
+	snprintf(path, sizeof(path), "%s/%s", root, CLUSTER_ID_DIR);
 	return fail(path, rc, "cluster.properties has no cluster.id");
 }
 

@@ -287,6 +287,25 @@ a/0: offsets 0 to 9"
 	has "$err" 'diverged: from offset '
 }
 
+@test "the same records in other batches are another log" {
+	local which
+	for which in a e; do
+		logcreate $which
+		seq 1 90 | logappend --timestamp 1 --batch-bytes 100 $which
+	done
+	seq 91 100 | logappend --timestamp 1 a
+	seq 91 95 | logappend --timestamp 1 e
+	seq 96 100 | logappend --timestamp 1 e
+	cmp <(logcat -F '%o %k %v %T\n' a) <(logcat -F '%o %k %v %T\n' e)
+	run_tool 0 logreplicate a b
+	run_tool 4 logreplicate e b
+	has "$err" 'e/0: diverged: from offset 90 on'
+	# Also where it is not known whether compaction was there.
+	rm -f e/0/*.sum b/0/*.sum
+	run_tool 4 logreplicate e b
+	has "$err" 'e/0: diverged: from offset 90 on'
+}
+
 @test "a copy that was compacted while it was no copy" {
 	logcreate --compact a
 	for i in 1 2 3 4; do echo "k$((i % 2))=$i" | logappend -K = a; done
@@ -342,6 +361,37 @@ a/0: offsets 0 to 9"
 	    "$(logadmin -J group describe a one | jq -c 'del(.topic)')"
 	run_tool 0 logcat -g two b
 	same "$(wc -l <<<"$out")" 145
+}
+
+@test "positions that are behind the end" {
+	local what='t: group one: position 60 in partition 0 is left out, for '\
+'the log ends at 10'
+	mkdir root
+	logcreate b root/t
+	seq 60 | logappend b
+	logcat -g one b >/dev/null
+	seq 10 | logappend root/t
+	cp -a b/groups root/t
+	run_tool 0 logreplicate --groups root/t copy
+	same "$err" "logreplicate: $what"
+	same "$(logadmin group ls copy)" ''
+	fake_ssh
+	run_tool 0 logreplicate --groups --rsh ./ssh host:root/t pulled
+	same "$err" "logreplicate: $what"
+	# Once in a run, and copied when it can be.
+	start rep logreplicate -f --groups root/t copy
+	wait_for grep -q 'left out' rep.err
+	seq 11 40 | logappend root/t
+	wait_for has_records copy 40
+	seq 41 60 | logappend root/t
+	wait_for knows_group copy one
+	kill "$rep_pid"
+	same "$(lines rep.err)" 1
+	same "$(logadmin -J group describe copy one | jq .offset)" 60
+}
+
+knows_group() {
+	logadmin group ls "$1" | grep -qw "$2"
 }
 
 @test "-f follows until it is stopped" {

@@ -88,6 +88,34 @@ has_two() {
 	same "$(logcat c | sort | tr '\n' ' ')" 'first last '
 }
 
+has_any() {
+	[ -n "$(logcat -c 1 "$1")" ]
+}
+
+# broken OPTION...: a run that is killed when a part of it is there.
+broken() {
+	start rep logreplicate --bwlimit 20K "$@" a b
+	wait_for has_any b
+	kill -9 "$rep_pid"
+	wait_for process_gone "$rep_pid"
+	[ "$(logcat b | wc -l)" -lt 50000 ]
+}
+
+@test "a copy that was broken off begins where it was to begin" {
+	logcreate --segment-bytes 40960 a
+	seq 0 59999 | logappend --batch-bytes 1000 a
+	broken -o 505
+	# What stands in the same batch before that is not to be seen.
+	wait_for run_tool 0 logreplicate a b
+	begins 505
+	rm -r b
+	logcompact -q --before 1234 a
+	broken
+	wait_for run_tool 0 logreplicate a b
+	begins 1234
+	run ! grep begin. b/replica.properties
+}
+
 @test "-o: what cannot be" {
 	run_tool 2 logreplicate -o 5:10 a b
 	has "$err" 'a copy goes on to the end'

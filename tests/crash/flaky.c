@@ -9,10 +9,11 @@
  *	cut	both directions are closed at once
  *	flip	a bit of the next bytes of one direction is another one
  *	stall	nothing is carried any more, and nothing is closed, by either end
- * Of every second link all bytes are late by some ms, too.
+ * Of every second link all bytes are late by some ms, too.  A link that is there
+ * still, as ssh's is when the bit was of its padding, gets another one.
  *
  * DIR/log gets a line for each fault; after FLAKY_MAX of them there are no more.
- * FLAKY_FROM and FLAKY_TO: after 2^FROM to 2^TO bytes.  FLAKY_HOLD_MS: a stalled
+ * FLAKY_FROM and FLAKY_TO: after 2^FROM to 2^TO bytes, each time.  FLAKY_HOLD_MS: a stalled
  * link is there so long.  The choices are those of SEED and the links before.
  */
 
@@ -334,8 +335,12 @@ main(int argc, char **argv)
 	close(in);
 	if (out != in)
 		close(out);
-	if (!sound && !ends_before(pids[1], bytes))
+	while (!sound && !ends_before(pids[1], bytes)) {
 		happen(kind, pids);
+		kind = choose_kind();
+		bytes = carried[0] + carried[1] + choose_bytes();
+		sound = count_lines("log") >= setting("FLAKY_MAX", 20);
+	}
 	while (waitpid(pids[1], NULL, 0) < 0 && errno == EINTR)
 		continue;
 	kill(pids[0], SIGKILL);

@@ -86,6 +86,13 @@ ends_alike() {
 	    "$(logstat -q "$2" | awk '{ print $4 }')" ]
 }
 
+# says_only PATTERN: what logreplicate may have said; anything else is shown.
+says_only() {
+	if grep -vE "once more in|the connection was closed|$1" rep.err; then
+		return 1
+	fi
+}
+
 # follow RSH DST ALLOWED: keep b a copy of a by that link, until it had its
 # faults; ALLOWED is what may be said of them, besides that it was silent.
 follow() {
@@ -113,8 +120,7 @@ follow() {
 	cmp seen.out wrote
 	[ ! -s seen.err ]
 	[ ! -s b.wrong ] || { head b.wrong; false; }
-	run ! grep -vE "once more in|the connection was closed|\
-nothing was heard for|$3" rep.err
+	says_only "nothing was heard for|$3"
 	echo "# $(cut -d' ' -f1 link/log | sort | uniq -c | tr -s '\n ' ' ')" \
 	    "of $(lines link/links) links: $(lines link/log) faults," \
 	    "$(lines wrote) events" >&3
@@ -198,6 +204,6 @@ clean_again() {
 	wait_for grep -q "^$(tail -n 1 of_b | cut -d' ' -f1) " seen.out
 	is_written seen.out
 	[ ! -s seen.err ]
-	run ! grep -vE 'once more in|the connection was closed|not understood: |something else answers|somebody else writes' rep.err
+	says_only 'not understood: |something else answers|somebody else writes'
 	echo "# $(lines link/log) faults, $(lines of_a) of $(lines of_b) records" >&3
 }

@@ -122,7 +122,8 @@ src_position(struct source *s, size_t topic, size_t i,
 	(void)f;
 	fuzz_must(topic < 2);
 	*out = (struct source_position){.group = "g",
-	    .partition = fuzz_byte(&in) % 4};
+	    .partition = fuzz_byte(&in) % 4,
+	    .offset = fuzz_byte(&in)};
 	return i == 3 ? STATUS_END : outcome();
 }
 
@@ -223,6 +224,16 @@ snk_records(struct sink *s, size_t topic, int32_t partition, int64_t offset,
 }
 
 static int
+snk_begin(struct sink *s, size_t topic, int32_t partition, int64_t start,
+    struct fault *f)
+{
+	(void)s;
+	(void)f;
+	fuzz_must(start > 0);
+	return known(topic, partition);
+}
+
+static int
 snk_cut(struct sink *s, size_t topic, int32_t partition, int64_t offset,
     struct fault *f)
 {
@@ -293,6 +304,7 @@ static const struct sink_ops snk_ops = {
     .topic = snk_topic,
     .state = snk_state,
     .records = snk_records,
+    .begin = snk_begin,
     .cut = snk_cut,
     .append = snk_append,
     .sync = snk_sync,

@@ -142,6 +142,23 @@ position_there() {
 	has "$out" '108000888 bytes compared'
 }
 
+@test 'a group that is behind the end' {
+	logcreate b
+	seq 60 | logappend b
+	logcat -g one b >/dev/null
+	logcreate a
+	seq 10 | logappend a
+	cp -a b/groups a
+	mv a root
+	copy 0 --groups "kafka://$address/a" copy
+	same "$err" 'logreplicate: a: group one: position 60 in partition 0 is '\
+'left out, for the log ends at 10'
+	seq 11 60 | logappend root/a
+	copy 0 --groups "kafka://$address/a" copy
+	same "$err" ''
+	position_there copy/ one 0 60
+}
+
 @test 'where a copy begins' {
 	logcreate root/a
 	for i in $(seq 100); do
@@ -179,6 +196,18 @@ position_there() {
 	# Its own directory is no copy of it.
 	copy 4 "kafka://$address/a" root/a
 	has "$err" 'source and destination are the same'
+	# A copy of it by other means is, though it has its id.
+	seq 5 | logappend -p 0 root/a
+	cp -a root/a seeded
+	logadmin topic demote seeded >/dev/null
+	seq 6 10 | logappend -p 0 root/a
+	copy 0 -v "kafka://$address/a" seeded
+	has "$out" 'a/0: offsets 5 to 9, '
+	same_batches root/a seeded
+	# Also where it stands beside it.
+	cp -a root/a root/e
+	copy 4 "kafka://$address/a" root/e
+	has "$err" 'not a replica, and not empty'
 	# One topic is no directory of topics.
 	mkdir dir
 	copy 1 "kafka://$address/" b

@@ -190,6 +190,25 @@ same_text() {
 	run_tool 2 logreplicate --replica-secret secret a c
 }
 
+@test '--reproduce: nothing from before the log start, or what -o says' {
+	logcreate a
+	seq 0 999 | logappend --batch-bytes 1000 a
+	logcompact -q --before 505 a
+	run_tool 0 logreplicate --reproduce a "kafka://$address/whole"
+	cmp <(logcat root/whole) <(seq 505 999)
+	run_tool 0 logreplicate --reproduce -o 705 a "kafka://$address/part"
+	cmp <(logcat root/part) <(seq 705 999)
+	# Where nothing came it goes on all the same.
+	run_tool 0 logreplicate --reproduce -o end a "kafka://$address/new"
+	seq 1000 1004 | logappend a
+	for place in whole part new; do
+		run_tool 0 logreplicate --reproduce -o end a "kafka://$address/$place"
+	done
+	cmp <(logcat root/whole) <(seq 505 1004)
+	cmp <(logcat root/part) <(seq 705 1004)
+	cmp <(logcat root/new) <(seq 1000 1004)
+}
+
 @test 'examples/replica.sh' {
 	mkdir here
 	for t in a b; do seq 10 | logappend --create "here/$t"; done

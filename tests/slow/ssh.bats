@@ -1,6 +1,6 @@
 # logreplicate over a real ssh: an sshd of the test's own on loopback, with keys
 # and settings of its own, in the foreground, ended by its process.
-#	REPLICATE_BYTES=10G	to be copied; as much again, and a half, of disk
+#	REPLICATE_BYTES=10G	to be copied; twice as much again of disk
 
 load ../helpers
 
@@ -43,11 +43,11 @@ same_log() {
 # fill TOPIC BYTES: append lines of text that no codec makes much smaller, with
 # each of the codecs in turn, until the segments have so many bytes.
 fill() {
-	local codec=0 codecs=(none gzip snappy lz4 zstd)
-	until [ "$(bytes_of "$1")" -ge "$2" ]; do
+	local n codecs=(none gzip snappy lz4 zstd)
+	for ((n = 0; $(bytes_of "$1") < $2; n++)); do
 		base64 -w 99 /dev/urandom 2>/dev/null |
 			head -c $(($2 / 20 / 100 * 100 + 100)) |
-			logappend --fsync none -z "${codecs[codec++ % 5]}" "$1"
+			logappend --fsync none -z "${codecs[n % 5]}" "$1"
 	done
 }
 
@@ -56,12 +56,45 @@ bytes_of() {
 	    END { printf "%.0f", n }'
 }
 
+# batches TOPIC: how many there are of each codec, by what their headers say.
+batches() {
+	perl -e 'for my $file (@ARGV) {
+	    open(my $log, "<:raw", $file) or die;
+	    while (read($log, my $head, 61) == 61) {
+		my ($length, $attributes) = unpack("x8 N x9 n", $head);
+		$count{qw(none gzip snappy lz4 zstd)[$attributes & 7]}++;
+		seek($log, $length + 12 - 61, 1);
+	    }
+	}
+	print join(", ", map { "$count{$_} $_" } sort keys %count)' "$1"/*/*.log
+}
+
+# timed COMMAND...: sets wall, in milliseconds.
+timed() {
+	local begin=${EPOCHREALTIME/./}
+	"$@"
+	wall=$(((${EPOCHREALTIME/./} - begin) / 1000))
+}
+
+# speed WHAT BYTES: one line of figures.
+speed() {
+	awk -v bytes="$2" -v ms="$wall" -v what="$1" 'BEGIN {
+		printf "# %s: %.0f bytes, %.1f s, %.1f MB/s\n", what, bytes,
+		    ms / 1e3, bytes / 1e3 / (ms ? ms : 1) }' >&3
+}
+
 # moved WHAT BYTES: push; so many bytes go over, and then both are the same.
 moved() {
-	run_tool 0 logreplicate --stats --rsh "$rsh" a "there:$PWD/b"
-	echo "# $1: $out" >&3
+	timed run_tool 0 logreplicate --stats --rsh "$rsh" a "there:$PWD/b"
 	same "${out%% *}" "$2"
+	speed "$1" "$2"
 	same_log a b
+}
+
+# The same bytes by ssh alone.
+cat_there() {
+	# shellcheck disable=SC2086
+	cat a/0/*.log | $rsh there "cat >$PWD/reference"
 }
 
 @test 'push, nothing, growth, pull' {
@@ -71,6 +104,14 @@ moved() {
 	logcreate --segment-bytes $((bytes / 100 + 1048576)) a
 	fill a "$bytes"
 	[ "$(find a -name '*.log' | wc -l)" -ge 10 ]
+	echo "# $(find a -name '*.log' | wc -l) segments; batches:" \
+	    "$(batches a)" >&3
+	same "$(batches a | sed 's,[0-9]* ,,g')" \
+	    gzip,lz4,none,snappy,zstd
+	sync -f a
+	timed cat_there
+	speed 'cat | ssh' "$(bytes_of a)"
+	rm reference
 	moved 'all of it' "$(bytes_of a)"
 	moved 'nothing new' 0
 	before=$(bytes_of a)
@@ -78,8 +119,9 @@ moved() {
 		logappend a
 	moved 'one hundredth more' $(($(bytes_of a) - before))
 	rm -r a
-	run_tool 0 logreplicate --stats --rsh "$rsh" "there:$PWD/b" c
-	echo "# back: $out" >&3
+	timed run_tool 0 logreplicate --stats --rsh "$rsh" "there:$PWD/b" c
+	same "${out%% *}" "$(bytes_of b)"
+	speed back "$(bytes_of b)"
 	same_log b c
 	run_tool 0 logreplicate --rsh "$rsh" c "there:relative-$$" -n
 	run_tool 1 logreplicate --rsh "$rsh" there:/none/such d

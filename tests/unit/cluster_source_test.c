@@ -42,6 +42,7 @@ enum kind {
 	REMADE,		/* another topic of that name is there */
 	CORRUPT_THERE,
 	KINDS,
+	HEADLESS,	/* the partition has no leader */
 };
 
 struct memory {
@@ -108,6 +109,9 @@ static void
 set_error(struct fetch_response_responses_partitions *p)
 {
 	switch (memory->kind) {
+	case HEADLESS:
+		p->error_code = KAFKA_NOT_LEADER_OR_FOLLOWER;
+		break;
 	case MOVED:
 		if (memory->fetches < 3)
 			p->error_code = KAFKA_NOT_LEADER_OR_FOLLOWER;
@@ -190,6 +194,8 @@ answer_metadata(const struct wire_request *q, struct buf *out)
 	if (memory->kind == REMADE && memory->metadata > 0)
 		t.topic_id.bytes[0] = 'y';
 	memory->metadata++;
+	if (memory->kind == HEADLESS)
+		part.leader_id = -1;
 	r.brokers = &broker;
 	r.brokers_count = 1;
 	r.cluster_id = bytes_of("cluster");
@@ -339,16 +345,18 @@ struct scene {
 	struct source *s;
 };
 
+/* Up to its topics. */
 static int
-open_scene(struct scene *c, enum kind kind, struct fault *f)
+begin_scene(struct scene *c, enum kind kind, int64_t timeout_ms, bool follow,
+    struct fault *f)
 {
-	int64_t start, end;
 	size_t count;
 	int rc;
 
 	*c = (struct scene){.place = {.partition = -1, .topic = "t"}};
 	c->o.place = &c->place;
-	c->o.timeout_ms = kind == HANGS_UP ? SHORT_MS : TIMEOUT_MS;
+	c->o.timeout_ms = timeout_ms;
+	c->o.follow = follow;
 	memset(memory, 0, sizeof(*memory));
 	memory->kind = kind;
 	broker_start(&c->b, answer, NULL);
@@ -358,8 +366,16 @@ open_scene(struct scene *c, enum kind kind, struct fault *f)
 		abort();
 	c->o.login = c->login;
 	rc = cluster_source_open(&c->o, &c->s, f);
-	if (rc == 0)
-		rc = c->s->ops->refresh(c->s, &count, f);
+	return rc == 0 ? c->s->ops->refresh(c->s, &count, f) : rc;
+}
+
+static int
+open_scene(struct scene *c, enum kind kind, struct fault *f)
+{
+	int64_t start, end;
+	int rc = begin_scene(c, kind, kind == HANGS_UP ? SHORT_MS : TIMEOUT_MS,
+	    false, f);
+
 	if (rc == 0)
 		rc = c->s->ops->bounds(c->s, 0, 0, &start, &end, f);
 	if (rc != 0)
@@ -400,6 +416,44 @@ test_back(void)
 	close_scene(&c);
 }
 
+/*
+ * Following, a partition without a leader fails alone, and is there once it has
+ * one; at the beginning it is not waited for as long as for brokers.
+ */
+static void
+test_headless(void)
+{
+	struct fault f = {.file = ""};
+	struct frame_batch batch;
+	struct scene c;
+	int64_t start, end = 0, next;
+	bool cleaned;
+
+	if (begin_scene(&c, HEADLESS, 1000 * 3600, true, &f) != 0)
+		abort();
+	tap_int(c.s->ops->bounds(c.s, 0, 0, &start, &end, &f), STATUS_TIMEOUT,
+	    "no leader");
+	tap(strstr(f.what, "it has no leader") != NULL, "it is told");
+	tap_int(c.s->ops->batch_at(c.s, 0, 0, 1, &batch, &cleaned, &f),
+	    STATUS_TIMEOUT, "nor for a batch");
+	memory->kind = GOOD;
+	tap_int(c.s->ops->bounds(c.s, 0, 0, &start, &end, &f), 0, "now one");
+	tap_int(end, END, "who knows the end");
+	tap_int(read_all(c.s, 0, &next, &f), STATUS_END, "and has it all");
+	close_scene(&c);
+	if (begin_scene(&c, GOOD, SHORT_MS, true, &f) != 0 ||
+	    c.s->ops->bounds(c.s, 0, 0, &start, &end, &f) != 0)
+		abort();
+	memory->kind = HEADLESS;
+	tap_int(read_all(c.s, 0, &next, &f), STATUS_TIMEOUT,
+	    "one that was lost");
+	memory->kind = GOOD;
+	tap_int(c.s->ops->bounds(c.s, 0, 0, &start, &end, &f), 0, "is found");
+	tap_int(read_all(c.s, 0, &next, &f), STATUS_END, "and goes on");
+	tap_int(next, END, "to the end");
+	close_scene(&c);
+}
+
 static void
 test_kind(enum kind kind)
 {
@@ -430,5 +484,6 @@ main(void)
 	for (int i = 0; i < KINDS; i++)
 		test_kind((enum kind)i);
 	test_back();
+	test_headless();
 	return tap_done();
 }

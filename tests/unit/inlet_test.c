@@ -4,6 +4,8 @@
 
 #include "replicate/inlet.h"
 
+#include <dirent.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -180,6 +182,58 @@ test_two(void)
 	buf_release(&out);
 }
 
+/* Open partitions of this process. */
+static int
+count_open(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	char target[PATH_MAX];
+	struct dirent *e;
+	int count = 0;
+
+	while (dir != NULL && (e = readdir(dir)) != NULL) {
+		ssize_t len = readlinkat(dirfd(dir), e->d_name, target,
+		    sizeof(target) - 1);
+
+		target[len > 0 ? len : 0] = '\0';
+		count += strstr(target, "/partition.lock") != NULL;
+	}
+	if (dir != NULL)
+		closedir(dir);
+	return count;
+}
+
+/* However many partitions there are, few of them are open. */
+static void
+test_open(void)
+{
+	static const char ask_many[] = "mode=receive\0path=many";
+	struct inlet *in = open_inlet();
+	struct buf b, out;
+
+	buf_init(&b, 1 << 20);
+	buf_init(&out, 1 << 20);
+	say(&b,
+	    (struct frame){.type = FRAME_HELLO,
+		.magic = FRAME_MAGIC,
+		.version_min = 1,
+		.version_max = 1,
+		.window = FRAME_WINDOW},
+	    "1", 1);
+	say(&b, (struct frame){.type = FRAME_REQUEST}, ask_many,
+	    sizeof(ask_many));
+	say(&b, (struct frame){.type = FRAME_TOPIC, .count = 8}, "", 1);
+	for (int32_t i = 0; i < 8; i++)
+		say(&b, (struct frame){.type = FRAME_OFFER, .partition = i},
+		    NULL, 0);
+	tap_int(take(in, &b, &out), 0, "eight partitions");
+	tap(strcmp(answers(&out), "hNvvvvvvvv") == 0, "each is answered");
+	tap_int(count_open(), 4, "so many of them are open");
+	inlet_free(in);
+	buf_release(&b);
+	buf_release(&out);
+}
+
 static void
 test_refused(void)
 {
@@ -224,6 +278,7 @@ main(void)
 	root = tap_dir();
 	test_pieces();
 	test_two();
+	test_open();
 	test_refused();
 	return tap_done();
 }

@@ -203,7 +203,7 @@ static int64_t went_on;		/* from there; -1 not */
 static int questions;
 
 static void
-put_records(int64_t first, struct buf *out)
+put_records(int64_t first, struct buf *out, int32_t *cleaned)
 {
 	struct imprints l;
 	struct buf bytes;
@@ -215,6 +215,7 @@ put_records(int64_t first, struct buf *out)
 		there.last[first]) != 0 ||
 	    imprints_encode(&l, out) != 0)
 		abort();
+	*cleaned = l.cleaned;
 	imprints_release(&l);
 	buf_release(&bytes);
 }
@@ -238,8 +239,7 @@ answer(struct sender *s, const struct frame *f, struct buf *out)
 	case FRAME_EXAMINE:
 		questions++;
 		a.type = FRAME_RECORDS;
-		a.count = there.cleaned;
-		put_records(f->offset, &b);
+		put_records(f->offset, &b, &a.count);
 		a.data = (struct view){b.data, b.len};
 		break;
 	case FRAME_DIVERGED:
@@ -436,7 +436,8 @@ test_verdicts(void)
 {
 	struct imprint a[] = {{1, 10, 0}, {2, 20, 0}, {4, 40, 0}};
 	struct imprint b[] = {{1, 10, -1}, {3, 30, -1}};
-	struct imprints ours = {a, 3, 3, true}, theirs = {b, 2, 2, true};
+	struct imprints ours = {.items = a, .count = 3, .cleaned = true};
+	struct imprints theirs = {.items = b, .count = 2, .cleaned = true};
 
 	tap_int(imprints_compare(&ours, &theirs, 0), IMPRINT_SAME,
 	    "one record of both, the same");
@@ -457,6 +458,10 @@ test_verdicts(void)
 	theirs.count = 1;
 	tap_int(imprints_compare(&ours, &theirs, 0), IMPRINT_SILENT,
 	    "no offset in common");
+	ours.cleaned = theirs.cleaned = false;
+	theirs = ours;
+	tap_int(imprints_compare(&ours, &theirs, 0), IMPRINT_DIFFERENT,
+	    "the same records, but in other batches");
 }
 
 int
