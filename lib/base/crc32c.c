@@ -64,6 +64,39 @@ update_by_table(uint32_t crc, const uint8_t *p, size_t len)
 	return crc;
 }
 
+/* Polynomials modulo the CRC's, x^0 being the highest bit. */
+static uint32_t
+multiply(uint32_t a, uint32_t b)
+{
+	uint32_t product = 0;
+
+	for (uint32_t bit = 1U << 31; bit != 0; bit >>= 1) {
+		if (a & bit)
+			product ^= b;
+		b = crc32c_before(b);
+	}
+	return product;
+}
+
+/* a times b^n. */
+static uint32_t
+multiply_by_power(uint32_t a, uint32_t b, uint64_t n)
+{
+	for (; n != 0; n >>= 1) {
+		if (n & 1)
+			a = multiply(a, b);
+		b = multiply(b, b);
+	}
+	return a;
+}
+
+/* The sum crc followed by len zeros. */
+static uint32_t
+zeros_by_table(uint32_t crc, uint64_t len)
+{
+	return multiply_by_power(crc, 1U << 23, len); /* x^8 */
+}
+
 #ifdef __x86_64__
 #include <immintrin.h>
 
@@ -87,7 +120,11 @@ append_zeros(uint64_t crc, uint32_t factor)
 	return _mm_crc32_u64(0, (uint64_t)_mm_cvtsi128_si64(product));
 }
 
-/* Three streams of stream_len bytes each, one after the other at p. */
+/*
+ * Three streams of stream_len bytes each, one after the other at p.  What
+ * comes behind them is fetched meanwhile, once a cache line: streams as short
+ * as these end before the processor has seen that they are some.
+ */
 HARDWARE static uint64_t
 update_three(uint64_t crc, const uint8_t *p, size_t stream_len, uint32_t factor)
 {
@@ -95,6 +132,9 @@ update_three(uint64_t crc, const uint8_t *p, size_t stream_len, uint32_t factor)
 	uint64_t second = 0, third = 0;
 
 	for (; p < end; p += 8) {
+		if (((uintptr_t)p & 56) == 0)
+			for (size_t i = 3; i < 6; i++)
+				__builtin_prefetch(p + i * stream_len);
 		crc = _mm_crc32_u64(crc, load_64(p));
 		second = _mm_crc32_u64(second, load_64(p + stream_len));
 		third = _mm_crc32_u64(third, load_64(p + 2 * stream_len));
@@ -119,6 +159,22 @@ update_by_hardware(uint32_t start, const uint8_t *p, size_t len)
 	return (uint32_t)crc;
 }
 
+/* Of 8 zeros the factor is x^31; of twice as many, itself appended to it. */
+HARDWARE static uint32_t
+zeros_by_hardware(uint32_t start, uint64_t len)
+{
+	uint64_t crc = start, factor = 1;
+
+	for (; len % 8 != 0; len--)
+		crc = _mm_crc32_u8((uint32_t)crc, 0);
+	for (len /= 8; len != 0; len >>= 1) {
+		if (len & 1)
+			crc = append_zeros(crc, (uint32_t)factor);
+		factor = append_zeros(factor, (uint32_t)factor);
+	}
+	return (uint32_t)crc;
+}
+
 static bool
 has_hardware(void)
 {
@@ -130,6 +186,12 @@ static uint32_t
 update_by_hardware(uint32_t crc, const uint8_t *p, size_t len)
 {
 	return update_by_table(crc, p, len);
+}
+
+static uint32_t
+zeros_by_hardware(uint32_t crc, uint64_t len)
+{
+	return zeros_by_table(crc, len);
 }
 
 static bool
@@ -167,29 +229,16 @@ crc32c_before(uint32_t change)
 	return (change >> 1) ^ ((change & 1) != 0 ? 0x82f63b78 : 0);
 }
 
-/* Polynomials modulo the CRC's, x^0 being the highest bit. */
-static uint32_t
-multiply(uint32_t a, uint32_t b)
-{
-	uint32_t product = 0;
-
-	for (uint32_t bit = 1U << 31; bit != 0; bit >>= 1) {
-		if (a & bit)
-			product ^= b;
-		b = crc32c_before(b);
-	}
-	return product;
-}
-
 uint32_t
 crc32c_change(uint64_t behind)
 {
-	uint32_t change = 1U << 31, power = 1U << 30; /* x^0, x^1 */
+	return multiply_by_power(1U << 31, 1U << 30, behind + 32);
+}
 
-	for (behind += 32; behind != 0; behind >>= 1) {
-		if (behind & 1)
-			change = multiply(change, power);
-		power = multiply(power, power);
-	}
-	return change;
+uint32_t
+crc32c_append(uint32_t first, uint32_t second, uint64_t second_len)
+{
+	if (has_hardware() && !portable_only)
+		return zeros_by_hardware(first, second_len) ^ second;
+	return zeros_by_table(first, second_len) ^ second;
 }

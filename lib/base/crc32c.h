@@ -14,6 +14,11 @@
 uint32_t crc32c(const void *data, size_t len);
 /* Go on from the checksum of what came before; start with crc 0. */
 uint32_t crc32c_update(uint32_t crc, const void *data, size_t len);
+/*
+ * The checksum of two messages, one behind the other, from that of each and the
+ * length of the second: without looking at them.
+ */
+uint32_t crc32c_append(uint32_t first, uint32_t second, uint64_t second_len);
 
 /*
  * By what (xor) does the checksum of a message change when one of its bits

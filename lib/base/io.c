@@ -3,8 +3,10 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -162,6 +164,18 @@ void
 io_sync_start(int fd, int64_t pos, int64_t len)
 {
 	(void)sync_file_range(fd, pos, len, SYNC_FILE_RANGE_WRITE);
+}
+
+int
+io_allocate(int fd, int64_t pos, int64_t len)
+{
+	struct statfs fs;
+
+	if (fstatfs(fd, &fs) != 0)
+		return errno;
+	if (fs.f_type != EXT4_SUPER_MAGIC)
+		return EOPNOTSUPP;
+	return fallocate(fd, FALLOC_FL_KEEP_SIZE, pos, len) == 0 ? 0 : errno;
 }
 
 void

@@ -55,6 +55,11 @@ int io_sync(int fd);
 int io_sync_dir(int fd);
 /* Ask the kernel to begin writing what is dirty in a range; a hint. */
 void io_sync_start(int fd, int64_t pos, int64_t len);
+/*
+ * Allocate the blocks of a range, which may be beyond the end of the file; its
+ * size stays.  EOPNOTSUPP, too, on file systems where nothing is gained by it.
+ */
+int io_allocate(int fd, int64_t pos, int64_t len);
 /* Forget clean cached pages of a range, so that a read asks the device. */
 void io_drop_cache(int fd, int64_t pos, int64_t len);
 

@@ -17,6 +17,7 @@
 #include "base/status.h"
 #include "net/budget.h"
 #include "net/loop.h"
+#include "net/spare.h"
 
 enum {
 	READS_A_TURN = 16,
@@ -110,7 +111,7 @@ drop_frame(struct conn *c)
 	}
 	c->is_waiting = c->is_granted = false;
 	c->taken = 0;
-	free(c->frame);
+	spare_free(c->frame);
 	c->frame = NULL;
 }
 
@@ -308,7 +309,7 @@ begin_frame(struct conn *c)
 		conn_close(c, STATUS_TOO_BIG, "frame too large");
 	else if (!has_memory(c, (size_t)size))
 		return false;
-	else if ((c->frame = malloc((size_t)size)) == NULL)
+	else if ((c->frame = spare_new((size_t)size)) == NULL)
 		conn_close(c, ENOMEM, "no memory for a frame");
 	c->frame_len = (size_t)size;
 	c->frame_got = 0;

@@ -58,8 +58,8 @@ struct conn_options {
 	struct budget *budget;
 	int64_t patience_ms;
 	/*
-	 * A whole frame; the callee's, to free(3), and its len bytes of the
-	 * budget to give back.
+	 * A whole frame; the callee's, to spare_free(), and its len bytes of
+	 * the budget to give back.
 	 */
 	void (*on_frame)(void *arg, uint8_t *frame, size_t len);
 	/*

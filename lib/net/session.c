@@ -10,6 +10,7 @@
 #include "net/budget.h"
 #include "net/conn.h"
 #include "net/loop.h"
+#include "net/spare.h"
 
 struct session {
 	struct loop *loop;
@@ -59,7 +60,7 @@ on_frame(void *arg, uint8_t *frame, size_t len)
 	struct slot *slot = slot_begin(s->line, len);
 
 	if (slot == NULL) {
-		free(frame);
+		spare_free(frame);
 		if (s->limits->budget != NULL)
 			budget_give(s->limits->budget, len);
 		conn_close(s->conn, ENOMEM, "no memory for a request");

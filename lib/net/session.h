@@ -42,8 +42,8 @@ struct session_limits {
 
 struct session_handler {
 	/*
-	 * A request: the frame is the callee's, to free(3) before it answers
-	 * the slot, here or later.
+	 * A request: the frame is the callee's, to spare_free() before it
+	 * answers the slot, here or later.
 	 */
 	void (*on_request)(void *arg, struct session *s, struct slot *slot,
 	    uint8_t *frame, size_t len);

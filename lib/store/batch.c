@@ -7,6 +7,8 @@
 #include "base/crc32c.h"
 #include "base/status.h"
 
+enum { SUM_BYTES_MIN = 4096 };
+
 _Static_assert(BATCH_RECORD_COUNT + 4 == BATCH_RECORDS, "header layout");
 
 static int
@@ -83,6 +85,16 @@ batch_verify(const uint8_t *p, const struct batch *b)
 	uint32_t crc = crc32c(p + BATCH_ATTRIBUTES, b->size - BATCH_ATTRIBUTES);
 
 	return crc == b->crc ? 0 : STATUS_CORRUPT;
+}
+
+uint32_t
+batch_sum(uint32_t before, const uint8_t *p, const struct batch *b)
+{
+	/* What is short is read faster than it is reckoned. */
+	if (b->size < SUM_BYTES_MIN)
+		return crc32c_update(before, p, b->size);
+	before = crc32c_update(before, p, BATCH_ATTRIBUTES);
+	return crc32c_append(before, b->crc, b->size - BATCH_ATTRIBUTES);
 }
 
 enum codec
@@ -296,6 +308,63 @@ batch_records_next(struct batch_records *it, struct record *out)
 	it->offset_min = out->offset + 1;
 	it->left--;
 	return 0;
+}
+
+static inline void
+note(struct batch_survey *s, const struct record *r, int64_t expected)
+{
+	if (r->timestamp >= 0 && r->timestamp < s->min_ms)
+		s->min_ms = r->timestamp;
+	if (r->timestamp > s->max_ms)
+		s->max_ms = r->timestamp;
+	s->has_gaps |= r->offset != expected;
+	s->has_null_key |= bytes_is_null(r->key);
+}
+
+/* As batch_records_next(); false: that has to be asked. */
+static inline bool
+next_small(struct batch_records *it, struct record *out)
+{
+	const uint8_t *next;
+
+	if (it->left == 0 ||
+	    !record_decode_small(it->pos, it->end, it->base_timestamp,
+		it->base_offset, out, &next) ||
+	    out->offset < it->offset_min || out->offset > it->last_offset)
+		return false;
+	if (it->append_time >= 0)
+		out->timestamp = it->append_time;
+	it->pos = next;
+	it->offset_min = out->offset + 1;
+	it->left--;
+	return true;
+}
+
+int
+batch_records_survey(struct batch_records *it, struct batch_survey *out)
+{
+	/* Nobody has their addresses: they are kept in registers. */
+	struct batch_survey s = {.min_ms = INT64_MAX, .max_ms = -1};
+	struct batch_records walk = *it;
+	struct record small, other;
+	int64_t expected;
+	int rc;
+
+	for (;;) {
+		expected = walk.offset_min;
+		if (next_small(&walk, &small)) {
+			note(&s, &small, expected);
+			continue;
+		}
+		*it = walk;
+		rc = batch_records_next(it, &other);
+		if (rc != 0)
+			break;
+		walk = *it;
+		note(&s, &other, expected);
+	}
+	*out = s;
+	return rc == STATUS_END ? 0 : rc;
 }
 
 void

@@ -90,6 +90,12 @@ int batch_decode(const uint8_t *p, size_t len, struct batch *out,
     const char **what);
 /* Does the CRC of the whole batch at p match?  0 or STATUS_CORRUPT. */
 int batch_verify(const uint8_t *p, const struct batch *b);
+/*
+ * Go on from the CRC-32C of what is before the batch at p to that behind it,
+ * all its bytes counted.  Its own CRC must have been verified: it is made use
+ * of, and its records are not read again.
+ */
+uint32_t batch_sum(uint32_t before, const uint8_t *p, const struct batch *b);
 
 /* The codec of the records. */
 enum codec batch_codec(const struct batch *b);
@@ -172,6 +178,17 @@ int batch_records_init(struct batch_records *it, const uint8_t *p,
  * over behind the last one.
  */
 int batch_records_next(struct batch_records *it, struct record *out);
+/*
+ * Walk over all the records that are left, and say what is among them: in about
+ * half the time, for who wants to know no more.  0, or STATUS_CORRUPT as above.
+ */
+struct batch_survey {
+	int64_t min_ms;		/* smallest timestamp >= 0; INT64_MAX none */
+	int64_t max_ms;		/* largest; -1 none */
+	bool has_gaps;		/* between offsets, or before them */
+	bool has_null_key;
+};
+int batch_records_survey(struct batch_records *it, struct batch_survey *out);
 
 /*
  * Building batches.

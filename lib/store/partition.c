@@ -291,8 +291,11 @@ partition_put(struct partition *p, uint8_t *data, size_t len)
 	struct iovec iov = {data, len};
 	int64_t pos = p->st.end_pos;
 	struct batch b;
-	int rc = io_pwritev_full(p->log_fd, &iov, 1, pos);
+	int rc;
 
+	ahead_prepare(&p->ahead, p->log_fd, pos, (int64_t)len,
+	    p->settings.segment_bytes);
+	rc = io_pwritev_full(p->log_fd, &iov, 1, pos);
 	if (rc != 0)
 		return undo_write(p, rc);
 	for (size_t at = 0; at < len && rc == 0; at += b.size) {

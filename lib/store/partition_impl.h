@@ -11,6 +11,7 @@
 
 #include <sys/types.h>
 
+#include "store/ahead.h"
 #include "store/batch.h"
 #include "store/epoch.h"
 #include "store/lock.h"
@@ -42,6 +43,7 @@ struct partition {
 	int timeindex_fd;
 	struct producer_table *producers;	/* NULL until needed */
 	int64_t own_end;	/* end of our last append; -1 none unsynced */
+	struct ahead ahead;	/* of the file log_fd */
 	int64_t started_pos;	/* partition_sync_start() asked up to here */
 	struct partition_cut cut;
 	char bad_file[SEGMENT_NAME_LEN]; /* could not be opened; "" none */
@@ -123,7 +125,10 @@ bool roll_is_due(const struct partition *p, size_t len, int64_t last_offset,
 int roll_segment(struct partition *p, struct fault *f);
 /* Save the producers as of the log end, those that are not forgotten. */
 int roll_snapshot(struct partition *p, struct fault *f);
-/* Take note of a batch at pos that is now the last: indexes, sums, times. */
+/*
+ * Take note of a batch at pos that is now the last: indexes, sums, times.  Its
+ * CRC has been verified.
+ */
 int roll_note_batch(struct partition *p, const uint8_t *data,
     const struct batch *b, int64_t pos);
 /*

@@ -94,6 +94,8 @@ record_decode(const uint8_t *p, const uint8_t *end, int64_t base_timestamp,
 	int32_t len, offset_delta;
 	int64_t timestamp_delta;
 
+	if (record_decode_small(p, end, base_timestamp, base_offset, out, next))
+		return 0;
 	p = varint_get_32(p, end, &len);
 	if (p == NULL || len < 1 || len > end - p)
 		return STATUS_CORRUPT;

@@ -62,6 +62,7 @@ roll_close_files(struct partition *p)
 	(void)io_close(&p->timeindex_fd);
 	p->log_base = -1;
 	p->started_pos = 0;
+	p->ahead = (struct ahead){0};
 }
 
 /* Entries since the last checkpoint, whoever has written them. */
@@ -232,7 +233,7 @@ note_index(struct partition *p, const struct batch *b, int64_t pos)
 }
 
 static void
-note_sums(struct state *s, const uint8_t *data, const struct batch *b)
+note_counts(struct state *s, const struct batch *b)
 {
 	s->batches++;
 	if ((b->attributes & BATCH_CONTROL) == 0) {
@@ -241,8 +242,6 @@ note_sums(struct state *s, const uint8_t *data, const struct batch *b)
 	}
 	if (s->min_timestamp < 0 || b->base_timestamp < s->min_timestamp)
 		s->min_timestamp = b->base_timestamp;
-	if (s->flags & STATE_SUMS)
-		s->segment_crc = crc32c_update(s->segment_crc, data, b->size);
 }
 
 /*
@@ -292,7 +291,9 @@ roll_note_batch(struct partition *p, const uint8_t *data, const struct batch *b,
 		s->max_timestamp = b->max_timestamp;
 		s->max_timestamp_offset = b->last_offset;
 	}
-	note_sums(s, data, b);
+	note_counts(s, b);
+	if (s->flags & STATE_SUMS)
+		s->segment_crc = batch_sum(s->segment_crc, data, b);
 	s->end_offset = b->last_offset + 1;
 	s->end_pos = pos + (int64_t)b->size;
 	s->snapshot_bytes += (int64_t)b->size;
@@ -344,8 +345,10 @@ compute_sums(struct partition *p, struct fault *f)
 	segment_scan_init(&scan, PARTITION_SCAN_BLOCK);
 	scan.verify = false;
 	segment_scan_start(&scan, p->log_fd, 0, s->end_pos);
-	while ((rc = segment_scan_next(&scan, &b, &data)) == 0)
-		note_sums(s, data, &b);
+	while ((rc = segment_scan_next(&scan, &b, &data)) == 0) {
+		note_counts(s, &b);
+		s->segment_crc = crc32c_update(s->segment_crc, data, b.size);
+	}
 	if (rc == STATUS_END)
 		rc = 0;
 	else if (rc < 0)
@@ -515,6 +518,7 @@ roll_segment(struct partition *p, struct fault *f)
 	visible = s->end_offset;
 	if (s->role == STATE_ROLE_OPEN || s->role == STATE_ROLE_REPLICA)
 		s->visible_offset = visible;
+	ahead_give_back(p->log_fd, s->end_pos);
 	rc = end_indexes(p);
 	if (rc == 0)
 		rc = write_sum(p, f);

@@ -25,11 +25,11 @@
 #include "store/lookup.h"
 #include "store/partition.h"
 #include "store/properties.h"
+#include "waiting.h"
 
 struct fault;
 struct handles;
 struct pool;
-struct waiting;
 
 /*
  * What is to be appended: one batch, as a producer sent it.  Or something else
@@ -68,6 +68,7 @@ struct log {
 	atomic_uint_fast64_t changes;
 	/* For waiting.c, under its lock. */
 	TAILQ_HEAD(, waiting_on) waiters;
+	struct waiting_sight sight;
 
 	/* For handles.c, under its lock; but used is set by all. */
 	TAILQ_ENTRY(log) with_files;

@@ -15,6 +15,7 @@
 #include "net/conn.h"
 #include "net/pool.h"
 #include "net/slot.h"
+#include "net/spare.h"
 #include "server.h"
 
 void
@@ -23,7 +24,7 @@ request_free(struct request *r)
 	budget_give(r->server->budget, r->taken);
 	client_release(r->client);
 	arena_release(&r->arena);
-	free(r->frame);
+	spare_free(r->frame);
 	free(r);
 }
 
@@ -262,7 +263,7 @@ request_begin(struct server *s, struct client *c, struct slot *slot,
 	int rc;
 
 	if (r == NULL) {
-		free(frame);
+		spare_free(frame);
 		slot_fail(slot, ENOMEM, "no memory");
 		return NULL;
 	}

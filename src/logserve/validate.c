@@ -108,37 +108,34 @@ set_limits(struct limits *l, const struct properties *settings)
 
 /* rc is that of unpacking; *max_ms is the largest time, -1 without any. */
 static int
-check_each(struct batch_records *it, int rc, const struct batch *b,
-    const struct limits *l, int64_t *max_ms, const char **why)
+check_each(struct batch_records *it, int rc, const struct limits *l,
+    int64_t *max_ms, const char **why)
 {
-	struct record r;
-	int64_t next = b->base_offset;
+	struct batch_survey found;
 
-	*max_ms = -1;
-	while (rc == 0 && (rc = batch_records_next(it, &r)) == 0) {
-		if (r.offset != next++)
-			return refuse(KAFKA_INVALID_RECORD,
-			    "offsets in the batch have gaps", why);
-		if (l->needs_key && bytes_is_null(r.key))
-			return refuse(KAFKA_INVALID_RECORD,
-			    "a record without key in a compacted topic", why);
-		if (l->has_times && r.timestamp >= 0 &&
-		    (r.timestamp < l->first_ms || r.timestamp > l->last_ms))
-			return refuse(KAFKA_INVALID_TIMESTAMP,
-			    "a timestamp that the topic does not allow", why);
-		if (r.timestamp > *max_ms)
-			*max_ms = r.timestamp;
-	}
-	if (rc == STATUS_END)
-		return KAFKA_NONE;
+	if (rc == 0)
+		rc = batch_records_survey(it, &found);
 	if (rc == STATUS_TOO_BIG)
 		return refuse(KAFKA_MESSAGE_TOO_LARGE,
 		    "records too large when unpacked", why);
 	if (rc == STATUS_CORRUPT)
 		return refuse(KAFKA_INVALID_RECORD,
 		    "records that do not add up", why);
-	return refuse(KAFKA_UNKNOWN_SERVER_ERROR, "records cannot be unpacked",
-	    why);
+	if (rc != 0)
+		return refuse(KAFKA_UNKNOWN_SERVER_ERROR,
+		    "records cannot be unpacked", why);
+	if (found.has_gaps)
+		return refuse(KAFKA_INVALID_RECORD,
+		    "offsets in the batch have gaps", why);
+	if (l->needs_key && found.has_null_key)
+		return refuse(KAFKA_INVALID_RECORD,
+		    "a record without key in a compacted topic", why);
+	if (l->has_times &&
+	    (found.min_ms < l->first_ms || found.max_ms > l->last_ms))
+		return refuse(KAFKA_INVALID_TIMESTAMP,
+		    "a timestamp that the topic does not allow", why);
+	*max_ms = found.max_ms;
+	return KAFKA_NONE;
 }
 
 /*
@@ -157,11 +154,11 @@ check_records(const uint8_t *data, const struct batch *b,
 	int code, rc = batch_records_init(&it, data, b, scratch);
 
 	if (rc != STATUS_TOO_BIG)
-		return check_each(&it, rc, b, l, max_ms, why);
+		return check_each(&it, rc, l, max_ms, why);
 	buf_init(&large, RECORDS_BYTES_MAX);
 	pthread_mutex_lock(&one_at_a_time);
 	rc = batch_records_init(&it, data, b, &large);
-	code = check_each(&it, rc, b, l, max_ms, why);
+	code = check_each(&it, rc, l, max_ms, why);
 	buf_release(&large);
 	pthread_mutex_unlock(&one_at_a_time);
 	return code;

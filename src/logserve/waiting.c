@@ -5,14 +5,20 @@
 #include <event2/event.h>
 
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
+#include "base/io.h"
 #include "base/now.h"
 #include "log.h"
 #include "net/loop.h"
 #include "net/pool.h"
+#include "store/state.h"
 
 struct waiting {
 	struct loop *loop;
@@ -214,6 +220,58 @@ on_timer(void *arg)
 	rearm(w);
 }
 
+/* As it is now: just written, so it is in memory.  False: not to be had. */
+static bool
+look_at_state(const struct log *l, struct waiting_sight *out)
+{
+	struct state s;
+	char path[PATH_MAX];
+	int fd = -1, rc;
+
+	snprintf(path, sizeof(path), "%s/" STATE_FILE, l->path);
+	rc = io_open(AT_FDCWD, path, O_RDONLY, 0, &fd);
+	if (rc == 0)
+		rc = state_read(fd, &s);
+	(void)io_close(&fd);
+	if (rc == 0)
+		*out = (struct waiting_sight){.known = true,
+		    .failed = (s.flags & STATE_FAILED) != 0,
+		    .role = (int32_t)s.role,
+		    .epoch = s.leader_epoch,
+		    .start = s.log_start,
+		    .stable = state_last_stable(&s),
+		    .visible = s.visible_offset};
+	return rc == 0;
+}
+
+static bool
+is_same_sight(const struct waiting_sight *a, const struct waiting_sight *b)
+{
+	return a->known && b->known && a->failed == b->failed &&
+	    a->role == b->role && a->epoch == b->epoch &&
+	    a->start == b->start && a->stable == b->stable &&
+	    a->visible == b->visible;
+}
+
+/* Is there something for readers in it? */
+static bool
+is_news(struct log *l, const struct inotify_event *e)
+{
+	struct waiting_sight now = {.known = false};
+	bool is_news;
+
+	if ((e->mask & IN_MODIFY) == 0) {
+		l->sight.known = false;
+		return true;
+	}
+	/* Other files count where there is no state. */
+	if (e->len == 0 || strcmp(e->name, STATE_FILE) != 0)
+		return !l->sight.known;
+	is_news = !look_at_state(l, &now) || !is_same_sight(&l->sight, &now);
+	l->sight = now;
+	return is_news;
+}
+
 static void
 take_event(struct waiting *w, const struct inotify_event *e)
 {
@@ -225,7 +283,8 @@ take_event(struct waiting *w, const struct inotify_event *e)
 	}
 	if (e->wd < 0 || (size_t)e->wd >= w->log_cap || w->logs[e->wd] == NULL)
 		return;
-	wake_all_of(w, w->logs[e->wd]);
+	if (is_news(w->logs[e->wd], e))
+		wake_all_of(w, w->logs[e->wd]);
 	if (e->mask & IN_IGNORED) {
 		w->logs[e->wd]->watch = -1;
 		w->logs[e->wd] = NULL;
@@ -291,6 +350,7 @@ watch(struct waiting *w, struct log *l)
 	}
 	w->logs[wd] = l;
 	l->watch = wd;
+	l->sight.known = false;
 }
 
 uint64_t

@@ -8,7 +8,9 @@
  * log, and then waits only if the count is still the same; so no change is
  * missed between the look and the wait.  Changes come from appends of the
  * server (waiting_wake), and from those of other programs, which inotify(7)
- * tells by their write to partition.state.  Where inotify has run out, and
+ * tells by their write to partition.state.  It tells of the server's own
+ * writes, too, and of those that show readers nothing new yet: who waits is
+ * woken only if the state has more to show.  Where inotify has run out, and
  * against whatever it may miss, all who wait look again each second.
  *
  * A waiter is woken once: by a change, by its time, or by waiting_stop().
@@ -27,6 +29,15 @@ struct loop;
 struct pool;
 struct waiter;
 struct waiting;
+
+/* What readers are shown of a log, by its partition.state as last looked at. */
+struct waiting_sight {
+	bool known;
+	bool failed;
+	int32_t role;
+	int32_t epoch;
+	int64_t start, stable, visible;
+};
 
 /* That a waiter waits for a log; it lives with the waiter. */
 struct waiting_on {

@@ -47,12 +47,26 @@ rebuild(const uint8_t *p, const struct batch *b)
 	batch_builder_release(&bb);
 }
 
+/* It ends as a walk ends that came so far; max_ms is of that. */
+static void
+survey(uint8_t *p, const struct batch *b, int end, int64_t max_ms)
+{
+	struct batch_records it;
+	struct batch_survey s;
+	int rc;
+
+	fuzz_must(batch_records_init(&it, p, b, &scratch) == 0);
+	rc = batch_records_survey(&it, &s);
+	fuzz_must(rc == (end == STATUS_END ? 0 : end));
+	fuzz_must(s.max_ms == max_ms);
+}
+
 static void
 read_batch(uint8_t *p, const struct batch *b)
 {
 	struct batch_records it;
 	enum batch_control type;
-	int64_t last = b->base_offset - 1;
+	int64_t last = b->base_offset - 1, max_ms = -1;
 	int32_t epoch, count = 0;
 	struct record r;
 	int rc;
@@ -61,11 +75,15 @@ read_batch(uint8_t *p, const struct batch *b)
 	if ((b->attributes & BATCH_CONTROL) != 0)
 		(void)batch_control_type(p, b, &type, &epoch);
 	rc = batch_records_init(&it, p, b, &scratch);
-	while (rc == 0 && (rc = batch_records_next(&it, &r)) == 0) {
+	if (rc != 0)
+		return;
+	while ((rc = batch_records_next(&it, &r)) == 0) {
 		fuzz_must(r.offset > last && r.offset <= b->last_offset);
 		last = r.offset;
+		max_ms = r.timestamp > max_ms ? r.timestamp : max_ms;
 		count++;
 	}
+	survey(p, b, rc, max_ms);
 	if (rc != STATUS_END)
 		return;
 	fuzz_must(count == b->record_count);

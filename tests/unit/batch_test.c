@@ -679,7 +679,8 @@ static void
 check_walk(size_t pos, uint32_t value, int records, int want, const char *text)
 {
 	uint8_t p[100];
-	struct batch_records it;
+	struct batch_records it, again;
+	struct batch_survey survey;
 	struct record r;
 	struct batch b;
 	size_t len = unhex(known, p);
@@ -692,9 +693,12 @@ check_walk(size_t pos, uint32_t value, int records, int want, const char *text)
 	if (batch_decode(p, len, &b, NULL) != 0 ||
 	    batch_records_init(&it, p, &b, NULL) != 0)
 		abort();
+	again = it;
 	while ((rc = batch_records_next(&it, &r)) == 0)
 		count++;
 	tap(rc == want && count == records, "%s: %d records", text, count);
+	tap_int(batch_records_survey(&again, &survey),
+	    want == STATUS_END ? 0 : want, "a survey finds the same");
 }
 
 static void
@@ -727,6 +731,67 @@ test_walks(void)
 		batch_records_init(&it, p, &b, NULL) == 0 &&
 		batch_records_next(&it, &r) == STATUS_END,
 	    "of whatever codec");
+}
+
+/* What a survey says is what a walk finds. */
+static void
+test_survey(void)
+{
+	static const int64_t times[] = {-1, 0, 1, 1000, 1700000000000,
+	    INT64_MAX};
+	static char text[10000];
+	struct batch_records it;
+	struct batch_survey s;
+	struct batch_builder bb;
+	const uint8_t *data;
+	struct batch b;
+	size_t size;
+	int bad = 0, gaps = 0, nulls = 0;
+
+	memset(text, 't', sizeof(text) - 1);
+	for (int i = 0; i < 2000; i++) {
+		struct batch_survey want = {.min_ms = INT64_MAX, .max_ms = -1};
+		uint64_t kinds = (uint64_t)i % 6 + 1;
+		int count = 1 + (int)(tap_random() % 20), delta = 0;
+
+		batch_builder_init(&bb, CODEC_NONE, INT_MIN, 1 << 20);
+		for (int k = 0; k < count; k++) {
+			struct record r = {.timestamp =
+					       times[tap_random() % kinds],
+			    .key = bytes_of("k"),
+			    .value = bytes_of(text + tap_random() % 10000)};
+			int step = tap_random() % 40 == 0 ? 10000 : 0;
+
+			if (tap_random() % 40 == 0)
+				r.key = BYTES_NULL;
+			delta += step;
+			if (batch_builder_add_at(&bb, &r, delta) != 0) {
+				delta -= step;
+				continue;
+			}
+			delta++;
+			want.has_gaps |= step != 0;
+			want.has_null_key |= bytes_is_null(r.key);
+			if (r.timestamp >= 0 && r.timestamp < want.min_ms)
+				want.min_ms = r.timestamp;
+			if (r.timestamp > want.max_ms)
+				want.max_ms = r.timestamp;
+		}
+		if (batch_builder_finish(&bb, &data, &size) != 0 ||
+		    batch_decode(data, size, &b, NULL) != 0 ||
+		    batch_records_init(&it, data, &b, NULL) != 0 ||
+		    batch_records_survey(&it, &s) != 0)
+			abort();
+		bad += s.min_ms != want.min_ms || s.max_ms != want.max_ms ||
+		    s.has_gaps != want.has_gaps ||
+		    s.has_null_key != want.has_null_key || it.left != 0;
+		gaps += s.has_gaps;
+		nulls += s.has_null_key;
+		batch_builder_release(&bb);
+	}
+	tap_int(bad, 0, "surveys are right");
+	tap(gaps > 100 && gaps < 1900 && nulls > 100 && nulls < 1900,
+	    "with gaps and without, with null keys and without");
 }
 
 /* The scratch buffer bounds what a small batch may unpack to. */
@@ -766,10 +831,41 @@ test_bomb(enum codec codec)
 	free(zeroes);
 }
 
+/* Batches of all sizes, one behind the other: the sum of all their bytes. */
+static void
+test_sum(void)
+{
+	static uint8_t all[1 << 20];
+	static char value[20000];
+	struct batch_builder bb;
+	const uint8_t *data;
+	struct batch b;
+	size_t size, len = 0;
+	uint32_t sum = 0;
+	int wrong = 0;
+
+	memset(value, 'v', sizeof(value) - 1);
+	for (size_t n = 0; n < sizeof(value); n = n * 5 / 4 + 1) {
+		batch_builder_init(&bb, CODEC_NONE, INT_MIN, 1 << 20);
+		add(&bb, known_time, "k", value + sizeof(value) - 1 - n, NULL);
+		if (batch_builder_finish(&bb, &data, &size) != 0)
+			abort();
+		memcpy(all + len, data, size);
+		batch_builder_release(&bb);
+		batch_assign(all + len, (int64_t)n << 33, 0x05060708);
+		wrong += accept(all + len, size, &b);
+		sum = batch_sum(sum, all + len, &b);
+		len += size;
+		wrong += sum != crc32c(all, len);
+	}
+	tap_int(wrong, 0, "the sum of batches is that of their bytes");
+}
+
 int
 main(void)
 {
 	fill_pool();
+	test_sum();
 	test_known();
 	test_marker();
 	test_control_refused();
@@ -778,6 +874,7 @@ main(void)
 	test_clear_producer();
 	test_headers();
 	test_walks();
+	test_survey();
 	for (enum codec c = CODEC_NONE; c < CODEC_COUNT; c++) {
 		test_round_trip(c);
 		test_truncated(c);

@@ -10,6 +10,7 @@
 #include "base/status.h"
 #include "net.h"
 #include "net/loop.h"
+#include "net/spare.h"
 #include "tap.h"
 
 enum { FRAME_MIN = 2, FRAME_MAX = 1 << 20 };
@@ -44,7 +45,7 @@ on_frame(void *arg, uint8_t *frame, size_t len)
 
 	e->wrong += !net_frame_is(frame, len, (uint8_t)n);
 	e->bytes += len;
-	free(frame);
+	spare_free(frame);
 	e->frames = n;
 	if (n == e->pause_after)
 		conn_pause(e->conn);

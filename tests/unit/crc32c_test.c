@@ -63,6 +63,49 @@ test_plain(void)
 	tap_int(bad_parts, 0, "and in two parts");
 }
 
+/* The check value of the polynomial, in every two parts, and behind zeros. */
+static void
+test_append(void)
+{
+	static uint8_t p[70000];
+	static const struct {
+		uint64_t zeros;
+		uint32_t crc;
+	} far[] = {
+	    {1, 0x9145ce1e},
+	    {7, 0x96853605},
+	    {8, 0x3567912a},
+	    {1000003, 0x96d609ed},
+	    {INT32_MAX, 0xe3069283}, /* the order of x */
+	    {(UINT64_C(1) << 40) + 5, 0x6a6f07f3},
+	};
+	const char *digits = "123456789";
+	int bad = 0;
+
+	for (size_t cut = 0; cut <= 9; cut++)
+		bad +=
+		    crc32c_append(crc32c(digits, cut),
+			crc32c(digits + cut, 9 - cut), 9 - cut) != 0xe3069283;
+	tap_int(bad, 0, "the check value, of any two parts");
+	bad = 0;
+	for (size_t i = 0; i < sizeof(p); i++)
+		p[i] = (uint8_t)tap_random();
+	for (int i = 0; i < 1000; i++) {
+		size_t len = tap_random() % sizeof(p);
+		size_t cut = tap_random() % (len + 1);
+
+		bad += crc32c_append(crc32c(p, cut), crc32c(p + cut, len - cut),
+			   len - cut) != crc32c(p, len);
+	}
+	tap_int(bad, 0, "long ones, of any two parts");
+	tap_int(crc32c_append(crc32c(p, 0), 0x8a9136aa, 32), 0x8a9136aa,
+	    "behind nothing");
+	for (size_t i = 0; i < sizeof(far) / sizeof(far[0]); i++)
+		tap_int(crc32c_append(0xe3069283, 0, far[i].zeros), far[i].crc,
+		    "with %" PRIu64 " bytes behind that sum to 0",
+		    far[i].zeros);
+}
+
 /* Each bit of a message, changed. */
 static void
 test_change(void)
@@ -97,6 +140,7 @@ main(void)
 		crc32c_portable(portable);
 		test_known();
 		test_plain();
+		test_append();
 	}
 	test_change();
 	return tap_done();

@@ -13,8 +13,11 @@
 #include <unistd.h>
 
 #include "base/bounds.h"
+#include "base/crc32c.h"
+#include "base/io.h"
 #include "base/now.h"
 #include "base/status.h"
+#include "store/ahead.h"
 #include "store/batch.h"
 #include "store/epoch.h"
 #include "store/lookup.h"
@@ -325,6 +328,88 @@ test_sum_after_crash(void)
 	sum_of_many(false, one);
 	sum_of_many(true, two);
 	tap(memcmp(one, two, SUM_LEN) == 0, "the same sum as without a crash");
+}
+
+/* It is made of the sums of batches, short ones and long ones. */
+static void
+test_sum_of_file(void)
+{
+	static uint8_t file[1 << 20];
+	struct partition *p;
+	struct sum sum;
+	char path[400];
+	ssize_t len;
+	int fd;
+
+	fresh();
+	p = open_with(PARTITION_WRITE, 0);
+	for (int i = 1; i < 500; i = i * 3 / 2 + 1)
+		append(p, "a value that is not too short", i, 1000 + i);
+	tap_int(partition_roll(p, NULL), 0, "rolled");
+	tap_int(sum_read(partition_dirfd(p), 0, &sum), 0, "a sum");
+	partition_close(p);
+	snprintf(path, sizeof(path), "%s/%020d.log", dir, 0);
+	fd = open(path, O_RDONLY);
+	len = read(fd, file, sizeof(file));
+	close(fd);
+	tap_int(len, sum.size, "of all of the file");
+	tap(len > 4 * 8192, "which is long enough");
+	tap_int(sum.crc, crc32c(file, (size_t)len), "its checksum");
+}
+
+static int64_t
+blocks_bytes(int64_t base, int64_t *size)
+{
+	struct stat st;
+	char path[400];
+
+	snprintf(path, sizeof(path), "%s/%020" PRId64 ".log", dir, base);
+	if (stat(path, &st) != 0)
+		abort();
+	*size = st.st_size;
+	return (int64_t)st.st_blocks * 512;
+}
+
+static bool
+takes_blocks(void)
+{
+	char path[400];
+	int fd = -1, rc;
+
+	snprintf(path, sizeof(path), "%s/other", dir);
+	fd = open(path, O_RDWR | O_CREAT, 0600);
+	rc = io_allocate(fd, 0, 1);
+	close(fd);
+	return rc == 0;
+}
+
+/* Who appends much has blocks ahead, where that is of use, until the roll. */
+static void
+test_ahead(void)
+{
+	struct partition *p;
+	int64_t size = 0, blocks, next;
+	int rc;
+
+	fresh();
+	p = open_with(PARTITION_WRITE, 0);
+	for (int i = 0; size < AHEAD_AFTER_BYTES; i++) {
+		append(p, "text that is appended", 5000, 1000 + i);
+		blocks = blocks_bytes(0, &size);
+	}
+	for (int i = 0; i < 3; i++)
+		append(p, "text that is appended", 5000, 9000 + i);
+	partition_sync(p, NULL);
+	blocks = blocks_bytes(0, &size);
+	if (takes_blocks())
+		tap(blocks >= size + size / 32, "some blocks ahead");
+	tap(blocks <= size + size / 8 + (1 << 20), "not too many");
+	tap_int(partition_roll(p, NULL), 0, "rolled");
+	tap(blocks_bytes(0, &size) <= size + (1 << 20), "none are left");
+	append(p, "more", 1, 10000);
+	partition_sync(p, NULL);
+	partition_close(p);
+	tap_int(count_from(0, &next, &rc) % 5000, 1, "all is there");
 }
 
 static void
@@ -829,6 +914,8 @@ main(void)
 	test_torn_tail();
 	test_remounted();
 	test_sum_after_crash();
+	test_sum_of_file();
+	test_ahead();
 	test_copy();
 	test_damage();
 	test_removed("partition.state", STATUS_REMOVED);

@@ -3,6 +3,7 @@
 #include "base/bounds.h"
 #include "base/buf.h"
 #include "base/status.h"
+#include "base/varint.h"
 #include "tap.h"
 
 /* Bytes from hex digits; returns their number. */
@@ -277,11 +278,87 @@ test_length(void)
 	    "length 2147483647");
 }
 
+/* A record without its length, damaged somewhere or not; returns its bytes. */
+static size_t
+damaged_record(uint8_t *at)
+{
+	static const int32_t lens[] = {0, 1, 62, 63, 64, 65, 300};
+	static const uint8_t pool[400];
+	struct record r = {.key = {pool, lens[tap_random() % 7]},
+	    .value = {pool, lens[tap_random() % 7]}};
+	int32_t delta = (int32_t)(tap_random() >> (33 + tap_random() % 31));
+	uint8_t record[900];
+	const uint8_t *body;
+	int32_t len = 0;
+
+	if (tap_random() % 4 == 0)
+		r.key = BYTES_NULL;
+	if (tap_random() % 4 == 0)
+		r.value = BYTES_NULL;
+	(void)record_encode(record, &r, delta / 3 - 1, delta);
+	body = varint_get_32(record, record + sizeof(record), &len);
+	memcpy(at, body, (size_t)len);
+	if (tap_random() % 2 == 0)
+		at[tap_random() % (len < 12 ? (uint64_t)len : 12)] ^=
+		    (uint8_t)(1 << tap_random() % 8);
+	if (tap_random() % 4 == 0)
+		at[tap_random() % (uint64_t)len] ^=
+		    (uint8_t)(1 << tap_random() % 8);
+	return (size_t)len;
+}
+
+/* A varint in five bytes: what it is in front of is read the long way. */
+static uint8_t *
+put_long(uint8_t *p, int32_t v)
+{
+	uint32_t u = (uint32_t)v << 1 ^ (uint32_t)(v >> 31);
+
+	for (int i = 0; i < 4; i++, u >>= 7)
+		p[i] = (uint8_t)(u | 0x80);
+	p[4] = (uint8_t)u;
+	return p + 5;
+}
+
+/* Records of the usual form have a way of their own: to the same end. */
+static void
+test_small(void)
+{
+	uint8_t bytes[1000];
+	const uint8_t *p, *next, *long_next;
+	struct record r, s;
+	int bad = 0, good = 0, small = 0;
+
+	for (int i = 0; i < 200000; i++) {
+		uint8_t *body = bytes + 5;
+		size_t len = damaged_record(body), room = tap_random() % 40;
+		int32_t said = (int32_t)len + (tap_random() % 16 == 0) -
+		    (tap_random() % 16 == 0);
+		int rc;
+
+		p = body - varint_len(said);
+		varint_put(bytes + (p - bytes), said);
+		memset(body + len, 0, room);
+		rc = record_decode(p, body + len + room, 5, 7, &r, &next);
+		small += record_decode_small(p, body + len + room, 5, 7, &s,
+		    &long_next);
+		put_long(bytes, said);
+		bad += record_decode(bytes, body + len + room, 5, 7, &s,
+			   &long_next) != rc;
+		good += rc == 0;
+		bad += rc == 0 && (next != long_next || !same_record(&r, &s));
+	}
+	tap_int(bad, 0, "the quick way and the long one are one");
+	tap(small > 20000 && good > small && good < 190000,
+	    "both are taken, and both refuse: %d and %d of 200000", small,
+	    good);
+}
+
 int
 main(void)
 {
 	test_known();
 	test_round_trip();
+	test_small();
 	test_headers();
 	test_refused();
 	test_length();

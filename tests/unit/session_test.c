@@ -13,6 +13,7 @@
 #include "net/conn.h"
 #include "net/loop.h"
 #include "net/pool.h"
+#include "net/spare.h"
 #include "tap.h"
 
 /*
@@ -91,7 +92,7 @@ give(struct request *r)
 	struct evbuffer *b = answer_of(r);
 	uint8_t kind = r->frame[0];
 
-	free(r->frame);
+	spare_free(r->frame);
 	free(r);
 	answered++;
 	if (kind == QUIET)
