@@ -193,6 +193,10 @@ check_copy(const char *where, int64_t lag, int64_t seen_ms)
 	if (seen_ms < 0)
 		problem(CHECK_WARNING, "%s: its source was never heard of",
 		    where);
+	/* So far, as it may be written while this runs. */
+	else if (seen_ms - check.now_ms > check.max_age_ms)
+		problem(CHECK_WARNING,
+		    "%s: its source was heard of in the future", where);
 	else if (check.now_ms - seen_ms > check.max_age_ms)
 		problem(CHECK_CRITICAL,
 		    "%s: its source heard of %s ago (limit %s)", where,

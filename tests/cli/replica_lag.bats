@@ -68,6 +68,10 @@ has_setting() {
 	sed -i 's/^seen.ms=.*/seen.ms=1000/' b/replica.properties
 	run_tool 2 logstat --check --max-age 1h b
 	has "$out" 'copy b/0: its source heard of '
+	# A clock was wrong: this would be fine for centuries.
+	sed -i 's/^seen.ms=.*/seen.ms=32503680000000/' b/replica.properties
+	run_tool 1 logstat --check --max-age 1h b
+	has "$out" 'copy b/0: its source was heard of in the future'
 	# Less is known, and nothing is wrong.
 	: >b/replica.properties
 	run_tool 0 logstat --replicas b
