@@ -28,7 +28,7 @@ cp -a Makefile lib src tests "$dir/tree" &&
 needs() {
 	case $1 in
 	power) echo build/tests/crash/power_test ;;
-	calls) echo build/tests/fault/append_test \
+	calls) echo all build/tests/fault/append_test \
 		build/tests/fault/fault_preload.so ;;
 	sides) echo build/tests/unit/{sender,search,replica}_test ;;
 	*) echo all ;;
