@@ -241,12 +241,18 @@ source_topic(struct source *s, size_t topic, struct source_topic *out,
     struct fault *f)
 {
 	const struct disk_topic *t = &self(s)->topics[topic];
+	struct topic_place place;
 
 	(void)f;
 	*out = (struct source_topic){.name = t->name,
 	    .partitions = t->count,
 	    .settings = &t->settings};
 	memcpy(out->identity, t->identity, sizeof(out->identity));
+	if (topic_locate(t->path, &place, NULL) == 0) {
+		if (place.has_topic)
+			lineage_of(&place.topic, &out->lineage);
+		topic_place_close(&place);
+	}
 	return 0;
 }
 

@@ -16,11 +16,12 @@
  *  3. What was appended is visible once it is synced (partition_sync()), as
  *     with a durable writer, and recovery is the same.
  *
- * A partition becomes a replica while it is empty (replica_adopt) or because
- * somebody says so (replica_demote), and an open one again by
- * partition_set_role(), with a new epoch: the failover.
+ * A partition becomes a replica if it never had a record (replica_adopt) or
+ * because somebody says so (replica_demote), and an open one again by
+ * partition_set_role(), with a new epoch: the failover.  One that was promoted
+ * is its writers' own, whatever is in it, until somebody says so.
  *
- * All on a partition opened with PARTITION_WRITE.
+ * All but replica_look() on a partition opened with PARTITION_WRITE.
  */
 
 #include <stdint.h>
@@ -31,9 +32,19 @@ struct fault;
 
 enum { REPLICA_OWN_SEGMENTS = -1 };
 
+enum replica_stand {
+	REPLICA_IS,
+	REPLICA_CAN_BE,		/* open, never promoted, never had a record */
+	REPLICA_PROMOTED,	/* was one */
+	REPLICA_OTHER,		/* its writers' own, or a server's */
+};
+
+/* What it is now, for who would copy to it. */
+int replica_look(struct partition *p, enum replica_stand *out,
+    struct fault *f);
 /*
- * Be a replica: nothing happens to one that is; an empty open partition becomes
- * one.  STATUS_ROLE: it is another's, or open with records in it.
+ * Be a replica: nothing happens to one that is; one that can be becomes one.
+ * STATUS_ROLE: it is something else.
  */
 int replica_adopt(struct partition *p, struct fault *f);
 /* An open partition becomes a replica, whatever is in it (fail-back). */
