@@ -305,7 +305,8 @@ take_topic(struct receiver *r, const struct frame *f, struct buf *out,
 
 	*what = r->o.named
 	    ? "the source is one topic, the destination a directory of them"
-	    : "the source is a directory of topics, the destination is not";
+	    : "the source is a directory of topics, so the destination has to "
+	      "be one, and to be there";
 	if (rc == 0 && (name[0] != '\0') != r->o.named)
 		return STATUS_CORRUPT;
 	*what = "a topic that cannot be";
@@ -610,7 +611,8 @@ append(struct receiver *r, const struct frame *f, struct part *p,
 	int rc = r->sink->ops->append(r->sink, f->topic, f->partition,
 	    f->offset, (uint8_t *)(uintptr_t)f->data.data, f->data.len, &fault);
 
-	if (rc == STATUS_CORRUPT && has_moved(r, f, p))
+	if ((rc == STATUS_CORRUPT || rc == STATUS_DIFFERS) &&
+	    has_moved(r, f, p))
 		return STATUS_MISMATCH;
 	if (concerns_all(rc))
 		return rc;

@@ -96,8 +96,7 @@ replica_look(struct partition *p, enum replica_stand *out, struct fault *f)
 {
 	struct partition_offsets o;
 	struct state s;
-	int rc = p->state_fd < 0 ? STATUS_CORRUPT
-				 : state_read(p->state_fd, &s);
+	int rc = p->state_fd < 0 ? STATUS_CORRUPT : state_read(p->state_fd, &s);
 
 	if (rc == STATUS_CORRUPT) {
 		state_init(&s);
@@ -201,10 +200,14 @@ check(const struct partition *p, const uint8_t *data, size_t len, int64_t next,
 			what = "a batch is cut";
 		else if (rc == 0 && batch_verify(data + at, &b) != 0)
 			what = "crc does not match";
-		else if (rc == 0 && b.base_offset < next)
-			what = "offset is out of order";
-		else if (rc == 0 && b.leader_epoch < epoch)
-			what = "leader epoch is out of order";
+		else if (rc == 0 &&
+		    (b.base_offset < next || b.leader_epoch < epoch)) {
+			/* Nothing is damaged: it is another history. */
+			rc = STATUS_DIFFERS;
+			what = b.base_offset < next
+			    ? "diverged: offset is out of order"
+			    : "diverged: leader epoch is out of order";
+		}
 		if (rc == 0 && what != NULL)
 			rc = STATUS_CORRUPT;
 		if (rc != 0)

@@ -40,8 +40,7 @@ enum replica_stand {
 };
 
 /* What it is now, for who would copy to it. */
-int replica_look(struct partition *p, enum replica_stand *out,
-    struct fault *f);
+int replica_look(struct partition *p, enum replica_stand *out, struct fault *f);
 /*
  * Be a replica: nothing happens to one that is; one that can be becomes one.
  * STATUS_ROLE: it is something else.
@@ -55,8 +54,9 @@ int replica_demote(struct partition *p, struct fault *f);
  * above our active one's, the active segment ends first, at that offset.  A len
  * of 0 does this alone.  segment is REPLICA_OWN_SEGMENTS: the source's are not
  * known.
- * STATUS_CORRUPT	malformed, or a CRC does not match, or an offset or
- *			leader epoch is below the last one: nothing is written
+ * STATUS_CORRUPT	malformed, or a CRC does not match: nothing is written
+ * STATUS_DIFFERS	an offset or leader epoch is below the last one, or an
+ *			offset below the segment's base: nor then
  * STATUS_ROLE		not a replica (any more)
  * Else as partition_append().  data is not changed.
  */

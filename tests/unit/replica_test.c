@@ -417,7 +417,7 @@ test_refused(void)
 	tap_int(replica_append(c, 0, data, run.len, NULL), STATUS_ROLE,
 	    "is written by local writers alone");
 	tap_int(replica_demote(c, NULL), 0, "unless somebody says so");
-	tap_int(replica_append(c, 0, data, run.len, NULL), STATUS_CORRUPT,
+	tap_int(replica_append(c, 0, data, run.len, NULL), STATUS_DIFFERS,
 	    "an offset that is there");
 	tap_int(replica_truncate(c, 0, NULL), 0, "cut to nothing");
 	data[run.len - 1] ^= 1;
@@ -747,13 +747,13 @@ test_segment(void)
 	tap_int(replica_adopt(c, NULL), 0, "a copy");
 	tap_int(replica_append(c, INT64_MAX, batch, 0, NULL), STATUS_CORRUPT,
 	    "a segment with nothing behind its base");
-	tap_int(replica_append(c, 77, batch, run.len, NULL), STATUS_CORRUPT,
+	tap_int(replica_append(c, 77, batch, run.len, NULL), STATUS_DIFFERS,
 	    "one that begins behind its batches");
 	tap_int(end_of(copy_dir), 0, "nothing has begun");
 	end = end_of(source_dir);
 	tap_int(replica_append(c, 0, batch, run.len, NULL), 0, "the right one");
 	tap_int(replica_append(c, end + 5, batch, run.len, NULL),
-	    STATUS_CORRUPT, "again, with batches before it");
+	    STATUS_DIFFERS, "again, with batches before it");
 	tap_int(replica_append(c, end, batch, 0, NULL), 0, "the next");
 	tap_int(partition_sync(c, NULL), 0, "synced");
 	tap_int(end_of(copy_dir), end, "it ends where it did");
