@@ -15,6 +15,7 @@
 #include "replicate/disk_source.h"
 #include "replicate/inherit.h"
 #include "replicate/opened.h"
+#include "replicate/under.h"
 #include "store/cluster_id.h"
 #include "store/groups.h"
 #include "store/lineage.h"
@@ -224,6 +225,16 @@ check_stands(const struct disk_topic *t, const struct topic *topic,
 	return rc;
 }
 
+/* An error of the file is not one of the directory that it is in. */
+static int
+origin_fault(const struct disk_topic *t, int rc, struct fault *f)
+{
+	char path[PATH_MAX + sizeof(ORIGIN_FILE) + 1];
+
+	snprintf(path, sizeof(path), "%s/%s", t->path, ORIGIN_FILE);
+	return rc == 0 ? 0 : status_fault(f, rc, path, -1, -1, NULL);
+}
+
 /* Where the source is, and what that comes from; has it changed? */
 static bool
 follow_source(const struct sink_topic *from, struct origin *o)
@@ -263,8 +274,23 @@ follow_topic(struct disk_sink *d, const struct sink_topic *from,
 	changed = follow_source(from, &t->origin) || changed;
 	/* What is known for the first time can be found out again. */
 	return changed && !d->o.dry_run
-	    ? origin_write(topic->dirfd, &t->origin, known)
+	    ? origin_fault(t, origin_write(topic->dirfd, &t->origin, known), f)
 	    : 0;
+}
+
+/* May it be there?  Links are followed only as far as that goes. */
+static int
+check_place(const struct disk_sink *d, const struct disk_topic *t,
+    struct fault *f)
+{
+	char real[PATH_MAX];
+	int rc = strlen(t->path) < PATH_MAX ? 0 : ENAMETOOLONG;
+
+	if (rc == 0 && d->o.under != NULL)
+		rc = under_resolve(d->o.under, t->path, real);
+	return rc != EXDEV ? rc
+			   : status_fault(f, EACCES, t->path, -1, -1,
+				 "outside of what this key may reach");
 }
 
 static int
@@ -273,8 +299,10 @@ look_at_topic(struct disk_sink *d, const struct sink_topic *from,
 {
 	struct topic topic;
 	bool is_copy, made = false;
-	int rc = strlen(t->path) < PATH_MAX ? topic_open(t->path, &topic, f)
-					    : ENAMETOOLONG;
+	int rc = check_place(d, t, f);
+
+	if (rc == 0)
+		rc = topic_open(t->path, &topic, f);
 
 	/* Not there: what becomes of that is what counts. */
 	if (rc == STATUS_NO_TOPIC)
@@ -282,6 +310,9 @@ look_at_topic(struct disk_sink *d, const struct sink_topic *from,
 	t->missing = false;
 	if (rc == STATUS_NO_TOPIC) {
 		rc = make_topic(d, from, t);
+		if (rc == STATUS_SYNTAX)
+			status_fault(f, rc, t->path, -1, -1,
+			    "not a name of a topic");
 		t->missing = d->o.dry_run;
 		t->count = from->partitions;
 		if (rc != 0 || d->o.dry_run)
@@ -437,7 +468,7 @@ sink_begin(struct sink *s, size_t topic, int32_t partition, int64_t start,
 	if (rc != 0 || d->o.dry_run)
 		return rc;
 	t->origin.begins[partition] = start;
-	return locate(d, topic, partition, write_origin(t), f);
+	return origin_fault(t, write_origin(t), f);
 }
 
 /* Its log begins where it is to, if it has got that far. */

@@ -340,7 +340,7 @@ a/0: offsets 0 to 9"
 	same "$(logcat copy/metrics)" mine
 	fake_ssh
 	run_tool 1 logreplicate --rsh ./ssh host:root none
-	has "$err" 'the source is a directory of topics, the destination is not'
+	has "$err" 'so the destination has to be one, and to be there'
 	run_tool 0 logreplicate --rsh ./ssh host:root/orders/ single/
 	same "$(logcat single)" orders
 }
@@ -424,7 +424,7 @@ has_records() {
 	run_tool 0 logreplicate root copy
 	logadmin topic promote copy/b
 	start rep logreplicate -f root copy
-	wait_for grep -q 'b/0: not a replica' rep.err
+	wait_for grep -q 'b/0: it was promoted' rep.err
 	echo 2 | logappend root/a
 	wait_for has_records copy/a 2
 	# Until that one goes, too.

@@ -116,3 +116,35 @@ is_at() {
 	run_tool 4 logreplicate root/x c
 	has "$err" 'the source is a copy of it'
 }
+
+@test "one line that says what it is about" {
+	logcreate a
+	run_tool 0 logreplicate a c
+	rm c/replica.properties
+	mkdir c/replica.properties
+	run_tool 1 logreplicate a c
+	same "$err" 'logreplicate: a: c/replica.properties: Is a directory'
+	run_tool 1 logreplicate a 'b%d'
+	same "$err" 'logreplicate: a: b%d: not a name of a topic'
+	mkdir root
+	cp -a a root/a
+	cp -a a root/b
+	run_tool 1 logreplicate root none
+	has "$err" 'none: No such file or directory'
+	same "$(wc -l <<<"$err")" 1
+}
+
+@test "an emptied copy of a topic that was made anew has diverged" {
+	seq 10 | logappend --create a
+	run_tool 0 logreplicate a c
+	logadmin topic promote c
+	logcompact --before end c
+	logadmin topic demote c
+	rm -r a
+	seq 20 | logappend --create a
+	run_tool 4 logreplicate a c
+	has "$err" diverged
+	run_tool 4 logreplicate --on-diverge truncate a c
+	same "$(wc -l <<<"$err")" 1
+	run_tool 0 logfsck c
+}
