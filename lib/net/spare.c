@@ -1,5 +1,6 @@
 #include "net/spare.h"
 
+#include <sys/mman.h>
 #include <sys/queue.h>
 
 #include <pthread.h>
@@ -76,6 +77,32 @@ size_for(size_t len)
 	return (size + step - 1) / step * step;
 }
 
+/*
+ * Those to be kept are not of malloc(3): what it has given back below one that
+ * is in use stays with the process.
+ */
+static struct piece *
+new_piece(size_t size)
+{
+	void *p;
+
+	if (!is_to_keep(size))
+		return malloc(size);
+	p = mmap(NULL, size, PROT_READ | PROT_WRITE,
+	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	return p == MAP_FAILED ? NULL : p;
+}
+
+static void
+free_piece(struct piece *p)
+{
+	unfence(p);
+	if (is_to_keep(p->size))
+		(void)munmap(p, p->size);
+	else
+		free(p);
+}
+
 /* Under the lock. */
 static void
 take_out(struct piece *p)
@@ -110,7 +137,7 @@ spare_new(size_t len)
 	size = size_for(len);
 	p = is_to_keep(size) ? take_kept(size) : NULL;
 	if (p == NULL)
-		p = malloc(size);
+		p = new_piece(size);
 	if (p == NULL)
 		return NULL;
 	p->size = size;
@@ -138,10 +165,8 @@ shrink(size_t max)
 {
 	struct piece *p;
 
-	while ((p = take_oldest(max)) != NULL) {
-		unfence(p);
-		free(p);
-	}
+	while ((p = take_oldest(max)) != NULL)
+		free_piece(p);
 }
 
 void
@@ -153,8 +178,7 @@ spare_free(uint8_t *data)
 		return;
 	p = (struct piece *)(void *)data - 1;
 	if (!is_to_keep(p->size)) {
-		unfence(p);
-		free(p);
+		free_piece(p);
 		return;
 	}
 	fence(p, 0);

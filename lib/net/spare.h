@@ -16,7 +16,7 @@
 
 enum {
 	SPARE_BYTES_MIN = 64 << 10,	/* of a piece that is kept */
-	SPARE_BYTES_MAX = 8 << 20,	/* of all that are */
+	SPARE_BYTES_MAX = 16 << 20,	/* of all that are */
 };
 
 /* len bytes of any contents; NULL: there is no memory. */

@@ -72,6 +72,25 @@ add_junk(struct finder *f, int64_t pos, int64_t end, const char *what)
 	return 0;
 }
 
+/* Would another batch follow if one bit of the length were another one? */
+static bool
+is_too_long(struct segment_scan *scan, const struct batch *b)
+{
+	uint32_t len = (uint32_t)(b->size - BATCH_OVERHEAD);
+	struct batch after;
+
+	for (uint32_t bit = 1; bit != 0 && bit <= len; bit <<= 1) {
+		int64_t next =
+		    scan->pos + (int64_t)(len ^ bit) + BATCH_OVERHEAD;
+
+		if ((len & bit) != 0 &&
+		    segment_header_at(scan->fd, next, &after) == 0 &&
+		    after.base_offset > b->last_offset)
+			return true;
+	}
+	return false;
+}
+
 /* Does the damaged batch's length lead to the batch that comes next? */
 static bool
 is_followed(struct segment_scan *scan, const struct batch *b)
@@ -80,8 +99,9 @@ is_followed(struct segment_scan *scan, const struct batch *b)
 	struct batch after;
 	int rc;
 
+	/* To the end, perhaps beyond others. */
 	if (next == scan->limit)
-		return true;
+		return !is_too_long(scan, b);
 	if (next > scan->limit)
 		return false;
 	rc = segment_header_at(scan->fd, next, &after);

@@ -142,7 +142,8 @@ follow() {
 	export FLAKY_FROM=11 FLAKY_TO=17 FLAKY_HOLD_MS=9000
 	timeout=3s
 	follow "ssh -F $PWD/ssh_config" "there:$PWD/b" 'logreplicate: there: '\
-'([Cc]onnection|ssh_|Bad packet|Corrupted MAC|padding error|kex_|client_|'\
+'([Cc]onnection|Received disconnect|ssh_|Bad packet|Corrupted MAC|'\
+'padding error|kex_|client_|'\
 'Unable to negotiate|banner|message authentication|somebody else|'\
 'shell request|Host key|ssh:)'
 }

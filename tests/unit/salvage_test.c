@@ -145,7 +145,7 @@ harm_base(void)
 static void
 harm(bool sure, bool dense)
 {
-	int sectors = (int)(size / SECTOR);
+	int sectors = size < SECTOR ? 1 : (int)(size / SECTOR);
 	int what = random_below(dense ? 7 : 6);
 	int pages = 1 + (random_below(3) == 0) * random_below(3);
 	size_t n = (size_t)pages * SECTOR;
@@ -174,13 +174,17 @@ harm(bool sure, bool dense)
 	}
 }
 
+/* Of two with the same CRC, which happens, the one at base. */
 static int
-find_batch(uint32_t crc)
+find_batch(uint32_t crc, int64_t base)
 {
+	int found = -1;
+
 	for (int i = 0; i < count; i++)
-		if (batches[i].crc == crc)
-			return i;
-	return -1;
+		if (batches[i].crc == crc &&
+		    (found < 0 || batches[i].base == base))
+			found = i;
+	return found;
 }
 
 static const char *
@@ -194,11 +198,12 @@ judge_piece(const struct salvage_piece *p)
 
 		if (batch_decode(bytes + at, size - (size_t)at, &b, NULL) != 0)
 			return "a piece is not of batches";
-		i = find_batch((uint32_t)buf_get_32(bytes + at + BATCH_CRC));
-		if (i < 0)
-			return "a batch that never was";
 		if (!p->mended)
 			base = b.base_offset;
+		i = find_batch((uint32_t)buf_get_32(bytes + at + BATCH_CRC),
+		    base);
+		if (i < 0)
+			return "a batch that never was";
 		if (batches[i].base != base)
 			return "a batch has another offset";
 		batches[i].kept = true;
@@ -291,6 +296,38 @@ round_ok(int fd, bool dense, bool has_crc)
 	return what == NULL;
 }
 
+/* The length of a batch leads behind the one that follows, to the end. */
+static void
+test_length(int fd)
+{
+	struct salvage_range range = {.end = 2, .dense = true};
+	struct salvage s;
+	size_t second, value_len;
+
+	count = 0;
+	size = 0;
+	add_batch(0, 1, 100);
+	second = size;
+	add_batch(1, 1, 300);
+	/* Of 512 bytes: what is not its value stays as long. */
+	must(size - second > 300);
+	value_len = 812 - (size - second);
+	size = second;
+	count = 1;
+	add_batch(1, 1, value_len);
+	must(size - second == 512);
+	memcpy(bytes, whole, size);
+	bytes[BATCH_LENGTH + 2] ^= 512 >> 8;
+	range.size = (int64_t)size;
+	must(ftruncate(fd, 0) == 0 &&
+	    pwrite(fd, bytes, size, 0) == (ssize_t)size);
+	must(salvage_segment(fd, &range, &s) == 0);
+	tap(s.piece_count == 1 && s.pieces[0].base == 1 &&
+		s.pieces[0].pos == (int64_t)second,
+	    "a wrong length takes no other batch with it");
+	salvage_release(&s);
+}
+
 int
 main(void)
 {
@@ -299,6 +336,7 @@ main(void)
 	int fd = memfd_create("segment", 0);
 
 	must(fd >= 0);
+	test_length(fd);
 	for (int kind = 0; kind < 4; kind++) {
 		bool dense = (kind & 1) != 0, has_crc = (kind & 2) != 0;
 		int failed = 0;
