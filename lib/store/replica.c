@@ -103,7 +103,11 @@ replica_look(struct partition *p, enum replica_stand *out, struct fault *f)
 		rc = 0;
 	}
 	if (rc == 0)
-		rc = partition_offsets(p, &o, f);
+		*out = stand_of(&s, 0);
+	/* Only of an open one does its end matter. */
+	if (rc != 0 || *out != REPLICA_CAN_BE)
+		return rc;
+	rc = partition_offsets(p, &o, f);
 	if (rc == 0)
 		*out = stand_of(&s, o.log_end);
 	return rc;
