@@ -149,6 +149,8 @@ source_topic(struct source *source, size_t topic, struct source_topic *out,
 	    .partitions = s->parts[topic],
 	    .settings = &s->configs[topic].settings};
 	chart_identity(s->chart, topic, out->identity);
+	memcpy(out->lineage.ids[0], out->identity, LINEAGE_ID_LEN);
+	out->lineage.count = 1;
 	return 0;
 }
 

@@ -15,8 +15,10 @@
 #include "replicate/disk_source.h"
 #include "replicate/inherit.h"
 #include "replicate/opened.h"
+#include "replicate/under.h"
 #include "store/cluster_id.h"
 #include "store/groups.h"
+#include "store/lineage.h"
 #include "store/origin.h"
 #include "store/partition.h"
 #include "store/properties.h"
@@ -27,6 +29,9 @@
 
 /* Read at a time, to be compared. */
 enum { RUN_BYTES = 512 << 10 };
+
+_Static_assert((int)LINEAGE_ID_LEN == (int)FRAME_IDENTITY_LEN,
+    "an identity is an identity");
 
 struct disk_topic {
 	char *path;		/* owned */
@@ -97,16 +102,28 @@ is_served(const struct topic *t, const uint8_t *identity)
 	return rc == 0 && memcmp(own, identity, sizeof(own)) == 0;
 }
 
-/* What stands there must not be what is read. */
+/* What stands there must not be what is read, nor where that comes from. */
 static int
-check_identity(const struct topic *t, const uint8_t *identity)
+check_identity(const struct disk_topic *dt, const struct topic *t,
+    const struct sink_topic *from, struct fault *f)
 {
-	uint8_t own[FRAME_IDENTITY_LEN];
+	uint8_t own[FRAME_IDENTITY_LEN], lasting[LINEAGE_ID_LEN];
 
 	disk_source_identity(t->dirfd, own);
-	return memcmp(own, identity, sizeof(own)) == 0 || is_served(t, identity)
-	    ? ELOOP
-	    : 0;
+	if (memcmp(own, from->identity, sizeof(own)) == 0 ||
+	    is_served(t, from->identity))
+		return ELOOP;
+	lineage_id(t, lasting);
+	for (int32_t i = 1; from->lineage != NULL && i < from->lineage->count;
+	     i++) {
+		const uint8_t *id = from->lineage->ids[i];
+
+		if (memcmp(lasting, id, sizeof(lasting)) == 0 ||
+		    is_served(t, id))
+			return status_fault(f, ELOOP, dt->path, -1, -1,
+			    "the source is a copy of it");
+	}
+	return 0;
 }
 
 static int
@@ -164,27 +181,116 @@ grow_topic(struct disk_sink *d, const struct sink_topic *from,
 				       : topic_grow(topic, from->partitions, f);
 }
 
-/* Settings that the source has changed, and what it is called. */
+/* One partition, for who would copy to its topic. */
 static int
-follow_topic(struct disk_sink *d, const struct sink_topic *from,
-    struct disk_topic *t, struct topic *topic, struct fault *f)
+check_stand(struct partition *p, enum replica_stand *stand, struct fault *f)
 {
-	bool changed, known = origin_read(topic->dirfd, &t->origin) == 0;
-	int rc = inherit_settings(topic, &t->origin, known, from->settings,
-	    d->o.dry_run, from->done, &changed, f);
+	int rc = replica_look(p, stand, f);
 
-	if (rc != 0)
+	if (rc != 0 || *stand == REPLICA_IS || *stand == REPLICA_CAN_BE)
 		return rc;
-	if (from->source != NULL &&
-	    strcmp(t->origin.source, from->source) != 0) {
-		strlcpy(t->origin.source, from->source,
-		    sizeof(t->origin.source));
+	if (*stand == REPLICA_OTHER)
+		return STATUS_ROLE;
+	return status_fault(f, STATUS_ROLE, partition_path(p), -1, -1,
+	    "it was promoted, and is no copy any more (logadmin topic demote)");
+}
+
+/*
+ * Before anything is changed: is all of it a copy, or fit to be one?  A topic
+ * in part its writers' own is theirs, so a promotion that a crash has broken
+ * off counts.  *is_copy: one partition is one.
+ */
+static int
+check_stands(const struct disk_topic *t, const struct topic *topic,
+    bool *is_copy, struct fault *f)
+{
+	struct partition_settings settings;
+	enum replica_stand stand;
+	struct partition *p;
+	char path[PATH_MAX + 16];
+	int rc = 0;
+
+	*is_copy = false;
+	partition_settings_of(&topic->settings, &settings);
+	for (int32_t n = 0; rc == 0 && n < topic->partitions; n++) {
+		snprintf(path, sizeof(path), "%s/%d", t->path, (int)n);
+		rc = partition_open(path, PARTITION_READ, &settings, &p, f);
+		if (rc == 0)
+			rc = check_stand(p, &stand, f);
+		*is_copy = *is_copy || (rc == 0 && stand == REPLICA_IS);
+		if (rc != 0 && f->file[0] == '\0')
+			status_fault(f, rc, path, -1, -1, NULL);
+		partition_close(p);
+	}
+	return rc;
+}
+
+/* An error of the file is not one of the directory that it is in. */
+static int
+origin_fault(const struct disk_topic *t, int rc, struct fault *f)
+{
+	char path[PATH_MAX + sizeof(ORIGIN_FILE) + 1];
+
+	snprintf(path, sizeof(path), "%s/%s", t->path, ORIGIN_FILE);
+	return rc == 0 ? 0 : status_fault(f, rc, path, -1, -1, NULL);
+}
+
+/* Where the source is, and what that comes from; has it changed? */
+static bool
+follow_source(const struct sink_topic *from, struct origin *o)
+{
+	bool changed = false;
+
+	if (from->source != NULL && strcmp(o->source, from->source) != 0) {
+		strlcpy(o->source, from->source, sizeof(o->source));
 		changed = true;
 	}
+	if (from->lineage != NULL &&
+	    !lineage_equal(&o->lineage, from->lineage)) {
+		o->lineage = *from->lineage;
+		changed = true;
+	}
+	return changed;
+}
+
+/*
+ * Settings that the source has changed, and what it is called.  is_new: it is
+ * no copy yet, and was not made to be one.
+ */
+static int
+follow_topic(struct disk_sink *d, const struct sink_topic *from,
+    struct disk_topic *t, struct topic *topic, bool is_new, struct fault *f)
+{
+	bool changed, known = origin_read(topic->dirfd, &t->origin) == 0;
+	int rc = 0;
+
+	if (is_new && !known && from->done != NULL)
+		rc = buf_add_str(from->done, "becomes a copy\n");
+	if (rc == 0)
+		rc = inherit_settings(topic, &t->origin, known, from->settings,
+		    d->o.dry_run, from->done, &changed, f);
+	if (rc != 0)
+		return rc;
+	changed = follow_source(from, &t->origin) || changed;
 	/* What is known for the first time can be found out again. */
 	return changed && !d->o.dry_run
-	    ? origin_write(topic->dirfd, &t->origin, known)
+	    ? origin_fault(t, origin_write(topic->dirfd, &t->origin, known), f)
 	    : 0;
+}
+
+/* May it be there?  Links are followed only as far as that goes. */
+static int
+check_place(const struct disk_sink *d, const struct disk_topic *t,
+    struct fault *f)
+{
+	char real[PATH_MAX];
+	int rc = strlen(t->path) < PATH_MAX ? 0 : ENAMETOOLONG;
+
+	if (rc == 0 && d->o.under != NULL)
+		rc = under_resolve(d->o.under, t->path, real);
+	return rc != EXDEV ? rc
+			   : status_fault(f, EACCES, t->path, -1, -1,
+				 "outside of what this key may reach");
 }
 
 static int
@@ -192,7 +298,11 @@ look_at_topic(struct disk_sink *d, const struct sink_topic *from,
     struct disk_topic *t, struct fault *f)
 {
 	struct topic topic;
-	int rc = topic_open(t->path, &topic, f);
+	bool is_copy, made = false;
+	int rc = check_place(d, t, f);
+
+	if (rc == 0)
+		rc = topic_open(t->path, &topic, f);
 
 	/* Not there: what becomes of that is what counts. */
 	if (rc == STATUS_NO_TOPIC)
@@ -200,19 +310,25 @@ look_at_topic(struct disk_sink *d, const struct sink_topic *from,
 	t->missing = false;
 	if (rc == STATUS_NO_TOPIC) {
 		rc = make_topic(d, from, t);
+		if (rc == STATUS_SYNTAX)
+			status_fault(f, rc, t->path, -1, -1,
+			    "not a name of a topic");
 		t->missing = d->o.dry_run;
 		t->count = from->partitions;
 		if (rc != 0 || d->o.dry_run)
 			return rc;
+		made = true;
 		rc = topic_open(t->path, &topic, f);
 	}
 	if (rc != 0)
 		return rc;
-	rc = check_identity(&topic, from->identity);
+	rc = check_identity(t, &topic, from, f);
+	if (rc == 0)
+		rc = check_stands(t, &topic, &is_copy, f);
 	if (rc == 0)
 		rc = grow_topic(d, from, &topic, f);
 	if (rc == 0)
-		rc = follow_topic(d, from, t, &topic, f);
+		rc = follow_topic(d, from, t, &topic, !made && !is_copy, f);
 	if (rc == 0)
 		rc = grow_ends(t, topic.partitions);
 	t->settings = topic.settings;
@@ -220,35 +336,40 @@ look_at_topic(struct disk_sink *d, const struct sink_topic *from,
 	return rc;
 }
 
+/* Whatever its path is: it has its number from now on. */
+static int
+add_topic(struct disk_sink *d, const struct sink_topic *from)
+{
+	struct disk_topic *more;
+	char *path;
+
+	if (asprintf(&path, "%s%s%s", d->path, from->name[0] != '\0' ? "/" : "",
+		from->name) < 0)
+		return ENOMEM;
+	more = reallocarray(d->topics, d->count + 1, sizeof(*more));
+	if (more == NULL) {
+		free(path);
+		return ENOMEM;
+	}
+	d->topics = more;
+	more[d->count] = (struct disk_topic){.path = path};
+	origin_init(&more[d->count].origin);
+	d->count++;
+	return 0;
+}
+
 static int
 take_topic(struct disk_sink *d, size_t topic, const struct sink_topic *from,
     struct fault *f)
 {
-	struct disk_topic *more, *t;
-	char path[PATH_MAX];
-	int len;
+	int rc = 0;
 
-	if (topic < d->count)
-		return look_at_topic(d, from, &d->topics[topic], f);
-	more = reallocarray(d->topics, d->count + 1, sizeof(*more));
-	if (more == NULL)
+	/* One that could not be added has taken no number. */
+	if (topic > d->count)
 		return ENOMEM;
-	d->topics = more;
-	t = &d->topics[d->count];
-	*t = (struct disk_topic){.count = 0};
-	origin_init(&t->origin);
-	d->count++;
-	if (from->name[0] == '\0')
-		len = snprintf(path, sizeof(path), "%s", d->path);
-	else
-		len =
-		    snprintf(path, sizeof(path), "%s/%s", d->path, from->name);
-	if (len >= (int)sizeof(path))
-		return ENAMETOOLONG;
-	t->path = strdup(path);
-	if (t->path == NULL)
-		return ENOMEM;
-	return look_at_topic(d, from, t, f);
+	if (topic == d->count)
+		rc = add_topic(d, from);
+	return rc == 0 ? look_at_topic(d, from, &d->topics[topic], f) : rc;
 }
 
 static int
@@ -310,19 +431,13 @@ find_batch(struct raw *raw, int64_t offset, struct frame_batch *out,
 	return rc == STATUS_END ? 0 : rc;
 }
 
-/* In a dry run: would it be taken? */
+/* Is it a copy still, or in a dry run could it be one? */
 static int
-check_role(struct partition *p, const struct partition_offsets *o)
+check_role(struct partition *p, struct fault *f)
 {
-	enum state_role role;
-	int rc = partition_role(p, &role);
+	enum replica_stand stand;
 
-	if (rc != 0)
-		return rc;
-	if (role == STATE_ROLE_REPLICA ||
-	    (role == STATE_ROLE_OPEN && o->log_start == o->log_end))
-		return 0;
-	return STATUS_ROLE;
+	return check_stand(p, &stand, f);
 }
 
 static int
@@ -353,7 +468,7 @@ sink_begin(struct sink *s, size_t topic, int32_t partition, int64_t start,
 	if (rc != 0 || d->o.dry_run)
 		return rc;
 	t->origin.begins[partition] = start;
-	return locate(d, topic, partition, write_origin(t), f);
+	return origin_fault(t, write_origin(t), f);
 }
 
 /* Its log begins where it is to, if it has got that far. */
@@ -366,7 +481,9 @@ take_up_begin(struct disk_sink *d, size_t topic, int32_t partition,
 
 	if (partition >= o->count || o->begins[partition] < 0 || d->o.dry_run)
 		return 0;
-	rc = partition_delete_before(p, o->begins[partition], f);
+	rc = check_role(p, f);
+	if (rc == 0)
+		rc = partition_delete_before(p, o->begins[partition], f);
 	if (rc == 0)
 		o->begins[partition] = -1;
 	return rc == STATUS_OFFSET ? 0 : rc;
@@ -389,13 +506,13 @@ sink_state(struct sink *s, size_t topic, int32_t partition, int64_t offset,
 		return 0;
 	rc = find_part(s, topic, partition, &p, f);
 	if (rc == 0)
+		rc = check_role(p, f);
+	if (rc == 0)
 		rc = partition_sync(p, f);
 	if (rc == 0)
 		rc = take_up_begin(d, topic, partition, p, f);
 	if (rc == 0)
 		rc = partition_offsets(p, &o, f);
-	if (rc == 0)
-		rc = check_role(p, &o);
 	if (rc != 0)
 		return locate(d, topic, partition, rc, f);
 	out->start = o.log_start;
@@ -541,8 +658,10 @@ sink_clean(struct sink *s, size_t topic, int32_t partition, int64_t start,
 	struct partition *p;
 	int rc = find_part(s, topic, partition, &p, f);
 
+	if (rc == 0)
+		rc = check_role(p, f);
 	if (rc != 0)
-		return rc;
+		return locate(d, topic, partition, rc, f);
 	if (start >= 0)
 		return partition_delete_before(p, start, f);
 	retain_options_of(&d->topics[topic].settings, now_wall_ms(), &o);
@@ -582,6 +701,23 @@ choose(struct groups *g, const struct sink_position *from, size_t count,
 	return chosen;
 }
 
+/* Promoted meanwhile?  Then its groups go their own way. */
+static int
+check_positions(struct sink *s, size_t topic,
+    const struct sink_position *positions, size_t count, struct fault *f)
+{
+	struct partition *p;
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < count; i++) {
+		rc = find_part(s, topic, positions[i].partition, &p, f);
+		if (rc == 0)
+			rc = check_role(p, f);
+		rc = locate(self(s), topic, positions[i].partition, rc, f);
+	}
+	return rc;
+}
+
 static int
 sink_commit(struct sink *s, size_t topic, const struct sink_position *positions,
     size_t count, struct fault *f)
@@ -605,6 +741,8 @@ sink_commit(struct sink *s, size_t topic, const struct sink_position *positions,
 	}
 	if (rc == 0)
 		rc = groups_refresh(g, f);
+	if (rc == 0)
+		rc = check_positions(s, topic, positions, count, f);
 	if (rc == 0) {
 		chosen = choose(g, positions, count, entries);
 		if (chosen > 0)

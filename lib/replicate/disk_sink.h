@@ -16,6 +16,8 @@ struct fault;
 struct disk_sink_options {
 	bool dry_run;		/* make nothing, append nothing */
 	size_t open_max;	/* partitions with files open; 0: 64 */
+	/* Topics outside of it are refused (under.h).  NULL: none is; stays. */
+	const char *under;
 };
 
 /* Nothing is looked at yet; path may be missing.  ENOMEM. */

@@ -13,6 +13,7 @@
 #include "base/status.h"
 #include "replicate/changes.h"
 #include "replicate/opened.h"
+#include "replicate/under.h"
 #include "store/groups.h"
 #include "store/partition.h"
 #include "store/properties.h"
@@ -184,13 +185,16 @@ look_at_root(struct disk_source *d, struct fault *f)
 	int rc = root_read(d->path, &l);
 
 	for (size_t i = 0; rc == 0 && i < l.count; i++) {
-		char path[PATH_MAX];
+		char path[PATH_MAX], real[PATH_MAX];
 
 		if (!disk_source_takes(&d->o->patterns, l.names[i]) ||
 		    is_known(d, l.names[i]))
 			continue;
 		if (snprintf(path, sizeof(path), "%s/%s", d->path,
 			l.names[i]) >= (int)sizeof(path))
+			continue;
+		if (d->o->under != NULL &&
+		    under_resolve(d->o->under, path, real) != 0)
 			continue;
 		rc = add_topic(d, path, true, f);
 		if (rc == STATUS_NOT_TOPIC || rc == STATUS_NO_TOPIC)
@@ -241,12 +245,18 @@ source_topic(struct source *s, size_t topic, struct source_topic *out,
     struct fault *f)
 {
 	const struct disk_topic *t = &self(s)->topics[topic];
+	struct topic_place place;
 
 	(void)f;
 	*out = (struct source_topic){.name = t->name,
 	    .partitions = t->count,
 	    .settings = &t->settings};
 	memcpy(out->identity, t->identity, sizeof(out->identity));
+	if (topic_locate(t->path, &place, NULL) == 0) {
+		if (place.has_topic)
+			lineage_of(&place.topic, &out->lineage);
+		topic_place_close(&place);
+	}
 	return 0;
 }
 

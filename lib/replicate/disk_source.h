@@ -25,6 +25,8 @@ struct disk_source_options {
 	const struct partition_list *partitions; /* of each topic; NULL all */
 	struct disk_patterns patterns;
 	bool follow;		/* wait_fd() will be asked */
+	/* Topics outside of it are left out (under.h); NULL: none is. */
+	const char *under;
 };
 
 /*

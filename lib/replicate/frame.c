@@ -176,6 +176,11 @@ get_batch(struct view *in, struct frame_batch *b)
 	b->base_offset = (int64_t)base;
 	b->last_offset = (int64_t)last;
 	b->leader_epoch = (int32_t)epoch;
+	if (rc == 0 &&
+	    (b->base_offset < -1 || b->last_offset < -1 ||
+		b->leader_epoch < -1 ||
+		(b->base_offset >= 0 && b->last_offset < b->base_offset)))
+		rc = STATUS_CORRUPT;
 	return rc;
 }
 
@@ -188,6 +193,15 @@ get_offset(struct view *in, int64_t *out)
 
 	*out = (int64_t)v;
 	return rc == 0 && *out < -1 ? STATUS_CORRUPT : rc;
+}
+
+/* A bound of a log. */
+static int
+get_bound(struct view *in, int64_t *out)
+{
+	int rc = get_offset(in, out);
+
+	return rc == 0 && *out < 0 ? STATUS_CORRUPT : rc;
 }
 
 static int
@@ -235,9 +249,9 @@ get_field(struct view *in, char field, struct frame *f)
 	case 'i':
 		return get_identity(in, f->identity);
 	case 's':
-		return get_offset(in, &f->start);
+		return get_bound(in, &f->start);
 	case 'e':
-		return get_offset(in, &f->end);
+		return get_bound(in, &f->end);
 	case 'o':
 		return get_offset(in, &f->offset);
 	case 'b':

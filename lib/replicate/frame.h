@@ -18,7 +18,7 @@
  *
  *	HELLO     magic versions capabilities window data: program's version
  *	REQUEST   data: NAME=VALUE strings, each ended by NUL
- *	TOPIC     topic count identity data: name, NUL, settings
+ *	TOPIC     topic count identity data: name, NUL, settings, lineage
  *	OFFER     topic partition start end
  *	HAVE      topic partition start end batch
  *	ASK       topic partition offset
@@ -47,7 +47,9 @@
  * 2. Every length is checked before anything is allocated, every field before
  *    it is used.  A frame too long, of unknown type, with a wrong CRC or with
  *    bytes left over ends the connection (STATUS_CORRUPT).
- * 3. DATA is bounded by credit: at most HELLO's window of it may be on its way,
+ * 3. start and end are never below 0, other numbers never below -1, and a batch
+ *    does not end before it begins.
+ * 4. DATA is bounded by credit: at most HELLO's window of it may be on its way,
  *    and CREDIT gives back what was taken in.  No other frame waits for credit.
  */
 

@@ -10,8 +10,8 @@
 #include "base/now.h"
 #include "base/status.h"
 #include "store/batch.h"
-#include "store/batch.h"
 #include "store/groups.h"
+#include "store/lineage.h"
 #include "store/properties.h"
 #include "store/topic.h"
 
@@ -157,21 +157,41 @@ concerns_all(int rc)
 
 /* --- topics --------------------------------------------------------------- */
 
-/* Lines "name=value"; what a later version knows and we do not is left out. */
+/* "name=value"; what a later version knows and we do not is left out. */
 static int
-parse_settings(struct view text, struct properties *out)
+parse_line(char *line, struct properties *out, struct lineage *lineage)
+{
+	char *value = strchr(line, '=');
+
+	if (strncmp(line, LINEAGE_KEY, strlen(LINEAGE_KEY)) != 0) {
+		(void)properties_set_pair(out, line, NULL);
+		return 0;
+	}
+	if (value == NULL)
+		return STATUS_CORRUPT;
+	*value = '\0';
+	return lineage_set(lineage, line + strlen(LINEAGE_KEY), value + 1) == 0
+	    ? 0
+	    : STATUS_CORRUPT;
+}
+
+static int
+parse_settings(struct view text, struct properties *out,
+    struct lineage *lineage)
 {
 	char *copy, *rest, *line;
+	int rc = 0;
 
+	lineage->count = 0;
 	properties_init(out);
 	copy = rest =
 	    strndup(text.len > 0 ? (const char *)text.data : "", text.len);
 	if (copy == NULL)
 		return ENOMEM;
-	while ((line = strsep(&rest, "\n")) != NULL)
-		(void)properties_set_pair(out, line, NULL);
+	while (rc == 0 && (line = strsep(&rest, "\n")) != NULL)
+		rc = parse_line(line, out, lineage);
 	free(copy);
-	return 0;
+	return rc;
 }
 
 static int
@@ -276,6 +296,7 @@ take_topic(struct receiver *r, const struct frame *f, struct buf *out,
 	struct sink_topic st = {.partitions = f->count,
 	    .identity = f->identity};
 	struct properties settings;
+	struct lineage lineage;
 	struct view data = f->data;
 	char name[TOPIC_NAME_MAX + 1];
 	struct incoming *t;
@@ -284,7 +305,8 @@ take_topic(struct receiver *r, const struct frame *f, struct buf *out,
 
 	*what = r->o.named
 	    ? "the source is one topic, the destination a directory of them"
-	    : "the source is a directory of topics, the destination is not";
+	    : "the source is a directory of topics, so the destination has to "
+	      "be one, and to be there";
 	if (rc == 0 && (name[0] != '\0') != r->o.named)
 		return STATUS_CORRUPT;
 	*what = "a topic that cannot be";
@@ -296,17 +318,26 @@ take_topic(struct receiver *r, const struct frame *f, struct buf *out,
 		return STATUS_CORRUPT;
 	strlcpy(t->name, name, sizeof(t->name));
 	t->refused = false;
-	rc = parse_settings(data, &settings);
+	rc = parse_settings(data, &settings, &lineage);
 	if (rc == 0)
 		rc = grow_topic(r, t, f->count, what);
 	if (rc != 0)
 		return rc;
 	st.name = name;
 	st.settings = &settings;
+	st.lineage = &lineage;
 	return open_topic(r, f->topic, &st, out);
 }
 
 /* --- where the source is -------------------------------------------------- */
+
+/* Numbers that the other side made up may be any. */
+static void
+add(int64_t *sum, int64_t n)
+{
+	if (__builtin_add_overflow(*sum, n, sum))
+		*sum = INT64_MAX;
+}
 
 static void
 hear_end(struct receiver *r, const struct frame *f)
@@ -315,7 +346,7 @@ hear_end(struct receiver *r, const struct frame *f)
 	struct part *p = &t->parts[f->partition];
 
 	if (f->type == FRAME_EXTENT && f->end > p->source_end)
-		r->totals.wanted += f->end - p->source_end;
+		add(&r->totals.wanted, f->end - p->source_end);
 	p->source_end = f->end;
 	t->heard = true;
 }
@@ -567,7 +598,7 @@ static void
 come_to(struct receiver *r, struct part *p, int64_t offset)
 {
 	if (offset > p->at)
-		r->totals.done += offset - p->at;
+		add(&r->totals.done, offset - p->at);
 	p->at = offset;
 }
 
@@ -580,7 +611,8 @@ append(struct receiver *r, const struct frame *f, struct part *p,
 	int rc = r->sink->ops->append(r->sink, f->topic, f->partition,
 	    f->offset, (uint8_t *)(uintptr_t)f->data.data, f->data.len, &fault);
 
-	if (rc == STATUS_CORRUPT && has_moved(r, f, p))
+	if ((rc == STATUS_CORRUPT || rc == STATUS_DIFFERS) &&
+	    has_moved(r, f, p))
 		return STATUS_MISMATCH;
 	if (concerns_all(rc))
 		return rc;
@@ -732,15 +764,23 @@ take_group(struct receiver *r, const struct frame *f, struct buf *out)
 {
 	struct view data = f->data;
 	char group[GROUPS_NAME_MAX + 1];
+	struct incoming *t;
+	struct part *p;
 	int rc = frame_string(&data, group, sizeof(group));
 
 	if (rc == 0 && group[0] == '\0')
 		return commit_positions(r, out);
 	if (rc != 0 || !groups_is_name(group) || f->topic >= r->count ||
-	    f->partition < 0 || f->offset < 0)
+	    f->partition < 0 || f->partition >= r->topics[f->topic].count ||
+	    f->offset < 0)
 		return STATUS_CORRUPT;
-	if (r->topics[f->topic].refused)
+	t = &r->topics[f->topic];
+	p = &t->parts[f->partition];
+	if (t->refused || p->refused)
 		return 0;
+	/* Only where the records are that are before it. */
+	if (!p->offered || (f->offset > p->end && f->offset > p->from))
+		return STATUS_CORRUPT;
 	if (r->position_count > 0 &&
 	    (f->topic != r->group_topic || strcmp(group, r->group) != 0))
 		rc = commit_positions(r, out);
@@ -918,7 +958,7 @@ receiver_behind(const struct receiver *r, size_t *partitions)
 			if (!p->offered || p->refused ||
 			    p->source_end <= p->from)
 				continue;
-			behind += p->source_end - p->from;
+			add(&behind, p->source_end - p->from);
 			++*partitions;
 		}
 	}

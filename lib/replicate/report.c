@@ -47,7 +47,7 @@ report_reason(int rc, const struct fault *f, char *out, int size)
 		snprintf(out, (size_t)size, "%s", what);
 		return;
 	}
-	if (f->what != NULL && rc != STATUS_ROLE)
+	if (f->what != NULL)
 		what = f->what;
 	if (f->pos >= 0)
 		snprintf(out, (size_t)size,

@@ -230,6 +230,8 @@ announce(struct sender *s, size_t topic, const struct source_topic *t,
 	rc = buf_add(&data, t->name, strlen(t->name) + 1);
 	if (rc == 0)
 		rc = properties_write(t->settings, &data);
+	if (rc == 0)
+		rc = lineage_add(&t->lineage, &data);
 	hash = siphash_128(key, data.data, data.len).low;
 	if (rc == 0 && own->is_told && hash == own->told &&
 	    t->partitions <= own->count) {

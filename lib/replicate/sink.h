@@ -20,6 +20,7 @@
 
 struct buf;
 struct fault;
+struct lineage;
 struct properties;
 
 struct sink_topic {
@@ -31,11 +32,13 @@ struct sink_topic {
 	 */
 	const struct properties *settings;
 	const uint8_t *identity; /* of the source, which it must not be */
+	/* Nor one that the source is a copy of.  NULL: not known. */
+	const struct lineage *lineage;
 	const char *source;	/* where that is, in words; NULL: not known */
 	/*
 	 * What was done to it, or in a dry run would be, is appended, a line
-	 * each: "made, 3 partitions", "set retention.ms=1000".  NULL: nobody
-	 * asks.
+	 * each: "made, 3 partitions", "becomes a copy",
+	 * "set retention.ms=1000".  NULL: nobody asks.
 	 */
 	struct buf *done;
 };

@@ -19,6 +19,7 @@
 
 #include "replicate/frame.h"
 #include "replicate/imprints.h"
+#include "store/lineage.h"
 #include "store/raw.h"
 
 struct fault;
@@ -42,6 +43,7 @@ struct source_topic {
 	int32_t partitions;	/* 0 to this - 1 exist */
 	const struct properties *settings;
 	uint8_t identity[FRAME_IDENTITY_LEN];
+	struct lineage lineage;	/* as far as it is known */
 };
 
 /* How far a group has come. */

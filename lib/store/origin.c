@@ -100,6 +100,9 @@ set(struct origin *o, const char *key, const char *value)
 	if (strncmp(key, KEY_SETTING, strlen(KEY_SETTING)) == 0 &&
 	    properties_find(key + strlen(KEY_SETTING), &id) == 0)
 		return properties_set(&o->settings, id, value, NULL);
+	if (strncmp(key, LINEAGE_KEY, strlen(LINEAGE_KEY)) == 0)
+		return lineage_set(&o->lineage, key + strlen(LINEAGE_KEY),
+		    value);
 	return 0;
 }
 
@@ -117,6 +120,7 @@ origin_read(int dirfd, struct origin *o)
 		buf_release(&text);
 		return rc;
 	}
+	o->lineage.count = 0;
 	pairs_init(&p, text.data, text.len);
 	while ((rc = pairs_next(&p, &key, &value)) == 0 &&
 	    (rc = set(o, key, value)) == 0)
@@ -181,7 +185,9 @@ add_all(struct buf *out, const struct origin *o)
 		rc = add_offsets(out, KEY_END, o->ends, o->count);
 	if (rc == 0)
 		rc = add_offsets(out, KEY_BEGIN, o->begins, o->count);
-	return rc == 0 ? add_settings(out, &o->settings) : rc;
+	if (rc == 0)
+		rc = add_settings(out, &o->settings);
+	return rc == 0 ? lineage_add(&o->lineage, out) : rc;
 }
 
 /* As io_replace_file(), but for the syncs. */

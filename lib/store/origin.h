@@ -13,6 +13,7 @@
  *	end.0=1200		by partition: the offset of its next record
  *	begin.0=505		where the copy is to begin, but does not yet
  *	setting.retention.ms=604800000	what the source has set
+ *	origin.0=0a1b...	what the source is, and is a copy of (lineage.h)
  *
  * It is replaced as a whole.  After a crash it may be missing, or old: then
  * less is known, and nothing is wrong.
@@ -21,6 +22,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "store/lineage.h"
 #include "store/properties.h"
 
 struct fault;
@@ -36,6 +38,7 @@ struct origin {
 	int64_t *begins;	/* owned; -1: it does */
 	int32_t count;		/* of each */
 	struct properties settings;
+	struct lineage lineage; /* of the source */
 };
 
 /* Nothing is known. */

@@ -635,6 +635,10 @@ partition_set_role(struct partition *p, enum state_role role, struct fault *f)
 	if (p->st.role != STATE_ROLE_OPEN && role == STATE_ROLE_OPEN)
 		rc = open_role(p, f);
 	if (rc == 0) {
+		if (role == STATE_ROLE_REPLICA)
+			p->st.flags &= ~(uint32_t)STATE_PROMOTED;
+		else if (p->st.role == STATE_ROLE_REPLICA)
+			p->st.flags |= STATE_PROMOTED;
 		p->st.role = role;
 		rc = roll_checkpoint(p);
 	}

@@ -215,7 +215,10 @@ struct partition_cut {
 };
 void partition_take_cut(struct partition *p, struct partition_cut *out);
 
-/* The role (state.h), and changing it.  The epoch rises with a promotion. */
+/*
+ * The role (state.h), and changing it.  With a promotion the epoch rises, and
+ * that it was one is remembered.
+ */
 int partition_role(struct partition *p, enum state_role *role);
 int partition_set_role(struct partition *p, enum state_role role,
     struct fault *f);

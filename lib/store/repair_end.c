@@ -122,7 +122,7 @@ force_end(struct repair *r)
 	s.leader_epoch = latest_epoch(r, &s);
 	if (r->c->max_timestamp > s.max_timestamp)
 		s.max_timestamp = r->c->max_timestamp;
-	s.flags &= STATE_PRODUCERS;
+	s.flags &= STATE_PRODUCERS | STATE_PROMOTED;
 	if (r->c->has_producers)
 		s.flags |= STATE_PRODUCERS;
 	if (s.log_start < first)

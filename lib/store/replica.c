@@ -56,6 +56,7 @@ take_role(struct partition *p)
 	if (rc != 0)
 		return rc;
 	p->st.role = STATE_ROLE_REPLICA;
+	p->st.flags &= ~(uint32_t)STATE_PROMOTED;
 	return roll_checkpoint(p);
 }
 
@@ -78,6 +79,40 @@ remove_left(struct partition *p)
 	return rc;
 }
 
+static enum replica_stand
+stand_of(const struct state *s, int64_t end)
+{
+	if (s->role == STATE_ROLE_REPLICA)
+		return REPLICA_IS;
+	if (s->role != STATE_ROLE_OPEN)
+		return REPLICA_OTHER;
+	if ((s->flags & STATE_PROMOTED) != 0)
+		return REPLICA_PROMOTED;
+	return end == 0 ? REPLICA_CAN_BE : REPLICA_OTHER;
+}
+
+int
+replica_look(struct partition *p, enum replica_stand *out, struct fault *f)
+{
+	struct partition_offsets o;
+	struct state s;
+	int rc = p->state_fd < 0 ? STATUS_CORRUPT : state_read(p->state_fd, &s);
+
+	if (rc == STATUS_CORRUPT) {
+		state_init(&s);
+		rc = 0;
+	}
+	if (rc == 0)
+		*out = stand_of(&s, 0);
+	/* Only of an open one does its end matter. */
+	if (rc != 0 || *out != REPLICA_CAN_BE)
+		return rc;
+	rc = partition_offsets(p, &o, f);
+	if (rc == 0)
+		*out = stand_of(&s, o.log_end);
+	return rc;
+}
+
 int
 replica_adopt(struct partition *p, struct fault *f)
 {
@@ -85,7 +120,7 @@ replica_adopt(struct partition *p, struct fault *f)
 
 	if (rc != 0)
 		return rc;
-	if (p->st.role == STATE_ROLE_OPEN && is_empty(p))
+	if (stand_of(&p->st, p->st.end_offset) == REPLICA_CAN_BE)
 		rc = take_role(p);
 	else if (p->st.role != STATE_ROLE_REPLICA)
 		rc = STATUS_ROLE;
@@ -153,12 +188,11 @@ is_next(const struct partition *p, int64_t segment)
 	return segment < p->st.active_base && is_empty(p);
 }
 
-/* The batches in order, and fit to stand behind what is there. */
+/* The batches in order, at next or behind, and fit for what is there. */
 static int
-check(const struct partition *p, const uint8_t *data, size_t len,
+check(const struct partition *p, const uint8_t *data, size_t len, int64_t next,
     bool *producers, struct fault *f)
 {
-	int64_t next = p->st.end_offset;
 	int32_t epoch = p->st.leader_epoch;
 	const char *what = NULL;
 	struct batch b;
@@ -170,10 +204,14 @@ check(const struct partition *p, const uint8_t *data, size_t len,
 			what = "a batch is cut";
 		else if (rc == 0 && batch_verify(data + at, &b) != 0)
 			what = "crc does not match";
-		else if (rc == 0 && b.base_offset < next)
-			what = "offset is out of order";
-		else if (rc == 0 && b.leader_epoch < epoch)
-			what = "leader epoch is out of order";
+		else if (rc == 0 &&
+		    (b.base_offset < next || b.leader_epoch < epoch)) {
+			/* Nothing is damaged: it is another history. */
+			rc = STATUS_DIFFERS;
+			what = b.base_offset < next
+			    ? "diverged: offset is out of order"
+			    : "diverged: leader epoch is out of order";
+		}
 		if (rc == 0 && what != NULL)
 			rc = STATUS_CORRUPT;
 		if (rc != 0)
@@ -260,17 +298,34 @@ static int
 append_all(struct partition *p, uint8_t *data, size_t len, bool own,
     struct fault *f)
 {
-	bool producers = false;
 	size_t done;
-	int rc = check(p, data, len, &producers, f), state_rc;
+	int rc = 0, state_rc;
 
-	if (rc == 0 && producers)
-		rc = recover_producers(p, f);
 	for (size_t at = 0; rc == 0 && at < len; at += done)
 		rc = append_run(p, data + at, len - at, own, &done, f);
 	p->own_end = p->st.end_offset;
 	state_rc = state_write(p->state_fd, &p->st);
 	return rc != 0 ? rc : state_rc;
+}
+
+/* Before anything is changed: the segment's base and its batches. */
+static int
+check_all(struct partition *p, int64_t segment, const uint8_t *data, size_t len,
+    struct fault *f)
+{
+	int64_t next = p->st.end_offset;
+	bool producers = false;
+	int rc = 0;
+
+	/* A segment has offsets behind its base. */
+	if (segment > INT64_MAX - INT32_MAX)
+		return status_fault(f, STATUS_CORRUPT, p->path, -1, segment,
+		    "a segment's base is out of range");
+	if (is_next(p, segment))
+		next = segment;
+	if (len > 0)
+		rc = check(p, data, len, next, &producers, f);
+	return rc == 0 && producers ? recover_producers(p, f) : rc;
 }
 
 /* end: NULL, or as of replica_append_at(). */
@@ -286,7 +341,9 @@ append(struct partition *p, int64_t *end, int64_t segment, uint8_t *data,
 		rc = STATUS_ROLE;
 	else if (end != NULL && p->st.end_offset != *end)
 		rc = STATUS_MISMATCH;
-	else if (is_next(p, segment))
+	else
+		rc = check_all(p, segment, data, len, f);
+	if (rc == 0 && is_next(p, segment))
 		rc = begin_segment(p, segment, f);
 	if (rc == 0 && len > 0)
 		rc = append_all(p, data, len, segment == REPLICA_OWN_SEGMENTS,

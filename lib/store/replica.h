@@ -16,11 +16,12 @@
  *  3. What was appended is visible once it is synced (partition_sync()), as
  *     with a durable writer, and recovery is the same.
  *
- * A partition becomes a replica while it is empty (replica_adopt) or because
- * somebody says so (replica_demote), and an open one again by
- * partition_set_role(), with a new epoch: the failover.
+ * A partition becomes a replica if it never had a record (replica_adopt) or
+ * because somebody says so (replica_demote), and an open one again by
+ * partition_set_role(), with a new epoch: the failover.  One that was promoted
+ * is its writers' own, whatever is in it, until somebody says so.
  *
- * All on a partition opened with PARTITION_WRITE.
+ * All but replica_look() on a partition opened with PARTITION_WRITE.
  */
 
 #include <stdint.h>
@@ -31,9 +32,18 @@ struct fault;
 
 enum { REPLICA_OWN_SEGMENTS = -1 };
 
+enum replica_stand {
+	REPLICA_IS,
+	REPLICA_CAN_BE,		/* open, never promoted, never had a record */
+	REPLICA_PROMOTED,	/* was one */
+	REPLICA_OTHER,		/* its writers' own, or a server's */
+};
+
+/* What it is now, for who would copy to it. */
+int replica_look(struct partition *p, enum replica_stand *out, struct fault *f);
 /*
- * Be a replica: nothing happens to one that is; an empty open partition becomes
- * one.  STATUS_ROLE: it is another's, or open with records in it.
+ * Be a replica: nothing happens to one that is; one that can be becomes one.
+ * STATUS_ROLE: it is something else.
  */
 int replica_adopt(struct partition *p, struct fault *f);
 /* An open partition becomes a replica, whatever is in it (fail-back). */
@@ -44,8 +54,9 @@ int replica_demote(struct partition *p, struct fault *f);
  * above our active one's, the active segment ends first, at that offset.  A len
  * of 0 does this alone.  segment is REPLICA_OWN_SEGMENTS: the source's are not
  * known.
- * STATUS_CORRUPT	malformed, or a CRC does not match, or an offset or
- *			leader epoch is below the last one: nothing is written
+ * STATUS_CORRUPT	malformed, or a CRC does not match: nothing is written
+ * STATUS_DIFFERS	an offset or leader epoch is below the last one, or an
+ *			offset below the segment's base: nor then
  * STATUS_ROLE		not a replica (any more)
  * Else as partition_append().  data is not changed.
  */

@@ -82,6 +82,7 @@ enum state_flag {
 	STATE_RELAXED = 4,	/* visible may have been past synced */
 	STATE_SUMS = 8,		/* batches, records, bytes, CRC are right */
 	STATE_PRODUCERS = 16,	/* batches with producer ids occur */
+	STATE_PROMOTED = 32,	/* was a replica; its writers' own now */
 };
 
 struct state {

@@ -4,14 +4,15 @@
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cli.h"
 #include "base/status.h"
 #include "replicate/disk_sink.h"
 #include "replicate/disk_source.h"
+#include "replicate/under.h"
 #include "session.h"
 
 static int
@@ -34,66 +35,42 @@ refuse_with(struct session *s, const char *path, int rc, const struct fault *f)
 	return refuse(s, report_status(rc), text);
 }
 
-/*
- * A path that stays below a directory: no .. in it, and without links it is
- * there still, as far as it exists.
- */
-static bool
-is_under(const char *path, const char *dir, char out[PATH_MAX])
+/* Not NULL: why it may not have what it asks for at all. */
+static const char *
+check_mode(const struct serve_limits *limits, const struct request *r)
 {
-	char real_dir[PATH_MAX], real[PATH_MAX], parent[PATH_MAX], *slash;
-	size_t len;
-
-	if (strcmp(path, "..") == 0 || strncmp(path, "../", 3) == 0 ||
-	    strstr(path, "/../") != NULL ||
-	    (strlen(path) > 2 && strcmp(path + strlen(path) - 3, "/..") == 0))
-		return false;
-	if (realpath(dir, real_dir) == NULL)
-		return false;
-	if (path[0] == '/')
-		strlcpy(out, path, PATH_MAX);
-	else if (snprintf(out, PATH_MAX, "%s/%s", real_dir, path) >= PATH_MAX)
-		return false;
-	if (realpath(out, real) == NULL) {
-		/* It is to be made: where it will be. */
-		strlcpy(parent, out, sizeof(parent));
-		slash = strrchr(parent, '/');
-		*slash = '\0';
-		if (errno != ENOENT ||
-		    realpath(slash == parent ? "/" : parent, real) == NULL)
-			return false;
-	}
-	len = strlen(real_dir);
-	return strncmp(real, real_dir, len) == 0 &&
-	    (real[len] == '/' || real[len] == '\0');
+	if (limits->only == NULL ||
+	    strcmp(limits->only, r->send ? "send" : "receive") == 0)
+		return NULL;
+	return r->send ? "this key may not pull" : "this key may not push";
 }
 
-/* NULL, or why it may not have what it asks for. */
-static const char *
-check_limits(const struct serve_limits *limits, struct request *r)
+/* Is it below the directory that it may reach?  Then where that is. */
+static int
+check_path(struct session *s, const struct serve_limits *limits,
+    struct request *r)
 {
+	struct fault f = {.file = ""};
 	char path[PATH_MAX];
+	int rc = under_resolve(limits->under, r->path, path);
 
-	if (limits->only != NULL &&
-	    strcmp(limits->only, r->send ? "send" : "receive") != 0)
-		return r->send ? "this key may not pull"
-			       : "this key may not "
-				 "push";
-	if (limits->under == NULL)
-		return NULL;
-	if (!is_under(r->path, limits->under, path))
-		return "outside of what this key may reach";
+	if (rc == EXDEV)
+		return refuse(s, CLI_FAIL,
+		    "outside of what this key may reach");
+	if (rc != 0)
+		return refuse_with(s, r->path, rc, &f);
 	strlcpy(r->path, path, sizeof(r->path));
-	return NULL;
+	return CLI_DONE;
 }
 
 static int
-send_disk(struct session *s, const struct request *r)
+send_disk(struct session *s, const struct request *r, const char *under)
 {
 	struct disk_source_options o = {.partitions = r->partitions.count > 0
 		? &r->partitions
 		: NULL,
 	    .patterns = r->patterns,
+	    .under = under,
 	    .follow = r->follow};
 	struct sender_options so = {.follow = r->follow,
 	    .groups = r->groups,
@@ -112,10 +89,21 @@ send_disk(struct session *s, const struct request *r)
 	return status;
 }
 
+/* A directory of topics is not made: once is enough to say that. */
 static int
-receive_disk(struct session *s, const struct request *r)
+check_root(const char *path)
 {
-	struct disk_sink_options o = {.dry_run = r->dry_run};
+	struct stat st;
+
+	if (stat(path, &st) != 0)
+		return errno;
+	return S_ISDIR(st.st_mode) ? 0 : ENOTDIR;
+}
+
+static int
+receive_disk(struct session *s, const struct request *r, const char *under)
+{
+	struct disk_sink_options o = {.dry_run = r->dry_run, .under = under};
 	struct receiver_options ro = {.cut = r->cut,
 	    .mirror = r->mirror,
 	    .dry_run = r->dry_run,
@@ -123,7 +111,10 @@ receive_disk(struct session *s, const struct request *r)
 	    .source = r->source[0] != '\0' ? r->source : NULL};
 	struct fault f = {.file = ""};
 	struct sink *sink;
-	int status, rc = disk_sink_open(r->path, &o, &sink);
+	int status, rc = r->named ? check_root(r->path) : 0;
+
+	if (rc == 0)
+		rc = disk_sink_open(r->path, &o, &sink);
 
 	if (rc != 0)
 		return refuse_with(s, r->path, rc, &f);
@@ -149,12 +140,14 @@ serve(int in, int out, const struct serve_limits *limits)
 	if (status == CLI_DONE) {
 		if (r.timeout_ms > 0)
 			link_set_timeout(&s.link, r.timeout_ms);
-		why = check_limits(limits, &r);
+		why = check_mode(limits, &r);
 		if (why != NULL)
 			status = refuse(&s, CLI_FAIL, why);
-		else
-			status =
-			    r.send ? send_disk(&s, &r) : receive_disk(&s, &r);
+		else if (limits->under != NULL)
+			status = check_path(&s, limits, &r);
+		if (status == CLI_DONE)
+			status = r.send ? send_disk(&s, &r, limits->under)
+					: receive_disk(&s, &r, limits->under);
 		request_release(&r);
 	}
 	if (s.text[0] != '\0')

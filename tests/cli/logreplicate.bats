@@ -77,7 +77,7 @@ END
 	run_tool 0 logadmin topic promote b
 	run_tool 0 logappend b <<<2
 	run_tool 4 logreplicate a b
-	has "$err" 'b: not a replica' || has "$err" 'not a replica'
+	has "$err" 'a: b/0: it was promoted'
 	same "$(logcat b | tr '\n' ' ')" '1 2 '
 }
 
@@ -117,21 +117,18 @@ END
 	run_tool 0 logreplicate a b
 	run_tool 0 logreplicate b c
 	run_tool 4 logreplicate b a
-	has "$err" 'a/0: not a replica'
+	has "$err" 'a: the source is a copy of it'
 	run_tool 4 logreplicate -f c a
-	has "$err" 'a/0: not a replica'
+	has "$err" 'a: the source is a copy of it'
 	# A promoted copy takes nothing from where it came from, either.
 	run_tool 0 logadmin topic promote c
 	run_tool 4 logreplicate b c
 	run_tool 4 logreplicate -f a c
 	same "$(logcat a b c | tr '\n' ' ')" '1 1 1 '
-	# What had no records yet in all of the ring takes none before one of
-	# them is promoted.
+	# What had no records yet is no other.
 	logcreate d
 	run_tool 0 logreplicate d e
-	run_tool 0 logreplicate e d
-	run_tool 4 logappend d <<<1
-	run_tool 0 logadmin topic promote d
+	run_tool 4 logreplicate e d
 	run_tool 0 logappend d <<<1
 	run_tool 0 logreplicate d e
 	run_tool 4 logreplicate e d
@@ -343,7 +340,7 @@ a/0: offsets 0 to 9"
 	same "$(logcat copy/metrics)" mine
 	fake_ssh
 	run_tool 1 logreplicate --rsh ./ssh host:root none
-	has "$err" 'the source is a directory of topics, the destination is not'
+	has "$err" 'so the destination has to be one, and to be there'
 	run_tool 0 logreplicate --rsh ./ssh host:root/orders/ single/
 	same "$(logcat single)" orders
 }
@@ -420,14 +417,14 @@ has_records() {
 	run_tool 0 logreplicate a b
 	logadmin topic promote b
 	run_tool 4 logreplicate -f a b
-	has "$err" 'not a replica'
+	has "$err" 'it was promoted'
 	# One of several is left: it goes on with the others.
 	mkdir root copy
 	mv a b root
 	run_tool 0 logreplicate root copy
 	logadmin topic promote copy/b
 	start rep logreplicate -f root copy
-	wait_for grep -q 'b/0: not a replica' rep.err
+	wait_for grep -q 'b/0: it was promoted' rep.err
 	echo 2 | logappend root/a
 	wait_for has_records copy/a 2
 	# Until that one goes, too.
@@ -495,7 +492,7 @@ END
 	same_log a b
 	logadmin topic promote c
 	run_tool 4 logreplicate --rsh ./ssh a host:c
-	has "$err" 'a/0: c/0: not a replica'
+	has "$err" 'a: c/0: it was promoted'
 	run_tool 1 logreplicate --rsh ./ssh host:none d
 	has "$err" 'host: none: no such topic'
 }

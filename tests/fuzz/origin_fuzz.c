@@ -20,6 +20,7 @@ compare(const struct origin *a, const struct origin *b)
 	fuzz_must(strcmp(a->source, b->source) == 0);
 	fuzz_must(a->seen_ms == b->seen_ms);
 	fuzz_must(properties_equal(&a->settings, &b->settings));
+	fuzz_must(lineage_equal(&a->lineage, &b->lineage));
 	fuzz_must(a->count >= b->count && a->count <= PARTITIONS_MAX);
 	for (int32_t n = 0; n < a->count; n++) {
 		fuzz_must(a->ends[n] >= -1 && a->begins[n] >= -1);

@@ -89,7 +89,7 @@ same_log() {
 	echo 'not in a' | logappend root/b
 	echo 'not in b' | logappend a
 	copy 4 a "kafka://$address/b"
-	has "$err" 'root/b/0: not a replica'
+	has "$err" 'root/b/0: it was promoted'
 	logadmin topic demote root/b
 	copy 4 a "kafka://$address/b"
 	has "$err" 'a/0: diverged: from offset 10 on'

@@ -92,6 +92,41 @@ test_limits(void)
 }
 
 static void
+tap_lie(const char *what, struct frame f)
+{
+	struct buf b;
+	struct view v;
+	struct frame got;
+
+	buf_init(&b, 1 << 20);
+	if (frame_encode(&f, &b) != 0)
+		abort();
+	v = (struct view){b.data, b.len};
+	tap_int(frame_decode(&v, &got, NULL, NULL), STATUS_CORRUPT, "%s", what);
+	buf_release(&b);
+}
+
+/* Numbers that nobody says. */
+static void
+test_lies(void)
+{
+	struct frame f = {.type = FRAME_HAVE, .batch = {.base_offset = -1}};
+
+	f.start = -1;
+	tap_lie("a start below 0", f);
+	f.start = 0;
+	f.end = -1;
+	tap_lie("an end below 0", f);
+	f.end = 9;
+	f.batch = (struct frame_batch){.base_offset = INT64_MIN};
+	tap_lie("a batch below -1", f);
+	f.batch = (struct frame_batch){.base_offset = 5, .last_offset = 4};
+	tap_lie("one that ends before it begins", f);
+	f.batch = (struct frame_batch){.leader_epoch = -2};
+	tap_lie("a leader epoch below -1", f);
+}
+
+static void
 test_string(void)
 {
 	struct view v = full.data;
@@ -110,6 +145,7 @@ main(void)
 	for (int type = FRAME_HELLO; type < FRAME_TYPES; type++)
 		test_type((enum frame_type)type);
 	test_limits();
+	test_lies();
 	test_string();
 	return tap_done();
 }

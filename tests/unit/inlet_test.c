@@ -272,6 +272,102 @@ test_refused(void)
 	buf_release(&out);
 }
 
+/* A path that is too long is refused, and asked for again as well. */
+static void
+test_long(void)
+{
+	static const char ask_all[] = "mode=receive\0path=/\0named=1";
+	char path[PATH_MAX], name[201];
+	struct inlet_options o = {.root = path,
+	    .version = "1",
+	    .open_max = 4,
+	    .parts_max = 10};
+	struct frame topic = {.type = FRAME_TOPIC, .count = 1};
+	struct buf b, out;
+	struct inlet *in;
+
+	memset(path, '/', sizeof(path));
+	path[sizeof(path) - 8] = '\0';
+	memset(name, 'x', sizeof(name));
+	name[200] = '\0';
+	buf_init(&b, 1 << 20);
+	buf_init(&out, 1 << 20);
+	if (inlet_new(&o, &in) != 0)
+		abort();
+	say(&b,
+	    (struct frame){.type = FRAME_HELLO,
+		.magic = FRAME_MAGIC,
+		.version_min = 1,
+		.version_max = 1,
+		.window = FRAME_WINDOW},
+	    "1", 1);
+	say(&b, (struct frame){.type = FRAME_REQUEST}, ask_all,
+	    sizeof(ask_all));
+	say(&b, topic, name, sizeof(name));
+	say(&b, topic, name, sizeof(name));
+	tap_int(take(in, &b, &out), 0, "a path too long");
+	tap(strcmp(answers(&out), "hRR") == 0, "is refused");
+	inlet_free(in);
+	buf_release(&b);
+	buf_release(&out);
+}
+
+/* What is said behind the beginning, and how it ends. */
+static void
+tap_lie(const char *what, struct frame f, const char *data, size_t len)
+{
+	struct inlet *in = open_inlet();
+	struct buf b, out;
+
+	buf_init(&b, 1 << 20);
+	buf_init(&out, 1 << 20);
+	say_beginning(&b, ask_t, sizeof(ask_t));
+	say(&b, f, data, len);
+	tap_int(take(in, &b, &out), STATUS_END, "%s", what);
+	tap(strchr(answers(&out), 'X') != NULL, "is refused: %s",
+	    inlet_text(in));
+	inlet_free(in);
+	buf_release(&b);
+	buf_release(&out);
+}
+
+/* Numbers that no sender has. */
+static void
+test_lies(void)
+{
+	static const char origin[] = "\0origin.1=00";
+	struct frame f = {.type = FRAME_EXTENT, .end = -1};
+	struct inlet *in;
+	struct buf b, out;
+
+	tap_lie("an end below 0", f, NULL, 0);
+	f = (struct frame){.type = FRAME_GROUP, .partition = 77};
+	tap_lie("a group's position in no partition", f, "g\0", 2);
+	f = (struct frame){.type = FRAME_GROUP, .offset = 1000000000000000};
+	tap_lie("a group's position behind the end", f, "g\0", 2);
+	f = (struct frame){.type = FRAME_TOPIC, .count = 1};
+	tap_lie("an origin that is none", f, origin, sizeof(origin) - 1);
+	/* So far that no sum of them is a number. */
+	in = open_inlet();
+	buf_init(&b, 1 << 20);
+	buf_init(&out, 1 << 20);
+	say_beginning(&b, ask_t, sizeof(ask_t));
+	f = (struct frame){.type = FRAME_EXTENT, .end = INT64_MAX};
+	say(&b, f, NULL, 0);
+	f.end = 0;
+	say(&b, f, NULL, 0);
+	f.end = INT64_MAX;
+	say(&b, f, NULL, 0);
+	f = (struct frame){.type = FRAME_DATA, .offset = INT64_MAX};
+	say(&b, f, NULL, 0);
+	tap_int(take(in, &b, &out), 0, "ends that are far");
+	tap(strcmp(answers(&out), "hvR") == 0,
+	    "and a segment that cannot be is refused");
+	inlet_free(in);
+	buf_release(&b);
+	buf_release(&out);
+}
+
 int
 main(void)
 {
@@ -280,5 +376,7 @@ main(void)
 	test_two();
 	test_open();
 	test_refused();
+	test_long();
+	test_lies();
 	return tap_done();
 }

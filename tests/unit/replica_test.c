@@ -417,7 +417,7 @@ test_refused(void)
 	tap_int(replica_append(c, 0, data, run.len, NULL), STATUS_ROLE,
 	    "is written by local writers alone");
 	tap_int(replica_demote(c, NULL), 0, "unless somebody says so");
-	tap_int(replica_append(c, 0, data, run.len, NULL), STATUS_CORRUPT,
+	tap_int(replica_append(c, 0, data, run.len, NULL), STATUS_DIFFERS,
 	    "an offset that is there");
 	tap_int(replica_truncate(c, 0, NULL), 0, "cut to nothing");
 	data[run.len - 1] ^= 1;
@@ -681,6 +681,87 @@ test_promote(void)
 	partition_close(c);
 }
 
+static enum replica_stand
+stand_of(struct partition *p)
+{
+	enum replica_stand stand = REPLICA_OTHER;
+
+	tap_int(replica_look(p, &stand, NULL), 0, "looked at");
+	return stand;
+}
+
+/* Empty, it can be a copy; promoted, only if somebody says so. */
+static void
+test_stand(void)
+{
+	struct partition *c, *p;
+
+	fresh();
+	c = open_dir(copy_dir, PARTITION_WRITE);
+	tap_int(stand_of(c), REPLICA_CAN_BE, "a new one can be a copy");
+	tap_int(replica_adopt(c, NULL), 0, "and is one");
+	tap_int(stand_of(c), REPLICA_IS, "it is");
+	tap_int(partition_set_role(c, STATE_ROLE_OPEN, NULL), 0, "promoted");
+	tap_int(stand_of(c), REPLICA_PROMOTED, "that is remembered");
+	tap_int(replica_adopt(c, NULL), STATUS_ROLE, "it is not taken back");
+	partition_close(c);
+	c = open_dir(copy_dir, PARTITION_READ);
+	tap_int(stand_of(c), REPLICA_PROMOTED, "also when opened to read");
+	partition_close(c);
+	c = open_dir(copy_dir, PARTITION_WRITE);
+	tap_int(replica_demote(c, NULL), 0, "demoted");
+	tap_int(stand_of(c), REPLICA_IS, "it is a copy again");
+	partition_close(c);
+	p = open_dir(source_dir, PARTITION_WRITE);
+	append(p, 2, -1);
+	tap_int(partition_delete_before(p, end_of(source_dir), NULL), 0,
+	    "one whose records were deleted");
+	tap_int(stand_of(p), REPLICA_OTHER, "is no copy");
+	tap_int(replica_adopt(p, NULL), STATUS_ROLE, "and does not become one");
+	partition_close(p);
+}
+
+/* Nothing is changed for a segment that cannot be. */
+static void
+test_segment(void)
+{
+	struct partition *p, *c;
+	uint8_t batch[1000];
+	struct raw_run run;
+	struct raw *raw;
+	int64_t end;
+
+	fresh();
+	p = open_dir(source_dir, PARTITION_WRITE);
+	append(p, 1, -1);
+	if (raw_open(p, &raw, NULL) != 0)
+		abort();
+	run.len = 0;
+	while (run.len == 0)
+		if (raw_next(raw, sizeof(batch), &run, NULL) != 0)
+			abort();
+	if (run.len > sizeof(batch))
+		abort();
+	memcpy(batch, run.data, run.len);
+	c = open_dir(copy_dir, PARTITION_WRITE);
+	tap_int(replica_adopt(c, NULL), 0, "a copy");
+	tap_int(replica_append(c, INT64_MAX, batch, 0, NULL), STATUS_CORRUPT,
+	    "a segment with nothing behind its base");
+	tap_int(replica_append(c, 77, batch, run.len, NULL), STATUS_DIFFERS,
+	    "one that begins behind its batches");
+	tap_int(end_of(copy_dir), 0, "nothing has begun");
+	end = end_of(source_dir);
+	tap_int(replica_append(c, 0, batch, run.len, NULL), 0, "the right one");
+	tap_int(replica_append(c, end + 5, batch, run.len, NULL),
+	    STATUS_DIFFERS, "again, with batches before it");
+	tap_int(replica_append(c, end, batch, 0, NULL), 0, "the next");
+	tap_int(partition_sync(c, NULL), 0, "synced");
+	tap_int(end_of(copy_dir), end, "it ends where it did");
+	raw_close(raw);
+	partition_close(p);
+	partition_close(c);
+}
+
 /*
  * A roll says in the state which segment comes next before it makes it, and what
  * ends in a copy may end in a gap: to a reader that comes between, no file is
@@ -809,6 +890,8 @@ main(void)
 	test_truncate();
 	test_torn();
 	test_promote();
+	test_stand();
+	test_segment();
 	test_gaps_recovered();
 	test_roll_cut_short();
 	test_left_unsynced();

@@ -1,0 +1,150 @@
+# logreplicate: what is a copy, what can become one, and what is not touched.
+load ../helpers
+
+# settings TOPIC: those that were given, and how many partitions it has.
+settings() {
+	grep -E '^(retention\.ms|logkit\.partitions)=' "$1/topic.properties"
+}
+
+is_at() {
+	[ "$(logadmin -J group describe "$1" "$2" | jq -s '.[0].offset')" = "$3" ]
+}
+
+@test "a topic that was promoted gets nothing: no settings, no partitions" {
+	seq 10 | logappend --create a
+	run_tool 0 logreplicate a c
+	logadmin topic promote c
+	logadmin topic set a retention.ms=1000
+	logcreate --grow-to 3 a
+	run_tool 4 logreplicate -v a c
+	same "$out" ''
+	same "$err" 'logreplicate: a: c/0: it was promoted, and is no copy any more (logadmin topic demote)'
+	same "$(settings c)" 'logkit.partitions=1'
+	run_tool 4 logreplicate -n a c
+	has "$err" 'it was promoted'
+	logadmin topic demote c
+	run_tool 0 logreplicate a c
+	same "$(settings c | sort)" $'logkit.partitions=3\nretention.ms=1000'
+}
+
+@test "promoted while it was empty" {
+	logcreate -P 2 a
+	run_tool 0 logreplicate a c
+	logadmin topic promote c
+	seq 5 | logappend -p 0 a
+	run_tool 4 logreplicate a c
+	has "$err" 'c/0: it was promoted'
+	run_tool 0 logappend -p 1 c <<<mine
+	# Recovery forgets it no more than it does the role.
+	logadmin topic promote c
+	cp -a c moved
+	run_tool 4 logreplicate a moved
+	has "$err" 'moved/0: it was promoted'
+}
+
+@test "promoted in part: a crash came between two partitions" {
+	logcreate -P 2 a
+	run_tool 0 logreplicate a c
+	cp -a c/0 kept
+	logadmin topic promote c
+	rm -r c/0
+	mv kept c/0
+	logadmin topic set a retention.ms=1000
+	echo new | logappend -p 0 a
+	run_tool 4 logreplicate a c
+	has "$err" 'c/1: it was promoted'
+	same "$(settings c)" 'logkit.partitions=2'
+	same "$(logcat c)" ''
+	run_tool 0 logadmin topic promote c
+	same "$out" c/0
+}
+
+@test "positions of groups of a copy that is promoted meanwhile" {
+	logcreate a
+	seq 9 | logappend a
+	logcat -g g -c 2 a >/dev/null
+	start rep logreplicate -f --groups a c
+	wait_for is_at c g 2
+	logadmin topic promote c
+	logcat -g g c >/dev/null
+	logcat -g g -c 2 a >/dev/null
+	wait_for grep -q 'c/0: it was promoted' rep.err
+	is_at c g 9
+	kill "$rep_pid"
+	wait_for process_gone "$rep_pid"
+}
+
+@test "a topic that had records is no copy, and an empty one says that it is" {
+	logcreate a
+	echo 1 | logappend a
+	logcreate c
+	echo mine | logappend c
+	logcompact --before end c
+	run_tool 4 logreplicate a c
+	has "$err" 'c/0: not a replica'
+	logcreate d
+	run_tool 0 logreplicate -n -v a d
+	has "$out" 'a: becomes a copy'
+	run_tool 0 logreplicate --itemize a d
+	has "$out" 'a: becomes a copy'
+	run_tool 0 logreplicate -v a d
+	same "$out" ''
+	run_tool 0 logreplicate -v a e
+	same "$(grep -c becomes <<<"$out")" 0
+}
+
+@test "rings: what a topic comes from is no copy of it, not even empty" {
+	logcreate a
+	run_tool 0 logreplicate a b
+	run_tool 4 logreplicate b a
+	same "$err" 'logreplicate: b: a: the source is a copy of it'
+	run_tool 0 logreplicate b c
+	run_tool 4 logreplicate -f c a
+	has "$err" 'the source is a copy of it'
+	run_tool 0 logappend a <<<1
+	# The directory is what counts, not where it is, nor what is in it.
+	mkdir root
+	mv a root/x
+	run_tool 4 logreplicate c root/x
+	has "$err" 'the source is a copy of it'
+	# From a promoted one on it goes the other way.
+	logadmin topic promote c
+	logadmin topic demote root/x
+	run_tool 4 logreplicate c root/x
+	has "$err" diverged
+	run_tool 0 logreplicate --on-diverge truncate c root/x
+	run_tool 4 logreplicate root/x c
+	has "$err" 'the source is a copy of it'
+}
+
+@test "one line that says what it is about" {
+	logcreate a
+	run_tool 0 logreplicate a c
+	rm c/replica.properties
+	mkdir c/replica.properties
+	run_tool 1 logreplicate a c
+	same "$err" 'logreplicate: a: c/replica.properties: Is a directory'
+	run_tool 1 logreplicate a 'b%d'
+	same "$err" 'logreplicate: a: b%d: not a name of a topic'
+	mkdir root
+	cp -a a root/a
+	cp -a a root/b
+	run_tool 1 logreplicate root none
+	has "$err" 'none: No such file or directory'
+	same "$(wc -l <<<"$err")" 1
+}
+
+@test "an emptied copy of a topic that was made anew has diverged" {
+	seq 10 | logappend --create a
+	run_tool 0 logreplicate a c
+	logadmin topic promote c
+	logcompact --before end c
+	logadmin topic demote c
+	rm -r a
+	seq 20 | logappend --create a
+	run_tool 4 logreplicate a c
+	has "$err" diverged
+	run_tool 4 logreplicate --on-diverge truncate a c
+	same "$(wc -l <<<"$err")" 1
+	run_tool 0 logfsck c
+}
