@@ -23,7 +23,7 @@
 #include "store/topic.h"
 
 /* Following: each topic is looked at in so many seconds, told or not. */
-enum { SWEEP_S = 60 };
+enum { SWEEP_S = 60, PART_PATH_LEN = PATH_MAX + 16 };
 
 static const struct source_changed root_changed = {SOURCE_TOPICS, SIZE_MAX, -1};
 
@@ -271,20 +271,25 @@ source_has(struct source *s, size_t topic, int32_t partition)
 		parse_partitions_has(d->o->partitions, partition));
 }
 
+static void
+path_of(const struct disk_topic *t, int32_t number, char out[PART_PATH_LEN])
+{
+	if (t->kind == TOPIC_PLACE_TOPIC)
+		snprintf(out, PART_PATH_LEN, "%s/%d", t->path, (int)number);
+	else
+		strlcpy(out, t->path, PART_PATH_LEN);
+}
+
 static int
 open_part(void *arg, struct opened_part *part, struct fault *f)
 {
 	struct disk_source *d = arg;
 	const struct disk_topic *t = &d->topics[part->topic];
 	struct partition_settings settings;
-	char path[PATH_MAX + 16];
+	char path[PART_PATH_LEN];
 	int rc;
 
-	if (t->kind == TOPIC_PLACE_TOPIC)
-		snprintf(path, sizeof(path), "%s/%d", t->path,
-		    (int)part->number);
-	else
-		strlcpy(path, t->path, sizeof(path));
+	path_of(t, part->number, path);
 	partition_settings_of(&t->settings, &settings);
 	rc = partition_open(path, PARTITION_READ, &settings, &part->p, f);
 	return rc == 0 ? raw_open(part->p, &part->raw, f) : rc;
@@ -297,12 +302,34 @@ find_part(struct source *s, size_t topic, int32_t partition,
 	return opened_find(&self(s)->opened, topic, partition, out, f);
 }
 
+/* Its directory may be another one by now, or be nowhere. */
+static int
+find_present(struct source *s, size_t topic, int32_t partition,
+    struct opened_part **out, struct fault *f)
+{
+	struct disk_source *d = self(s);
+	char path[PART_PATH_LEN];
+	struct stat open, named;
+	int rc = find_part(s, topic, partition, out, f);
+
+	if (rc != 0 || !d->o->follow)
+		return rc;
+	path_of(&d->topics[topic], partition, path);
+	if (fstat(partition_dirfd((*out)->p), &open) != 0)
+		return errno;
+	if (stat(path, &named) == 0 && named.st_ino == open.st_ino &&
+	    named.st_dev == open.st_dev)
+		return 0;
+	opened_forget(*out);
+	return find_part(s, topic, partition, out, f);
+}
+
 static int
 source_bounds(struct source *s, size_t topic, int32_t partition, int64_t *start,
     int64_t *end, struct fault *f)
 {
 	struct opened_part *part;
-	int rc = find_part(s, topic, partition, &part, f);
+	int rc = find_present(s, topic, partition, &part, f);
 
 	if (rc == 0)
 		rc = raw_refresh(part->raw, f);
@@ -341,6 +368,20 @@ source_batch_at(struct source *s, size_t topic, int32_t partition,
 		*out = (struct frame_batch){b.base_offset, b.last_offset,
 		    b.leader_epoch, b.crc};
 	return rc;
+}
+
+static int
+source_is_kept(struct source *s, size_t topic, int32_t partition,
+    const struct frame_batch *was, bool *kept, struct fault *f)
+{
+	const struct batch b = {.base_offset = was->base_offset,
+	    .last_offset = was->last_offset,
+	    .leader_epoch = was->leader_epoch,
+	    .crc = was->crc};
+	struct opened_part *part;
+	int rc = find_part(s, topic, partition, &part, f);
+
+	return rc == 0 ? raw_is_kept(part->raw, &b, kept, f) : rc;
 }
 
 static int
@@ -550,6 +591,7 @@ static const struct source_ops ops = {
     .bounds = source_bounds,
     .next = source_next,
     .batch_at = source_batch_at,
+    .is_kept = source_is_kept,
     .position = source_position,
     .changed = source_changed,
     .find = source_find,

@@ -57,6 +57,12 @@ opened_find(struct opened *o, size_t topic, int32_t partition,
 }
 
 void
+opened_forget(struct opened_part *part)
+{
+	close_part(part);
+}
+
+void
 opened_close(struct opened *o)
 {
 	for (size_t i = 0; i < OPENED_MAX; i++)

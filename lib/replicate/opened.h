@@ -41,6 +41,8 @@ struct opened {
 /* A partition, opened if it is not. */
 int opened_find(struct opened *o, size_t topic, int32_t partition,
     struct opened_part **out, struct fault *f);
+/* Close one, which is not what it was. */
+void opened_forget(struct opened_part *part);
 /* Close all. */
 void opened_close(struct opened *o);
 

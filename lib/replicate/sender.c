@@ -9,6 +9,7 @@
 #include "base/siphash.h"
 #include "base/status.h"
 #include "replicate/sender_impl.h"
+#include "store/batch.h"
 #include "store/properties.h"
 
 enum {
@@ -201,6 +202,7 @@ add_parts(struct sender *s, size_t topic, int32_t count)
 			p->topic = topic;
 			p->number = t->count;
 			p->state = SENDER_NEW;
+			p->last.base_offset = -1;
 			p->late = s->looked;
 			TAILQ_INSERT_TAIL(&s->fresh, p, link);
 			s->unsettled++;
@@ -253,6 +255,9 @@ is_stale(struct sender *s, size_t topic)
 	return is || s->src->ops->changed == NULL;
 }
 
+static int look_at_parts(struct sender *s, struct sender_topic *t,
+    struct buf *out);
+
 /* Topics and partitions that are new to us, told and put to the others. */
 static int
 look_at_topics(struct sender *s, struct buf *out, struct fault *f)
@@ -281,6 +286,9 @@ look_at_topics(struct sender *s, struct buf *out, struct fault *f)
 			s->topics[i].groups_due = true;
 		if (rc == 0 && t.partitions > s->topics[i].count)
 			rc = add_parts(s, i, t.partitions);
+		/* It may be another one by that name. */
+		if (rc == 0 && i < known && s->src->ops->is_kept != NULL)
+			rc = look_at_parts(s, &s->topics[i], out);
 	}
 	s->looked = true;
 	s->topics_ms = now_mono_ms();
@@ -537,6 +545,48 @@ close_part(struct sender *s, struct sender_part *p, struct buf *out)
 	return frame_encode(&f, out);
 }
 
+/* --- is the source what it was? ------------------------------------------- */
+
+/*
+ * What both have last must stand there still: else the source was cut, or is
+ * another one, and what stands behind does not belong behind what was sent.
+ */
+static int
+look_back(struct sender *s, struct sender_part *p, bool *kept, struct fault *f)
+{
+	*kept = true;
+	if (!s->o.follow || s->src->ops->is_kept == NULL ||
+	    p->last.base_offset < 0)
+		return 0;
+	return s->src->ops->is_kept(s->src, p->topic, p->number, &p->last, kept,
+	    f);
+}
+
+/* It is found out again where to go on. */
+static void
+begin_anew(struct sender *s, struct sender_part *p)
+{
+	p->last.base_offset = -1;
+	p->stale = false;
+	sender_enter(s, p, SENDER_NEW);
+}
+
+static void
+note_last(struct sender *s, struct sender_part *p, const struct raw_run *run)
+{
+	struct batch b;
+
+	if (!s->o.follow || s->src->ops->is_kept == NULL)
+		return;
+	for (size_t at = 0; at < run->len; at += b.size) {
+		if (batch_decode(run->data + at, run->len - at, &b, NULL) != 0)
+			return;
+		if (at + b.size == run->len)
+			p->last = (struct frame_batch){b.base_offset,
+			    b.last_offset, b.leader_epoch, b.crc};
+	}
+}
+
 static int
 send_data(struct sender *s, struct sender_part *p, struct buf *out)
 {
@@ -545,7 +595,8 @@ send_data(struct sender *s, struct sender_part *p, struct buf *out)
 	    .topic = (uint32_t)p->topic,
 	    .partition = p->number};
 	struct raw_run run;
-	int rc;
+	bool kept;
+	int rc, back;
 
 	if (s->o.dry_run) {
 		p->next = p->end;
@@ -559,6 +610,14 @@ send_data(struct sender *s, struct sender_part *p, struct buf *out)
 		sender_enter(s, p, SENDER_WAITING);
 		return 0;
 	}
+	/* After it was read: so nothing was cut between the two. */
+	back = look_back(s, p, &kept, &fault);
+	if (back == 0 && !kept) {
+		begin_anew(s, p);
+		return 0;
+	}
+	if (rc == 0)
+		rc = back;
 	if (rc == STATUS_OFFSET && p->next >= 0) {
 		/* Retention was faster: what is there now. */
 		p->next = -1;
@@ -579,6 +638,7 @@ send_data(struct sender *s, struct sender_part *p, struct buf *out)
 	s->totals.bytes += (int64_t)run.len;
 	s->totals.batches += run.batches;
 	s->credit -= (int64_t)run.len;
+	note_last(s, p, &run);
 	rc = frame_encode(&f, out);
 	return rc == 0 ? look_meanwhile(s, p, out, &fault) : rc;
 }
@@ -642,6 +702,7 @@ look_at_part(struct sender *s, struct sender_part *p, struct buf *out)
 {
 	struct fault fault = {.file = ""};
 	int64_t start = p->start;
+	bool kept;
 	int rc;
 
 	p->stale = p->state != SENDER_CURRENT;
@@ -651,7 +712,14 @@ look_at_part(struct sender *s, struct sender_part *p, struct buf *out)
 	    &p->end, &fault);
 	if (rc != 0)
 		return sender_refuse(s, p, rc, &fault, out);
-	if (p->end <= p->next && p->start <= start)
+	rc = look_back(s, p, &kept, &fault);
+	if (rc != 0)
+		return sender_refuse(s, p, rc, &fault, out);
+	if (!kept || p->end < p->next) {
+		begin_anew(s, p);
+		return 0;
+	}
+	if (p->end == p->next && p->start <= start)
 		return 0;
 	p->looked_ms = now_mono_ms();
 	search_go_on(s, p, p->next);
@@ -700,17 +768,23 @@ look_again(struct sender *s, struct buf *out, struct fault *f)
 }
 
 static int
+look_at_parts(struct sender *s, struct sender_topic *t, struct buf *out)
+{
+	int rc = 0;
+
+	for (int32_t n = 0; rc == 0 && n < t->count; n++)
+		if (t->parts[n] != NULL)
+			rc = look_at_part(s, t->parts[n], out);
+	return rc;
+}
+
+static int
 look_at_all(struct sender *s, struct buf *out)
 {
 	int rc = 0;
 
-	for (size_t i = 0; rc == 0 && i < s->count; i++) {
-		struct sender_topic *t = &s->topics[i];
-
-		for (int32_t n = 0; rc == 0 && n < t->count; n++)
-			if (t->parts[n] != NULL)
-				rc = look_at_part(s, t->parts[n], out);
-	}
+	for (size_t i = 0; rc == 0 && i < s->count; i++)
+		rc = look_at_parts(s, &s->topics[i], out);
 	return rc;
 }
 

@@ -87,6 +87,12 @@ struct source_ops {
 	    int64_t offset, struct frame_batch *out, bool *cleaned,
 	    struct fault *f);
 	/*
+	 * Is a batch that next() gave still what stands there?  See
+	 * raw_is_kept().  NULL: what was given does not change.
+	 */
+	int (*is_kept)(struct source *s, size_t topic, int32_t partition,
+	    const struct frame_batch *was, bool *kept, struct fault *f);
+	/*
 	 * Add the records from one offset to another (included), as
 	 * imprints_read().  NULL: they cannot be told.
 	 */

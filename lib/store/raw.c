@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "base/bounds.h"
 #include "base/io.h"
@@ -24,6 +25,8 @@ struct raw {
 	int fd;			/* -1: to be found by next */
 	bool placed;		/* scan stands at next */
 	bool inside;		/* what comes next may begin before it */
+	struct batch last;	/* the last one given, of fd; size 0: none */
+	int64_t last_pos;
 	struct segment_scan scan;
 	struct buf run;
 };
@@ -52,6 +55,7 @@ leave(struct raw *r)
 {
 	(void)io_close(&r->fd);
 	r->placed = false;
+	r->last.size = 0;
 }
 
 int
@@ -272,6 +276,8 @@ add_batch(struct raw *r, size_t max, struct raw_run *out, bool *full,
 		out->base_offset = b.base_offset;
 	r->next = b.last_offset + 1;
 	r->inside = false;
+	r->last = b;
+	r->last_pos = r->scan.pos - (int64_t)b.size;
 	return 0;
 }
 
@@ -395,4 +401,51 @@ raw_batch_at(struct raw *r, int64_t offset, struct batch *out, bool *cleaned,
 		status_fault(f, rc, partition_path(r->p), -1, offset,
 		    "batch headers do not add up");
 	return rc;
+}
+
+static bool
+is_same(const struct batch *a, const struct batch *b)
+{
+	return a->base_offset == b->base_offset &&
+	    a->last_offset == b->last_offset &&
+	    a->leader_epoch == b->leader_epoch && a->crc == b->crc;
+}
+
+/* Is the file that is read from still there, under its name? */
+static bool
+is_there(const struct raw *r)
+{
+	char name[SEGMENT_NAME_LEN];
+	struct stat open, named;
+
+	segment_name(name, r->base, ".log");
+	return fstat(r->fd, &open) == 0 &&
+	    fstatat(partition_dirfd(r->p), name, &named, 0) == 0 &&
+	    open.st_ino == named.st_ino && open.st_dev == named.st_dev;
+}
+
+/* The last batch that was given stands where it stood: few calls tell. */
+static bool
+is_in_place(const struct raw *r, const struct batch *was)
+{
+	struct batch b;
+
+	return r->fd >= 0 && r->last.size > 0 && is_same(&r->last, was) &&
+	    segment_header_at(r->fd, r->last_pos, &b) == 0 &&
+	    is_same(&b, was) && is_there(r);
+}
+
+int
+raw_is_kept(struct raw *r, const struct batch *was, bool *kept, struct fault *f)
+{
+	struct batch b;
+	bool cleaned = false;
+	int rc = 0;
+
+	*kept = was->base_offset < raw_start(r) || is_in_place(r, was);
+	if (*kept)
+		return 0;
+	rc = raw_batch_at(r, was->last_offset, &b, &cleaned, f);
+	*kept = rc == 0 && (is_same(&b, was) || cleaned);
+	return rc == STATUS_END ? 0 : rc;
 }

@@ -75,4 +75,13 @@ int raw_next(struct raw *r, size_t max, struct raw_run *out, struct fault *f);
 int raw_batch_at(struct raw *r, int64_t offset, struct batch *out,
     bool *cleaned, struct fault *f);
 
+/*
+ * Is a batch that was given before (what tells it from others counts: offsets,
+ * epoch, CRC) still what stands there, as far as it can be known?  If not, the
+ * log was cut there since, or is another one.  What retention has deleted, and
+ * what compaction may have taken, counts as kept.
+ */
+int raw_is_kept(struct raw *r, const struct batch *was, bool *kept,
+    struct fault *f);
+
 #endif

@@ -67,3 +67,50 @@ is_behind() {
 has_line() {
 	logcat -p 1 "$1" | grep -qx here
 }
+
+# one_by_one TOPIC LINE...: a batch each.
+one_by_one() {
+	local topic=$1 line
+	shift
+	for line in "$@"; do
+		echo "$line" | logappend --create "$topic"
+	done
+}
+
+@test "a source that is cut, and goes on otherwise, has diverged" {
+	one_by_one a 1 2 3 4 5
+	cp -a a restored
+	one_by_one a old6 old7 old8
+	logreplicate a b
+	start rep logreplicate -f b c
+	wait_for has_records c 8
+	rm -r a
+	mv restored a
+	one_by_one a new6 new7 new8 new9 new10
+	run_tool 0 logreplicate --on-diverge truncate a b
+	wait_exit 4 "$rep_pid"
+	has "$(<rep.err)" 'diverged: from offset 5 on'
+	same "$(logcat c | tail -n 1)" old8
+	# Or it is cut where the source was.
+	start rep logreplicate -f --on-diverge truncate b c
+	wait_for has_records c 10
+	rm -r a
+	one_by_one a other1 other2
+	run_tool 0 logreplicate --on-diverge truncate a b
+	wait_for has_records c 2
+	stop "$rep_pid"
+	logcat b >of_b
+	logcat c | cmp - of_b
+}
+
+@test "a topic that is removed, and another one made, has diverged" {
+	mkdir root copy
+	one_by_one root/t 1 2 3
+	start rep logreplicate -f root copy
+	wait_for has_records copy/t 3
+	rm -r root/t
+	one_by_one root/t one two three four five
+	wait_exit 4 "$rep_pid"
+	has "$(<rep.err)" 't/0: diverged: from offset 0 on'
+	same "$(logcat copy/t | tail -n 1)" 3
+}
