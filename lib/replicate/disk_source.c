@@ -549,6 +549,19 @@ source_close(struct source *s)
 	free(d);
 }
 
+/* Is each partition there that was named? */
+static int
+check_partitions(const struct disk_source *d, struct fault *f)
+{
+	const struct partition_list *l = d->o->partitions;
+
+	for (size_t i = 0; l != NULL && i < l->count; i++)
+		if (l->spans[i].last >= d->topics[0].count)
+			return status_fault(f, STATUS_NO_TOPIC, d->path, -1, -1,
+			    "it lacks a partition that -p names");
+	return 0;
+}
+
 int
 disk_source_open(const char *path, const struct disk_source_options *o,
     struct source **out, struct fault *f)
@@ -568,6 +581,8 @@ disk_source_open(const char *path, const struct disk_source_options *o,
 		rc = changes_open(&d->changes);
 	if (rc == 0)
 		rc = add_topic(d, path, false, f);
+	if (rc == 0)
+		rc = check_partitions(d, f);
 	if (rc == STATUS_NOT_TOPIC) {
 		d->is_root = true;
 		if (d->changes != NULL)

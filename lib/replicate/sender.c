@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -202,7 +203,7 @@ add_parts(struct sender *s, size_t topic, int32_t count)
 			p->topic = topic;
 			p->number = t->count;
 			p->state = SENDER_NEW;
-			p->last.base_offset = -1;
+			p->last.base_offset = p->missed = -1;
 			p->late = s->looked;
 			TAILQ_INSERT_TAIL(&s->fresh, p, link);
 			s->unsettled++;
@@ -571,6 +572,24 @@ begin_anew(struct sender *s, struct sender_part *p)
 	sender_enter(s, p, SENDER_NEW);
 }
 
+/* What comes next is not what was to come: retention was faster. */
+static int
+tell_missed(struct sender *s, struct sender_part *p, int64_t next,
+    struct buf *out)
+{
+	char text[160];
+	int64_t from = p->missed;
+
+	p->missed = -1;
+	if (from < 0 || next <= from)
+		return 0;
+	snprintf(text, sizeof(text),
+	    "partition %d lacks offsets %lld to %lld, deleted at the source "
+	    "before they came over",
+	    (int)p->number, (long long)from, (long long)next - 1);
+	return sender_warn(s, p->topic, text, out);
+}
+
 static void
 note_last(struct sender *s, struct sender_part *p, const struct raw_run *run)
 {
@@ -620,6 +639,7 @@ send_data(struct sender *s, struct sender_part *p, struct buf *out)
 		rc = back;
 	if (rc == STATUS_OFFSET && p->next >= 0) {
 		/* Retention was faster: what is there now. */
+		p->missed = p->next;
 		p->next = -1;
 		p->floor = 0;
 		return 0;
@@ -640,6 +660,8 @@ send_data(struct sender *s, struct sender_part *p, struct buf *out)
 	s->credit -= (int64_t)run.len;
 	note_last(s, p, &run);
 	rc = frame_encode(&f, out);
+	if (rc == 0 && run.len > 0)
+		rc = tell_missed(s, p, run.base_offset, out);
 	return rc == 0 ? look_meanwhile(s, p, out, &fault) : rc;
 }
 

@@ -46,6 +46,7 @@ struct sender_part {
 	bool late;		/* come while following: all of it is wanted */
 	int64_t bytes;
 	int64_t their_end;	/* the receiver's, when it was offered */
+	int64_t missed;		/* from here on was deleted too early; or -1 */
 	struct frame_batch last; /* both have it, last; base_offset -1: none */
 	struct halving halving;	/* for where both part */
 	int64_t asked;		/* what ASK or DIVERGED said */

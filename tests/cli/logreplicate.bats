@@ -555,3 +555,26 @@ END
 	awk '{ exit !($4 > 0.7) }' <<<"$out"
 	same_log a b
 }
+
+@test "retention that was faster is told" {
+	logcreate --segment-bytes 1K s
+	seq 100 | logappend s
+	run_tool 0 logreplicate s c
+	for i in 2 3 4 5 6 7 8; do
+		seq 100 | logappend s
+	done
+	run_tool 0 logcompact --before 600 s
+	run_tool 0 logreplicate s c
+	same "$err" 'logreplicate: s: partition 0 lacks offsets 100 to 599, '\
+'deleted at the source before they came over'
+	same "$(logcat c | wc -l)" 300
+	run_tool 0 logreplicate s c
+	same "$err" ''
+}
+
+@test "a partition that is named and not there" {
+	logcreate s
+	run_tool 1 logreplicate -p 0,7 s c
+	same "$err" 'logreplicate: s: it lacks a partition that -p names'
+	[ ! -e c ]
+}
