@@ -214,6 +214,16 @@ get_number(struct view *in, int32_t *out)
 	return rc == 0 && *out < -1 ? STATUS_CORRUPT : rc;
 }
 
+/* That of a program. */
+static int
+get_status(struct view *in, int32_t *out)
+{
+	int rc = get_number(in, out);
+
+	return rc == 0 && (*out < 0 || *out > FRAME_STATUS_MAX) ? STATUS_CORRUPT
+								: rc;
+}
+
 static int
 get_identity(struct view *in, uint8_t out[FRAME_IDENTITY_LEN])
 {
@@ -261,7 +271,7 @@ get_field(struct view *in, char field, struct frame *f)
 	case 'a':
 		return get_offset(in, &f->time);
 	case 'x':
-		return get_number(in, &f->status);
+		return get_status(in, &f->status);
 	case 'y':
 		return get_offset(in, &f->bytes);
 	case 'g':

@@ -72,6 +72,8 @@ enum {
 	/* Of all other frames. */
 	FRAME_TEXT_MAX = TEXT_FILE_BYTES_MAX,
 	FRAME_IDENTITY_LEN = 32,
+	/* The greatest exit status of a program. */
+	FRAME_STATUS_MAX = 4,
 	FRAME_WINDOW = 16 << 20,
 	/* A window is at least this. */
 	FRAME_WINDOW_MIN = 64 << 10,

@@ -8,6 +8,7 @@
 
 #include "base/bounds.h"
 #include "base/now.h"
+#include "base/plain.h"
 #include "base/status.h"
 #include "store/batch.h"
 #include "store/groups.h"
@@ -820,11 +821,10 @@ take_refusal(struct receiver *r, const struct frame *f, struct part *p)
 	    .partition = f->partition,
 	    .status = f->status,
 	    .text = text};
-	size_t len =
-	    f->data.len < sizeof(text) - 1 ? f->data.len : sizeof(text) - 1;
 
-	memcpy(text, f->data.data, len);
-	text[len] = '\0';
+	if (f->status == 0)
+		return STATUS_CORRUPT;
+	plain_copy(f->data.data, f->data.len, text, sizeof(text));
 	p->refused = true;
 	if (f->status > r->totals.status)
 		r->totals.status = f->status;
@@ -842,8 +842,7 @@ take_note(struct receiver *r, const struct frame *f)
 
 	if (f->topic >= r->count || f->status != 0)
 		return STATUS_CORRUPT;
-	snprintf(text, sizeof(text), "%.*s", (int)f->data.len,
-	    f->data.len > 0 ? (const char *)f->data.data : "");
+	plain_copy(f->data.data, f->data.len, text, sizeof(text));
 	report.topic = r->topics[f->topic].name;
 	report_send(&r->o.reporter, &report);
 	return 0;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/plain.h"
 #include "base/status.h"
 #include "replicate/frame.h"
 
@@ -182,7 +183,8 @@ set(struct request *r, const char *name, const char *value)
 	if (strcmp(name, "path") == 0)
 		return set_path(r, value);
 	if (strcmp(name, "source") == 0) {
-		strlcpy(r->source, value, sizeof(r->source));
+		/* It is shown to who asks for copies. */
+		plain_copy(value, strlen(value), r->source, sizeof(r->source));
 		return 0;
 	}
 	if (strcmp(name, "partitions") == 0)

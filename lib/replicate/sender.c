@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/now.h"
+#include "base/plain.h"
 #include "base/siphash.h"
 #include "base/status.h"
 #include "replicate/sender_impl.h"
@@ -352,17 +353,6 @@ take_synced(struct sender *s, struct sender_part *p, struct buf *out)
 	return p->stale && s->o.follow ? look_at_part(s, p, out) : 0;
 }
 
-static void
-text_of(const struct frame *f, char out[SENDER_REASON_LEN])
-{
-	size_t len = f->data.len < SENDER_REASON_LEN - 1
-	    ? f->data.len
-	    : SENDER_REASON_LEN - 1;
-
-	memcpy(out, f->data.data, len);
-	out[len] = '\0';
-}
-
 static int
 take_note(struct sender *s, const struct frame *f)
 {
@@ -373,7 +363,7 @@ take_note(struct sender *s, const struct frame *f)
 	    .partition = -1,
 	    .text = text};
 
-	text_of(f, text);
+	plain_copy(f->data.data, f->data.len, text, sizeof(text));
 	if (f->status == 0)
 		report_send(&s->o.reporter, &done);
 	else
@@ -387,7 +377,9 @@ take_refusal(struct sender *s, const struct frame *f)
 	struct sender_topic *t = &s->topics[f->topic];
 	char text[SENDER_REASON_LEN];
 
-	text_of(f, text);
+	if (f->status == 0)
+		return STATUS_CORRUPT;
+	plain_copy(f->data.data, f->data.len, text, sizeof(text));
 	if (f->partition >= 0) {
 		give_up(s, f->topic, t->parts[f->partition], f->status, text);
 		return 0;

@@ -19,6 +19,7 @@
 #include "base/io.h"
 #include "base/now.h"
 #include "base/parse.h"
+#include "base/plain.h"
 
 enum {
 	WORDS_MAX = 64,
@@ -296,11 +297,10 @@ take_line(struct peer *p)
 
 	while (len > 0 && (p->part[len - 1] == '\r' || p->part[len - 1] == '.'))
 		len--;
-	p->part[len] = '\0';
 	p->part_len = 0;
 	if (len == 0)
 		return;
-	strlcpy(p->line, p->part, sizeof(p->line));
+	plain_copy(p->part, len, p->line, sizeof(p->line));
 	if (p->relay)
 		warnx("%s: %s", p->host, p->line);
 }

@@ -7,6 +7,7 @@
 
 #include "base/cli.h"
 #include "base/now.h"
+#include "base/plain.h"
 #include "base/status.h"
 
 enum {
@@ -62,22 +63,13 @@ fail_with(struct session *s, int rc, const struct fault *f)
 	return fail(s, report_status(rc), "%s", text);
 }
 
-static void
-copy_text(struct view data, char *out, size_t size)
-{
-	size_t len = data.len < size - 1 ? data.len : size - 1;
-
-	memcpy(out, data.data, len);
-	out[len] = '\0';
-}
-
 /* ERROR, which ends everything. */
 static int
 fail_as_told(struct session *s, const struct frame *f)
 {
 	char text[SESSION_TEXT_LEN];
 
-	copy_text(f->data, text, sizeof(text));
+	plain_copy(f->data.data, f->data.len, text, sizeof(text));
 	return fail(s, f->status > 0 ? f->status : CLI_FAIL, "%s", text);
 }
 
@@ -162,7 +154,7 @@ session_greet(struct session *s)
 		return status;
 	s->hello = f;
 	s->hello.data = (struct view){NULL, 0};
-	copy_text(f.data, s->version, sizeof(s->version));
+	plain_copy(f.data.data, f.data.len, s->version, sizeof(s->version));
 	s->greeted = true;
 	if (f.magic != FRAME_MAGIC || f.window < FRAME_WINDOW_MIN ||
 	    f.window > INT32_MAX)

@@ -1,0 +1,17 @@
+#ifndef BASE_PLAIN_H
+#define BASE_PLAIN_H
+
+/*
+ * Text that somebody else wrote, for a line of our own on a terminal.
+ */
+
+#include <stddef.h>
+
+/*
+ * Copy len bytes to out, at most size - 1, and end them with NUL.  What a
+ * terminal might obey becomes "?": control characters, those of C1 in UTF-8
+ * (ECMA-48), too.
+ */
+void plain_copy(const void *text, size_t len, char *out, size_t size);
+
+#endif
