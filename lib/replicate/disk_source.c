@@ -302,26 +302,69 @@ find_part(struct source *s, size_t topic, int32_t partition,
 	return opened_find(&self(s)->opened, topic, partition, out, f);
 }
 
+/* Of a root that is followed: is a topic removed, or just being so? */
+static bool
+is_gone(const struct disk_source *d, int rc)
+{
+	return d->is_root && d->o->follow &&
+	    (rc == ENOENT || rc == STATUS_REMOVED || rc == STATUS_NO_TOPIC ||
+		rc == STATUS_NOT_TOPIC);
+}
+
+/* Does its name still stand for what is open of it? */
+static bool
+is_named(const struct disk_topic *t, const struct opened_part *part)
+{
+	char path[PART_PATH_LEN];
+	struct stat open, named;
+
+	path_of(t, part->number, path);
+	return fstat(partition_dirfd(part->p), &open) == 0 &&
+	    stat(path, &named) == 0 && named.st_ino == open.st_ino &&
+	    named.st_dev == open.st_dev;
+}
+
+/*
+ * A topic's directory is another one, or none: nothing is kept of what it was.
+ * STATUS_REMOVED: one of a root that is not there.
+ */
+static int
+look_anew(struct disk_source *d, size_t topic, struct fault *f)
+{
+	struct disk_topic *t = &d->topics[topic];
+	int rc;
+
+	groups_close(t->groups);
+	t->groups = NULL;
+	rc = look(t, f);
+	if (rc == 0)
+		watch_topic(d, topic);
+	else if (is_gone(d, rc))
+		rc = status_fault(f, STATUS_REMOVED, t->path, -1, -1, NULL);
+	return rc;
+}
+
 /* Its directory may be another one by now, or be nowhere. */
 static int
 find_present(struct source *s, size_t topic, int32_t partition,
     struct opened_part **out, struct fault *f)
 {
 	struct disk_source *d = self(s);
-	char path[PART_PATH_LEN];
-	struct stat open, named;
 	int rc = find_part(s, topic, partition, out, f);
 
-	if (rc != 0 || !d->o->follow)
+	if (!d->o->follow || (rc == 0 && is_named(&d->topics[topic], *out)))
 		return rc;
-	path_of(&d->topics[topic], partition, path);
-	if (fstat(partition_dirfd((*out)->p), &open) != 0)
-		return errno;
-	if (stat(path, &named) == 0 && named.st_ino == open.st_ino &&
-	    named.st_dev == open.st_dev)
-		return 0;
-	opened_forget(*out);
-	return find_part(s, topic, partition, out, f);
+	if (rc == 0)
+		opened_forget(*out);
+	rc = look_anew(d, topic, f);
+	if (rc != 0)
+		return rc;
+	rc = find_part(s, topic, partition, out, f);
+	/* Not if only fewer partitions were made. */
+	if (rc != 0 && is_gone(d, rc) && partition < d->topics[topic].count)
+		rc = status_fault(f, STATUS_REMOVED, d->topics[topic].path, -1,
+		    -1, NULL);
+	return rc;
 }
 
 static int
@@ -417,7 +460,8 @@ static int
 source_position(struct source *s, size_t topic, size_t i,
     struct source_position *out, struct fault *f)
 {
-	struct disk_topic *t = &self(s)->topics[topic];
+	struct disk_source *d = self(s);
+	struct disk_topic *t = &d->topics[topic];
 	const struct groups_entry *e;
 	int rc = 0;
 
@@ -427,6 +471,12 @@ source_position(struct source *s, size_t topic, size_t i,
 		rc = open_groups(t, f);
 	if (rc == 0 && i == 0)
 		rc = groups_refresh(t->groups, f);
+	/* That it is removed is told of its partitions. */
+	if (rc != 0 && is_gone(d, rc)) {
+		groups_close(t->groups);
+		t->groups = NULL;
+		return STATUS_END;
+	}
 	if (rc != 0)
 		return rc;
 	e = groups_at(t->groups, i);

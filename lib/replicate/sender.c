@@ -161,6 +161,32 @@ give_up(struct sender *s, size_t topic, struct sender_part *p, int status,
 		enter_refused(s, p, is_passing(s, status));
 }
 
+/* It may come again; until then it is told once, not for each partition. */
+static int
+tell_removed(struct sender *s, struct sender_part *p, struct buf *out)
+{
+	struct sender_topic *t = &s->topics[p->topic];
+	bool told = t->removed;
+
+	t->removed = true;
+	enter_refused(s, p, true);
+	return told ? 0
+		    : sender_warn(s, p->topic,
+			  "was removed at the source; the copy stays", out);
+}
+
+static int
+tell_return(struct sender *s, size_t topic, struct buf *out)
+{
+	struct sender_topic *t = &s->topics[topic];
+
+	if (!t->removed)
+		return 0;
+	t->removed = false;
+	t->groups_due = true;
+	return sender_warn(s, topic, "is at the source again", out);
+}
+
 int
 sender_refuse(struct sender *s, struct sender_part *p, int rc,
     const struct fault *f, struct buf *out)
@@ -176,6 +202,8 @@ sender_refuse(struct sender *s, struct sender_part *p, int rc,
 			s->fault = *f;
 		return rc;
 	}
+	if (rc == STATUS_REMOVED && s->o.follow)
+		return tell_removed(s, p, out);
 	report_reason(rc, f, text, sizeof(text));
 	frame.data = (struct view){(const uint8_t *)text, strlen(text)};
 	give_up(s, p->topic, p, frame.status, text);
@@ -478,6 +506,9 @@ offer(struct sender *s, struct sender_part *p, struct buf *out)
 
 	if (rc != 0)
 		return sender_refuse(s, p, rc, &fault, out);
+	rc = tell_return(s, p->topic, out);
+	if (rc != 0)
+		return rc;
 	f.start = p->start;
 	f.end = p->end;
 	p->looked_ms = now_mono_ms();

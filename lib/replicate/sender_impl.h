@@ -64,6 +64,7 @@ struct sender_topic {
 	struct sender_part **parts; /* by number; NULL: not asked for */
 	int32_t count;
 	bool refused;
+	bool removed;		/* at the source, and it was told */
 	int64_t again_ms;	/* as of a partition */
 	int64_t pause_ms;
 	bool stale;		/* settings or partitions may have changed */

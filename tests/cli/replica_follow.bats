@@ -114,3 +114,38 @@ one_by_one() {
 	has "$(<rep.err)" 't/0: diverged: from offset 0 on'
 	same "$(logcat copy/t | tail -n 1)" 3
 }
+
+@test "a topic that is removed is said once, and the others go on" {
+	mkdir root copy
+	logcreate -P 3 root/t
+	logcreate root/other
+	for i in 0 1 2; do
+		echo "$i" | logappend -p "$i" root/t
+	done
+	start rep logreplicate -f root copy
+	wait_for has_records copy/t 3
+	mv root/t away
+	wait_for grep -q removed rep.err
+	seq 5 | logappend root/other
+	wait_for has_records copy/other 5
+	mv away root/t
+	echo 3 | logappend -p 1 root/t
+	wait_for has_records copy/t 4
+	stop "$rep_pid"
+	same "$(<rep.err)" 'logreplicate: t: was removed at the source; '\
+$'the copy stays\nlogreplicate: t: is at the source again'
+}
+
+@test "positions of groups of a topic that was made anew" {
+	mkdir root copy
+	one_by_one root/t 1 2 3 4
+	logcat -g one -c 3 root/t >/dev/null
+	start rep logreplicate -f --groups --on-diverge truncate root copy
+	wait_for is_at copy/t one 3
+	rm -r root/t
+	one_by_one root/t a b c d e f
+	wait_for has_records copy/t 6
+	logcat -g one -c 5 root/t >/dev/null
+	wait_for is_at copy/t one 5
+	stop "$rep_pid"
+}
