@@ -49,7 +49,7 @@ run() {
 	case $1 in
 	power) POWER_STATES=10000 build/tests/crash/power_test ;;
 	shutdown) POWER_CUTS=20 tests tests/crash/shutdown.bats ;;
-	kills) CRASH_KILLS=1000 tests tests/crash/kills.bats ;;
+	kills) CRASH_KILLS=5000 tests tests/crash/kills.bats ;;
 	damage) tests tests/cli/damage.bats tests/cli/golden.bats ;;
 	calls) build/tests/fault/append_test ;;
 	sides) build/tests/unit/sender_test && build/tests/unit/search_test &&
