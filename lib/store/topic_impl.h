@@ -14,11 +14,9 @@
 #include "base/status.h"
 #include "store/topic.h"
 
-/* What a name and an id (base64url) are made of. */
+/* What a name is made of. */
 #define TOPIC_LETTERS                                                          \
 	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-"
-#define TOPIC_BASE64                                                           \
-	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
 enum { TOPIC_NUMBER_TEXT = 12 }; /* a partition's number */
 

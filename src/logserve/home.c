@@ -11,7 +11,6 @@
 #include "base/buf.h"
 #include "base/io.h"
 #include "base/pairs.h"
-#include "base/siphash.h"
 #include "base/status.h"
 #include "store/access.h"
 #include "store/cluster_id.h"
@@ -28,7 +27,7 @@ make_id(int dirfd, const struct stat *root, char id[CLUSTER_ID_LEN + 1])
 
 	if (getrandom(noise, sizeof(noise), 0) != sizeof(noise))
 		return STATUS_FAILED;
-	cluster_id_text(noise, id);
+	base64_id_encode(noise, id);
 	buf_init(&text, FILE_MAX);
 	rc = pairs_add(&text, CLUSTER_ID_KEY, id);
 	if (rc == 0)
