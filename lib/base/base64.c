@@ -1,6 +1,8 @@
 #include "base/base64.h"
 
+#include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/status.h"
@@ -110,6 +112,22 @@ base64_id_encode(const uint8_t id[16], char out[BASE64_ID_LEN + 1])
 		out[i] = BASE64_URL[bits >> have & 63];
 	}
 	out[BASE64_ID_LEN] = '\0';
+}
+
+/* Again until it does not look like an option, as Kafka's never do. */
+int
+base64_id_make(char out[BASE64_ID_LEN + 1])
+{
+	uint8_t b[16];
+
+	do {
+		if (getentropy(b, sizeof(b)) != 0)
+			return errno;
+		b[6] = (uint8_t)((b[6] & 0x0f) | 0x40);
+		b[8] = (uint8_t)((b[8] & 0x3f) | 0x80);
+		base64_id_encode(b, out);
+	} while (out[0] == '-');
+	return 0;
 }
 
 bool

@@ -24,6 +24,8 @@ int base64_decode(const uint8_t *text, size_t len, struct buf *out);
 /* An id of 16 bytes, as Kafka writes them: with BASE64_URL, without padding. */
 enum { BASE64_ID_LEN = 22 };
 void base64_id_encode(const uint8_t id[16], char out[BASE64_ID_LEN + 1]);
+/* A new one: a UUID of version 4.  errno of getentropy(3). */
+int base64_id_make(char out[BASE64_ID_LEN + 1]);
 /* False: it is none; out is then anything. */
 bool base64_id_decode(const char *text, uint8_t out[16]);
 

@@ -20,22 +20,6 @@ topic_id_bytes(const char *id, uint8_t out[16])
 	return base64_id_decode(id, out);
 }
 
-/* A version 4 UUID, as Kafka's, again until its text does not begin with -. */
-int
-topic_make_id(char id[TOPIC_ID_LEN + 1])
-{
-	uint8_t b[16];
-
-	do {
-		if (getentropy(b, sizeof(b)) != 0)
-			return errno;
-		b[6] = (uint8_t)((b[6] & 0x0f) | 0x40);
-		b[8] = (uint8_t)((b[8] & 0x3f) | 0x80);
-		base64_id_encode(b, id);
-	} while (id[0] == '-');
-	return 0;
-}
-
 bool
 topic_is_name(const char *s)
 {
@@ -261,7 +245,7 @@ topic_adopt(struct topic *t, struct fault *fault)
 
 	if (rc == 0 && strcmp(now.made_as, now.name) != 0) {
 		strlcpy(now.made_as, now.name, sizeof(now.made_as));
-		rc = topic_make_id(now.id);
+		rc = base64_id_make(now.id);
 		if (rc == 0)
 			rc = topic_write_file(&now, &dir);
 	}

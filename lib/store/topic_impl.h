@@ -22,8 +22,6 @@ enum { TOPIC_NUMBER_TEXT = 12 }; /* a partition's number */
 
 /* A : before the first / is of a host or a URL. */
 bool topic_is_remote(const char *path);
-/* A version 4 UUID, as Kafka's, again until its text does not begin with -. */
-int topic_make_id(char id[TOPIC_ID_LEN + 1]);
 
 /* The directory that path is in, and its last part. */
 int topic_open_parent(const char *path, int *fd, char name[NAME_MAX + 1]);

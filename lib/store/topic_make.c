@@ -233,7 +233,7 @@ topic_create_at(const char *path, const struct properties *settings,
 	strlcpy(t.made_as, name, sizeof(t.made_as));
 	t.partitions = partitions;
 	t.settings = *settings;
-	rc = topic_make_id(t.id);
+	rc = base64_id_make(t.id);
 	if (rc == 0)
 		rc = make_temporary(parent, name, mode, tmp, &t.dirfd);
 	if (rc != 0)

@@ -19,7 +19,7 @@
 #include "kafka/error.h"
 #include "store/batch.h"
 
-enum { TIMEOUT_MS = 15000, SHORT_MS = 300, END = 30, EACH = 10 };
+enum { TIMEOUT_MS = 15000, SHORT_MS = 1500, END = 30, EACH = 10 };
 
 /* What the fetch of a scenario does; each is of three batches of ten. */
 enum kind {
