@@ -1,5 +1,9 @@
 #include "base/base64.h"
 
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
 #include "base/buf.h"
 #include "base/status.h"
 
@@ -90,4 +94,62 @@ base64_decode(const uint8_t *text, size_t len, struct buf *out)
 bad:
 	out->len = start;
 	return STATUS_SYNTAX;
+}
+
+void
+base64_id_encode(const uint8_t id[16], char out[BASE64_ID_LEN + 1])
+{
+	uint32_t bits = 0;
+	int have = 0, at = 0;
+
+	for (int i = 0; i < BASE64_ID_LEN; i++) {
+		if (have < 6) {
+			bits = bits << 8 | (at < 16 ? id[at] : 0);
+			at++;
+			have += 8;
+		}
+		have -= 6;
+		out[i] = BASE64_URL[bits >> have & 63];
+	}
+	out[BASE64_ID_LEN] = '\0';
+}
+
+/* Again until it does not look like an option, as Kafka's never do. */
+int
+base64_id_make(char out[BASE64_ID_LEN + 1])
+{
+	uint8_t b[16];
+
+	do {
+		if (getentropy(b, sizeof(b)) != 0)
+			return errno;
+		b[6] = (uint8_t)((b[6] & 0x0f) | 0x40);
+		b[8] = (uint8_t)((b[8] & 0x3f) | 0x80);
+		base64_id_encode(b, out);
+	} while (out[0] == '-');
+	return 0;
+}
+
+bool
+base64_id_decode(const char *text, uint8_t out[16])
+{
+	uint8_t padded[BASE64_ID_LEN + 2];
+	struct buf b;
+	bool ok;
+
+	if (strlen(text) != BASE64_ID_LEN ||
+	    strspn(text, BASE64_URL) != BASE64_ID_LEN)
+		return false;
+	/* Into the common alphabet, with padding. */
+	for (int i = 0; i < BASE64_ID_LEN; i++)
+		padded[i] = (uint8_t)(text[i] == '-' ? '+'
+			: text[i] == '_'             ? '/'
+						     : text[i]);
+	memset(padded + BASE64_ID_LEN, '=', 2);
+	buf_init(&b, sizeof(padded));
+	ok = base64_decode(padded, sizeof(padded), &b) == 0 && b.len == 16;
+	if (ok)
+		memcpy(out, b.data, 16);
+	buf_release(&b);
+	return ok;
 }

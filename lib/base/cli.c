@@ -51,6 +51,9 @@ const struct cli_option cli_common[] = {
 /* Of open files, as we were given it. */
 static struct rlimit files_limit;
 
+/* Of stderr, until its line ends; a longer one is written in parts. */
+static char message[4096];
+
 /* What getopt_long(3) wants, made from the tables at the first call. */
 static struct option long_options[OPTIONS_MAX + 1];
 static char short_options[3 * OPTIONS_MAX + 2];
@@ -97,6 +100,11 @@ cli_start(char **argv)
 	setprogname(argv[0] == NULL ? "logkit" : argv[0]);
 	/* A limit on file sizes is an error of write(2), which is told. */
 	signal(SIGXFSZ, SIG_IGN);
+	/*
+	 * A message is written at once: what others write does not come between
+	 * its words, and who is killed leaves no part of one.
+	 */
+	(void)setvbuf(stderr, message, _IOLBF, sizeof(message));
 	patience_hook = tell_wait;
 	raise_limits();
 }
@@ -408,6 +416,7 @@ progress_line(int64_t done, int64_t total, const char *unit, int64_t now_ms)
 		width = snprintf(line, sizeof(line), "%s %s, %s/s", have, unit,
 		    rate);
 	fprintf(stderr, "\r%-*s", progress.width, line);
+	(void)fflush(stderr);
 	progress.width = width;
 }
 
@@ -433,8 +442,10 @@ cli_progress(int64_t done, int64_t total, const char *unit)
 void
 cli_progress_end(void)
 {
-	if (progress.shown_ms != 0)
+	if (progress.shown_ms != 0) {
 		fprintf(stderr, "\r%*s\r", progress.width, "");
+		(void)fflush(stderr);
+	}
 	progress.start_ms = 0;
 	progress.shown_ms = 0;
 	progress.width = 0;

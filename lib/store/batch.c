@@ -311,13 +311,12 @@ batch_records_next(struct batch_records *it, struct record *out)
 }
 
 static inline void
-note(struct batch_survey *s, const struct record *r, int64_t expected)
+note(struct batch_survey *s, const struct record *r)
 {
 	if (r->timestamp >= 0 && r->timestamp < s->min_ms)
 		s->min_ms = r->timestamp;
 	if (r->timestamp > s->max_ms)
 		s->max_ms = r->timestamp;
-	s->has_gaps |= r->offset != expected;
 	s->has_null_key |= bytes_is_null(r->key);
 }
 
@@ -347,13 +346,11 @@ batch_records_survey(struct batch_records *it, struct batch_survey *out)
 	struct batch_survey s = {.min_ms = INT64_MAX, .max_ms = -1};
 	struct batch_records walk = *it;
 	struct record small, other;
-	int64_t expected;
 	int rc;
 
 	for (;;) {
-		expected = walk.offset_min;
 		if (next_small(&walk, &small)) {
-			note(&s, &small, expected);
+			note(&s, &small);
 			continue;
 		}
 		*it = walk;
@@ -361,7 +358,7 @@ batch_records_survey(struct batch_records *it, struct batch_survey *out)
 		if (rc != 0)
 			break;
 		walk = *it;
-		note(&s, &other, expected);
+		note(&s, &other);
 	}
 	*out = s;
 	return rc == STATUS_END ? 0 : rc;

@@ -185,7 +185,6 @@ int batch_records_next(struct batch_records *it, struct record *out);
 struct batch_survey {
 	int64_t min_ms;		/* smallest timestamp >= 0; INT64_MAX none */
 	int64_t max_ms;		/* largest; -1 none */
-	bool has_gaps;		/* between offsets, or before them */
 	bool has_null_key;
 };
 int batch_records_survey(struct batch_records *it, struct batch_survey *out);

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "base/base64.h"
 #include "base/buf.h"
 #include "base/io.h"
 #include "base/pairs.h"
@@ -14,28 +15,6 @@
 #include "base/status.h"
 
 enum { FILE_MAX = 4096 };
-
-static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-			     "abcdefghijklmnopqrstuvwxyz0123456789-_";
-
-/* 16 bytes in 22 characters of base64url. */
-void
-cluster_id_text(const uint8_t noise[16], char id[CLUSTER_ID_LEN + 1])
-{
-	uint32_t bits = 0;
-	int have = 0, at = 0;
-
-	for (int i = 0; i < CLUSTER_ID_LEN; i++) {
-		if (have < 6) {
-			bits = bits << 8 | (at < 16 ? noise[at] : 0);
-			at++;
-			have += 8;
-		}
-		have -= 6;
-		id[i] = digits[bits >> have & 63];
-	}
-	id[CLUSTER_ID_LEN] = '\0';
-}
 
 int
 cluster_id_derive(int rootfd, char id[CLUSTER_ID_LEN + 1])
@@ -50,7 +29,7 @@ cluster_id_derive(int rootfd, char id[CLUSTER_ID_LEN + 1])
 	place[0] = (uint64_t)st.st_dev;
 	place[1] = (uint64_t)st.st_ino;
 	h = siphash_128(key, place, sizeof(place));
-	cluster_id_text((const uint8_t *)&h, id);
+	base64_id_encode((const uint8_t *)&h, id);
 	return 0;
 }
 
@@ -59,7 +38,7 @@ is_id(const char *s)
 {
 	size_t len = strlen(s);
 
-	return len > 0 && len <= CLUSTER_ID_LEN && strspn(s, digits) == len;
+	return len > 0 && len <= CLUSTER_ID_LEN && strspn(s, BASE64_URL) == len;
 }
 
 static int

@@ -11,14 +11,14 @@
 
 #include <stdint.h>
 
+#include "base/base64.h"
+
 #define CLUSTER_ID_DIR ".logserve"
 #define CLUSTER_ID_FILE "cluster.properties"
 #define CLUSTER_ID_KEY "cluster.id"
 
-enum { CLUSTER_ID_LEN = 22, CLUSTER_ID_HASH_LEN = 16 };
+enum { CLUSTER_ID_LEN = BASE64_ID_LEN, CLUSTER_ID_HASH_LEN = 16 };
 
-/* Of 16 bytes: letters, digits, - and _. */
-void cluster_id_text(const uint8_t noise[16], char id[CLUSTER_ID_LEN + 1]);
 /*
  * That which is kept in CLUSTER_ID_DIR, of which this is a descriptor.
  * STATUS_SYNTAX: a file without an id (1 to 22 characters); or errno.

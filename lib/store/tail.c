@@ -58,12 +58,29 @@ skip_old_message(struct partition *p, int fd, struct segment_scan *scan)
 }
 
 /*
+ * May the batch that comes next be that one?  As when the end is recovered: a
+ * base offset is under no CRC, and what was not synced may be torn in it.  own:
+ * as far as it says synced all is true; NULL, nothing is known.
+ */
+static bool
+is_in_order(const struct partition *p, const struct state *own,
+    const struct batch *b)
+{
+	bool contiguous = own != NULL && own->role != STATE_ROLE_REPLICA &&
+	    p->tail_base == own->active_base && p->tail_pos >= own->synced_pos;
+
+	return b->last_offset - p->tail_base <= INT32_MAX &&
+	    (!contiguous || b->base_offset == p->tail_offset);
+}
+
+/*
  * Scan on from where the last scan of this segment ended.  What is invalid
  * ends the log there.  A directory with a state of ours has no old messages:
  * what looks like one has not been written whole.
  */
 static int
-scan_segment(struct partition *p, int64_t base, bool foreign)
+scan_segment(struct partition *p, int64_t base, bool foreign,
+    const struct state *own)
 {
 	struct segment_scan scan;
 	char name[SEGMENT_NAME_LEN];
@@ -92,6 +109,8 @@ scan_segment(struct partition *p, int64_t base, bool foreign)
 			continue;
 		if (rc == 0 && b.base_offset < p->tail_offset)
 			rc = STATUS_OFFSET;
+		else if (rc == 0 && !is_in_order(p, own, &b))
+			rc = STATUS_CORRUPT;
 		if (rc != 0)
 			break;
 		if (p->tail_producers != NULL)
@@ -133,7 +152,8 @@ load_producers(struct partition *p, int64_t last_base)
  * the last one) to the end; later calls go on from there.
  */
 static int
-scan_tail(struct partition *p, bool foreign, int64_t *first_base)
+scan_tail(struct partition *p, bool foreign, const struct state *own,
+    int64_t *first_base)
 {
 	struct segment_list l;
 	int64_t from;
@@ -156,7 +176,7 @@ scan_tail(struct partition *p, bool foreign, int64_t *first_base)
 	}
 	for (size_t i = 0; rc == 0 && i < l.count; i++)
 		if (l.bases[i] >= from)
-			rc = scan_segment(p, l.bases[i], foreign);
+			rc = scan_segment(p, l.bases[i], foreign, own);
 out:
 	segment_list_release(&l);
 	return rc;
@@ -197,12 +217,14 @@ out:
 	return start;
 }
 
+/* left: the state is not a copy's, but that of another life. */
 static int
-look_without_state(struct partition *p, const struct state *copied,
+look_without_state(struct partition *p, const struct state *copied, bool left,
     struct partition_offsets *out, struct tail_hint *hint)
 {
 	int64_t first_base, unstable = -1;
-	int rc = scan_tail(p, copied == NULL, &first_base);
+	int rc =
+	    scan_tail(p, copied == NULL, left ? copied : NULL, &first_base);
 
 	if (rc != 0)
 		return rc;
@@ -266,7 +288,7 @@ look_after_crash(struct partition *p, const struct state *s,
 		p->tail_pos = s->synced_pos;
 		p->tail_offset = s->synced_offset;
 	}
-	rc = scan_segment(p, s->active_base, false);
+	rc = scan_segment(p, s->active_base, false, s);
 	if (rc != 0)
 		return rc;
 	out->log_start = s->log_start;
@@ -335,11 +357,11 @@ look(struct partition *p, struct partition_offsets *out, struct tail_hint *hint,
 	if (p->state_fd >= 0)
 		rc = state_look(p->state_fd, &s, &doubt);
 	if (rc == STATUS_CORRUPT)
-		return look_without_state(p, NULL, out, hint);
+		return look_without_state(p, NULL, false, out, hint);
 	if (rc != 0)
 		return rc;
 	if (doubt)
-		return look_without_state(p, &s, out, hint);
+		return look_without_state(p, &s, false, out, hint);
 	if (!is_own(p, &s)) {
 		/* A roll between the two looks makes it differ, too. */
 		struct state again;
@@ -347,7 +369,8 @@ look(struct partition *p, struct partition_offsets *out, struct tail_hint *hint,
 		rc = state_read(p->state_fd, &again);
 		if (rc == 0 && again.sequence != s.sequence)
 			return EAGAIN;
-		return rc != 0 ? rc : look_without_state(p, &s, out, hint);
+		return rc != 0 ? rc
+			       : look_without_state(p, &s, false, out, hint);
 	}
 	if (!partition_is_same_life(p, &s)) {
 		rc = is_left_behind(p, &s, &left);
@@ -356,7 +379,7 @@ look(struct partition *p, struct partition_offsets *out, struct tail_hint *hint,
 	}
 	if (left) {
 		if (s.flags & STATE_PRODUCERS)
-			return look_without_state(p, &s, out, hint);
+			return look_without_state(p, &s, true, out, hint);
 		return look_after_crash(p, &s, out, hint, f);
 	}
 	out->log_start = s.log_start;

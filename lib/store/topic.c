@@ -8,62 +8,16 @@
 #include <unistd.h>
 
 #include "base/base64.h"
-#include "base/buf.h"
 #include "base/io.h"
 #include "store/access.h"
 #include "store/topic_impl.h"
-
-enum { ID_BYTES = 16 };
 
 /* --- names and ids -------------------------------------------------------- */
 
 bool
 topic_id_bytes(const char *id, uint8_t out[16])
 {
-	uint8_t padded[TOPIC_ID_LEN + 2];
-	struct buf b;
-	bool ok;
-
-	if (strlen(id) != TOPIC_ID_LEN)
-		return false;
-	/* base64url without padding, into the common alphabet with it. */
-	for (int i = 0; i < TOPIC_ID_LEN; i++)
-		padded[i] = (uint8_t)(id[i] == '-' ? '+'
-			: id[i] == '_'             ? '/'
-						   : id[i]);
-	memset(padded + TOPIC_ID_LEN, '=', 2);
-	buf_init(&b, sizeof(padded));
-	ok = base64_decode(padded, sizeof(padded), &b) == 0 && b.len == 16;
-	if (ok)
-		memcpy(out, b.data, 16);
-	buf_release(&b);
-	return ok;
-}
-
-/* A version 4 UUID, as Kafka's, again until its text does not begin with -. */
-int
-topic_make_id(char id[TOPIC_ID_LEN + 1])
-{
-	uint8_t b[ID_BYTES + 2] = {0}; /* padded to 24 digits */
-	char *out;
-
-	do {
-		if (getentropy(b, ID_BYTES) != 0)
-			return errno;
-		b[6] = (uint8_t)((b[6] & 0x0f) | 0x40);
-		b[8] = (uint8_t)((b[8] & 0x3f) | 0x80);
-	} while (TOPIC_BASE64[b[0] >> 2] == '-');
-	out = id;
-	for (int i = 0; out < id + TOPIC_ID_LEN; i += 3) {
-		uint32_t v =
-		    (uint32_t)b[i] << 16 | (uint32_t)b[i + 1] << 8 | b[i + 2];
-
-		for (int shift = 18; shift >= 0 && out < id + TOPIC_ID_LEN;
-		     shift -= 6)
-			*out++ = TOPIC_BASE64[v >> shift & 63];
-	}
-	*out = '\0';
-	return 0;
+	return base64_id_decode(id, out);
 }
 
 bool
@@ -291,7 +245,7 @@ topic_adopt(struct topic *t, struct fault *fault)
 
 	if (rc == 0 && strcmp(now.made_as, now.name) != 0) {
 		strlcpy(now.made_as, now.name, sizeof(now.made_as));
-		rc = topic_make_id(now.id);
+		rc = base64_id_make(now.id);
 		if (rc == 0)
 			rc = topic_write_file(&now, &dir);
 	}

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/base64.h"
 #include "base/buf.h"
 #include "base/io.h"
 #include "base/pairs.h"
@@ -81,7 +82,7 @@ static bool
 is_id(const char *s)
 {
 	return strlen(s) == TOPIC_ID_LEN && s[0] != '-' &&
-	    strspn(s, TOPIC_BASE64) == TOPIC_ID_LEN;
+	    strspn(s, BASE64_URL) == TOPIC_ID_LEN;
 }
 
 static int

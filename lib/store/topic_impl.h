@@ -14,18 +14,14 @@
 #include "base/status.h"
 #include "store/topic.h"
 
-/* What a name and an id (base64url) are made of. */
+/* What a name is made of. */
 #define TOPIC_LETTERS                                                          \
 	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-"
-#define TOPIC_BASE64                                                           \
-	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
 enum { TOPIC_NUMBER_TEXT = 12 }; /* a partition's number */
 
 /* A : before the first / is of a host or a URL. */
 bool topic_is_remote(const char *path);
-/* A version 4 UUID, as Kafka's, again until its text does not begin with -. */
-int topic_make_id(char id[TOPIC_ID_LEN + 1]);
 
 /* The directory that path is in, and its last part. */
 int topic_open_parent(const char *path, int *fd, char name[NAME_MAX + 1]);

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/base64.h"
 #include "base/io.h"
 #include "store/access.h"
 #include "store/partition.h"
@@ -52,7 +53,7 @@ make_temporary(int parent, const char *name, mode_t mode,
 		if (getentropy(random, sizeof(random)) != 0)
 			return errno;
 		for (size_t i = 0; i < sizeof(random); i++)
-			letters[i] = TOPIC_BASE64[random[i] % 62];
+			letters[i] = BASE64_URL[random[i] % 62];
 		snprintf(tmp, NAME_MAX + 1, ".%.*s.tmp-%s", TEMPORARY_NAME_MAX,
 		    name, letters);
 		rc = io_mkdir(parent, tmp, mode);
@@ -232,7 +233,7 @@ topic_create_at(const char *path, const struct properties *settings,
 	strlcpy(t.made_as, name, sizeof(t.made_as));
 	t.partitions = partitions;
 	t.settings = *settings;
-	rc = topic_make_id(t.id);
+	rc = base64_id_make(t.id);
 	if (rc == 0)
 		rc = make_temporary(parent, name, mode, tmp, &t.dirfd);
 	if (rc != 0)

@@ -1,6 +1,5 @@
 /* What a path names: a topic, a partition, a segment, of ours or of Kafka's. */
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -9,9 +8,8 @@
 
 #include "base/io.h"
 #include "base/parse.h"
+#include "store/segment.h"
 #include "store/topic_impl.h"
-
-enum { SEGMENT_DIGITS = 20 };
 
 /* A decimal number without sign or leading zeros; -1 if s is none. */
 static int32_t
@@ -25,49 +23,14 @@ partition_number(const char *s)
 	return (int32_t)n;
 }
 
-/* The base offset in the name of a segment file; -1 if it is none. */
-static int64_t
-segment_base(const char *name)
-{
-	char digits[SEGMENT_DIGITS + 1];
-	int64_t n;
-
-	if (strlen(name) != SEGMENT_DIGITS + strlen(".log") ||
-	    strcmp(name + SEGMENT_DIGITS, ".log") != 0 ||
-	    strspn(name, "0123456789") != SEGMENT_DIGITS)
-		return -1;
-	memcpy(digits, name, SEGMENT_DIGITS);
-	digits[SEGMENT_DIGITS] = '\0';
-	if (parse_int(digits, 0, INT64_MAX, &n) != 0)
-		return -1;
-	return n;
-}
-
 static int
 has_segments(int dirfd, bool *yes)
 {
-	int fd = -1, rc;
-	DIR *dir;
-	struct dirent *e;
+	struct segment_list l;
+	int rc = segment_list_read(dirfd, ".log", &l);
 
-	rc = io_open(dirfd, ".", O_RDONLY | O_DIRECTORY, 0, &fd);
-	if (rc != 0)
-		return rc;
-	dir = fdopendir(fd);
-	if (dir == NULL) {
-		rc = errno;
-		(void)io_close(&fd);
-		return rc;
-	}
-	*yes = false;
-	while (errno = 0, (e = readdir(dir)) != NULL) {
-		if (segment_base(e->d_name) >= 0) {
-			*yes = true;
-			break;
-		}
-	}
-	rc = e == NULL ? errno : 0;
-	closedir(dir);
+	*yes = l.count > 0;
+	segment_list_release(&l);
 	return rc;
 }
 
@@ -189,8 +152,8 @@ locate_segment(struct topic_place *place, const char *path, struct fault *fault)
 	if (rc != 0)
 		return rc;
 	place->kind = TOPIC_PLACE_SEGMENT;
-	place->segment = segment_base(name);
-	if (place->segment < 0 || !S_ISREG(st.st_mode))
+	if (!segment_parse_name(name, ".log", &place->segment) ||
+	    !S_ISREG(st.st_mode))
 		return STATUS_NOT_TOPIC;
 	*strrchr(real, '/') = '\0';
 	if (real[0] == '\0')

@@ -9,7 +9,6 @@
 #include "base/status.h"
 #include "text/format_impl.h"
 #include "text/json.h"
-#include "text/line.h"
 
 enum { FORMAT_TEXT_MAX = 4096 };
 

@@ -1,6 +1,5 @@
 /* Records read as a format says. */
 
-#include <inttypes.h>
 #include <string.h>
 
 #include "base/base64.h"

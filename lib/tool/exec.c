@@ -1,15 +1,11 @@
 #include "tool/exec.h"
 
-#include <sys/mman.h>
-#include <sys/pidfd.h>
-#include <sys/prctl.h>
 #include <sys/queue.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
 #include <err.h>
 #include <errno.h>
-#include <inttypes.h>
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
@@ -48,7 +44,7 @@ exec_fail(struct exec *x, int status)
 static bool
 is_stopping(const struct exec *x)
 {
-	return x->failed || x->removed || sources_stop != 0;
+	return x->failed || x->sharing.removed || sources_stop != 0;
 }
 
 static bool
@@ -378,6 +374,14 @@ refresh(struct exec *x)
 		}
 }
 
+/* Whoever has noticed it. */
+static void
+end_if_removed(struct exec *x)
+{
+	if (x->sharing.removed && !x->s->r->retry)
+		exec_fail(x, CLI_FAIL);
+}
+
 static void
 wait_for_change(struct exec *x)
 {
@@ -396,9 +400,8 @@ wait_for_change(struct exec *x)
 		sharing_look(&x->sharing);
 		refresh(x);
 	}
-	x->removed = sharing_is_removed(&x->sharing);
-	if (x->removed && !x->s->r->retry)
-		exec_fail(x, CLI_FAIL);
+	(void)sharing_is_removed(&x->sharing);
+	end_if_removed(x);
 }
 
 /* Has it all been done, so that waiting is for nothing? */
@@ -426,6 +429,7 @@ work(struct exec *x)
 
 		if (!is_stopping(x))
 			exec_fail(x, sharing_balance(&x->sharing));
+		end_if_removed(x);
 		if (grow_lanes(x) != 0)
 			err(CLI_FAIL, NULL);
 		left = round_of_lanes(x);
@@ -440,21 +444,23 @@ work(struct exec *x)
 static void
 work_as_member(struct exec *x)
 {
+	bool removed;
+
 	do {
-		x->removed = false;
 		exec_fail(x, sources_locate(x->s));
 		if (x->failed || x->s->gave_up)
 			return;
 		exec_fail(x, sharing_open(x->s, x->s->r->group, &x->sharing));
 		if (!x->failed)
 			work(x);
+		removed = x->sharing.removed;
 		exec_fail(x, sharing_close(&x->sharing));
 		for (size_t i = 0; i < x->s->count; i++)
 			for (int32_t n = 0; n < x->lane_counts[i]; n++)
 				clear_lane(x, &x->lanes[i][n]);
 		sources_close(x->s);
 		x->s->range.from.kind = POSITION_START;
-	} while (x->removed && !x->failed && sources_stop == 0);
+	} while (removed && !x->failed && sources_stop == 0);
 }
 
 /* Dead letters in the queue itself would be run, and fail, for ever. */

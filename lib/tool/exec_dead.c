@@ -1,15 +1,10 @@
 /* A command that has failed: again later, or the dead letters. */
 
-#include <sys/mman.h>
-#include <sys/pidfd.h>
-#include <sys/prctl.h>
-#include <sys/queue.h>
 #include <sys/wait.h>
 
 #include <err.h>
 #include <inttypes.h>
 #include <limits.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 

@@ -51,7 +51,6 @@ struct exec {
 	int worst;
 	bool broken;		/* read nothing more */
 	bool failed;		/* start nothing more */
-	bool removed;		/* a topic has gone: the same */
 };
 
 enum {

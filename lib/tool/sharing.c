@@ -251,7 +251,7 @@ is_removed(struct sharing *sh, size_t i)
 
 	if (t->removed || !sources_is_removed(sh->s, i))
 		return t->removed;
-	t->removed = true;
+	t->removed = sh->removed = true;
 	if (sh->s->r->retry)
 		cli_warn("%s: removed; waiting for it to come back",
 		    sh->s->paths[i]);

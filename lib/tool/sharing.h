@@ -54,6 +54,7 @@ struct sharing {
 	int64_t commit_ms;	/* monotonic, last commit */
 	int quick;		/* looks that are left of those */
 	struct remote_group *remote;	/* NULL: directories */
+	bool removed;		/* a topic is not there any more: told */
 	int status;		/* of what happened within its calls */
 	bool idle;		/* the caller had nothing to do last time */
 };

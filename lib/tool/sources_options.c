@@ -1,7 +1,6 @@
 /* What was said, checked and taken in. */
 
 #include <err.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 

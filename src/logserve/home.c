@@ -5,13 +5,12 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 
+#include "base/base64.h"
 #include "base/buf.h"
 #include "base/io.h"
 #include "base/pairs.h"
-#include "base/siphash.h"
 #include "base/status.h"
 #include "store/access.h"
 #include "store/cluster_id.h"
@@ -22,13 +21,12 @@ enum { FILE_MAX = 4096 };
 static int
 make_id(int dirfd, const struct stat *root, char id[CLUSTER_ID_LEN + 1])
 {
-	uint8_t noise[16];
 	struct buf text;
 	int rc;
 
-	if (getrandom(noise, sizeof(noise), 0) != sizeof(noise))
-		return STATUS_FAILED;
-	cluster_id_text(noise, id);
+	rc = base64_id_make(id);
+	if (rc != 0)
+		return rc;
 	buf_init(&text, FILE_MAX);
 	rc = pairs_add(&text, CLUSTER_ID_KEY, id);
 	if (rc == 0)

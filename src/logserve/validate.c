@@ -71,6 +71,7 @@ check_claims(const struct batch *b, const char **why)
 	if (b->attributes & BATCH_LOG_APPEND_TIME)
 		return refuse(KAFKA_INVALID_TIMESTAMP,
 		    "log append time from a client", why);
+	/* As those ascend there are then no gaps between them. */
 	if (b->record_count <= 0 ||
 	    b->last_offset - b->base_offset != b->record_count - 1)
 		return refuse(KAFKA_INVALID_RECORD,
@@ -124,9 +125,6 @@ check_each(struct batch_records *it, int rc, const struct limits *l,
 	if (rc != 0)
 		return refuse(KAFKA_UNKNOWN_SERVER_ERROR,
 		    "records cannot be unpacked", why);
-	if (found.has_gaps)
-		return refuse(KAFKA_INVALID_RECORD,
-		    "offsets in the batch have gaps", why);
 	if (l->needs_key && found.has_null_key)
 		return refuse(KAFKA_INVALID_RECORD,
 		    "a record without key in a compacted topic", why);

@@ -90,7 +90,8 @@ kafka_start() {
 	kafka_config "$dir" $ports "$@" >"$dir/server.properties"
 	[ -e "$dir/data/meta.properties" ] ||
 		(kafka_java kafka.tools.StorageTool format \
-		    -t "$(head -c 16 /dev/urandom | basenc --base64url | tr -d =)" \
+		    "--cluster-id=$(head -c 16 /dev/urandom |
+			basenc --base64url | tr -d =)" \
 		    -c "$dir/server.properties" "${kafka_format[@]}") \
 		    >"$dir/format.out" 2>&1 || {
 		cat "$dir/format.out"

@@ -54,26 +54,11 @@ take(size_t count, size_t size)
 
 /* --- the request ---------------------------------------------------------- */
 
-/* base64url without padding, from and to the common alphabet. */
 static void
 read_uuid(const char *text, struct wire_uuid *out)
 {
-	uint8_t padded[24];
-	struct buf b;
-
-	if (strlen(text) != 22)
+	if (!base64_id_decode(text, out->bytes))
 		errx(2, "%s: not an id", text);
-	for (int i = 0; i < 22; i++)
-		padded[i] = (uint8_t)(text[i] == '-' ? '+'
-			: text[i] == '_'             ? '/'
-						     : text[i]);
-	padded[22] = padded[23] = '=';
-	buf_init(&b, sizeof(padded));
-	if (base64_decode(padded, sizeof(padded), &b) != 0 ||
-	    b.len != sizeof(*out))
-		errx(2, "%s: not an id", text);
-	memcpy(out, b.data, sizeof(*out));
-	buf_release(&b);
 }
 
 static struct bytes
@@ -210,16 +195,10 @@ set_field(const struct wire_struct *s, char *in, const char *path)
 static void
 print_uuid(const struct wire_uuid *u)
 {
-	struct buf b;
+	char text[BASE64_ID_LEN + 1];
 
-	buf_init(&b, 64);
-	if (base64_encode(&b, u->bytes, sizeof(u->bytes)) != 0)
-		errx(1, "no memory");
-	for (int i = 0; i < 22; i++)
-		putchar(b.data[i] == '+'   ? '-'
-			: b.data[i] == '/' ? '_'
-					   : b.data[i]);
-	buf_release(&b);
+	base64_id_encode(u->bytes, text);
+	fputs(text, stdout);
 }
 
 static void

@@ -385,3 +385,44 @@ commit_much() {
 	same "$codes" 0
 	is_san || [ "$(rss VmHWM)" -lt $((160 * 1024)) ]
 }
+
+# send TOPIC CODE: the one batch of b is answered so.
+send() {
+	cat b/0/*.log >batch.bin
+	call Produce 8 acks=-1 topic_data.0.name="$1" \
+		topic_data.0.partition_data.0.records=@batch.bin
+	is responses.0.partition_responses.0.error_code "$2"
+}
+
+@test 'records that a topic does not take' {
+	logcreate root/t
+	logcreate --compact root/c
+	logcreate -X message.timestamp.before.max.ms=1h \
+		-X message.timestamp.after.max.ms=1h root/now
+	# With keys, and of now.
+	logcreate --compact b
+	printf 'a=1\nb=2\na=3\n' | logappend -K = b
+	send t 0
+	send c 0
+	send now 0
+	# INVALID_RECORD: what compaction has left has gaps.
+	run_tool 0 logcompact --include-active b
+	same "$(logcat -F '%o\n' b)" $'1\n2'
+	send t 87
+	# The same: no key where it has to be one.
+	rm -r b
+	logcreate b
+	echo one | logappend b
+	send t 0
+	send c 87
+	# INVALID_TIMESTAMP: too old, too new.
+	for when in -2h "$((($(date +%s) + 7200) * 1000))"; do
+		rm -r b
+		logcreate b
+		echo one | logappend --timestamp "$when" b
+		send t 0
+		send now 32
+	done
+	same "$(logcat root/c | wc -l)" 3
+	same "$(logcat root/now | wc -l)" 3
+}

@@ -144,9 +144,30 @@ test_bound(void)
 	buf_release(&b);
 }
 
+/* Of RFC 4648's letters the last two are others; no padding. */
+static void
+test_id(void)
+{
+	uint8_t id[16], back[16];
+	char text[BASE64_ID_LEN + 1];
+
+	for (int i = 0; i < 16; i++)
+		id[i] = (uint8_t)(0xfb - i);
+	base64_id_encode(id, text);
+	tap(strcmp(text, "-_r5-Pf29fTz8vHw7-7t7A") == 0, "an id");
+	tap(base64_id_decode(text, back) && memcmp(id, back, 16) == 0,
+	    "and back");
+	tap(!base64_id_decode("-_r5-Pf29fTz8vHw7-7t7", back), "too short");
+	tap(!base64_id_decode("-_r5-Pf29fTz8vHw7-7t7B", back),
+	    "with bits that nobody has written");
+	tap(!base64_id_decode("-_r5-Pf29fTz8vHw7-7t+A", back),
+	    "in the other alphabet");
+}
+
 int
 main(void)
 {
+	test_id();
 	test_vectors();
 	test_bad();
 	test_one_text();

@@ -14,11 +14,12 @@
 #include "broker.h"
 #include "client/place.h"
 #include "client/settings.h"
+#include "direct/fetcher.h"
 #include "direct/login.h"
 #include "kafka/error.h"
 #include "store/batch.h"
 
-enum { TIMEOUT_MS = 15000, SHORT_MS = 300, END = 30, EACH = 10 };
+enum { TIMEOUT_MS = 15000, SHORT_MS = 1500, END = 30, EACH = 10 };
 
 /* What the fetch of a scenario does; each is of three batches of ten. */
 enum kind {
@@ -50,6 +51,7 @@ struct memory {
 	uint16_t port;
 	int fetches;
 	int metadata;
+	int64_t grown;		/* records more than END, by ListOffsets */
 };
 
 static struct memory *memory;
@@ -222,7 +224,7 @@ answer_offsets(const struct wire_request *q,
 	else
 		part.offset = later && memory->kind == SHORTER ? 5
 		    : memory->kind == BEHIND_END               ? 20
-							       : END;
+						 : END + memory->grown;
 	r.topics = &t;
 	r.topics_count = 1;
 	broker_frame(q, &r, out);
@@ -454,6 +456,48 @@ test_headless(void)
 	close_scene(&c);
 }
 
+static bool
+takes_all(const char *name, void *arg)
+{
+	(void)name;
+	(void)arg;
+	return true;
+}
+
+/* The end is asked for again by who knows of somebody that has come further. */
+static void
+test_expected(void)
+{
+	struct fault f = {.file = ""};
+	struct fetcher *x;
+	struct chart *chart;
+	struct scene c;
+	int64_t start, end;
+
+	if (begin_scene(&c, GOOD, TIMEOUT_MS, true, &f) != 0)
+		abort();
+	struct chart_options o = {.place = &c.place,
+	    .login = c.login,
+	    .timeout_ms = TIMEOUT_MS,
+	    .takes = takes_all};
+	if (chart_open(&o, &chart, &f) != 0 ||
+	    fetcher_new(chart, TIMEOUT_MS, true, &x, &f) != 0 ||
+	    fetcher_add(x, 0, 0) != 0 ||
+	    fetcher_bounds(x, 0, 0, &start, &end, &f) != 0)
+		abort();
+	tap_int(end, END, "the end");
+	memory->grown = 5;
+	fetcher_expect(x, 0, 0, END);
+	(void)fetcher_bounds(x, 0, 0, &start, &end, &f);
+	tap_int(end, END, "it will do for who has come so far");
+	fetcher_expect(x, 0, 0, END + 1);
+	(void)fetcher_bounds(x, 0, 0, &start, &end, &f);
+	tap_int(end, END + 5, "and not for who has come further");
+	fetcher_free(x);
+	chart_close(chart);
+	close_scene(&c);
+}
+
 static void
 test_kind(enum kind kind)
 {
@@ -485,5 +529,6 @@ main(void)
 		test_kind((enum kind)i);
 	test_back();
 	test_headless();
+	test_expected();
 	return tap_done();
 }
