@@ -332,7 +332,7 @@ static const struct {
     [SHORTER] = {"an end that has moved", STATUS_CLUSTER, 10, "was cut at "},
     [DIVERGED] = {"another history", STATUS_CLUSTER, 10, "was cut at "},
     [HANGS_UP] = {"one that hangs up", STATUS_CLUSTER, 0,
-	"no answer within 300 ms: the broker closed the connection"},
+	"no answer within 1500 ms: the broker closed the connection"},
     [DENIED] = {"no right to read", EACCES, 0, "not permitted"},
     [REMADE] = {"another topic of that name", STATUS_REMOVED, 0, NULL},
     [CORRUPT_THERE] = {"one that is damaged itself", STATUS_CORRUPT, 0, NULL},
