@@ -16,6 +16,12 @@
 
 enum { BLOCK = 256 << 10 };
 
+/* A batch that was given, and where it stands. */
+struct given {
+	struct batch batch;	/* size 0: none */
+	int64_t pos;
+};
+
 struct raw {
 	struct partition *p;
 	struct partition_offsets offsets;
@@ -25,8 +31,9 @@ struct raw {
 	int fd;			/* -1: to be found by next */
 	bool placed;		/* scan stands at next */
 	bool inside;		/* what comes next may begin before it */
-	struct batch last;	/* the last one given, of fd; size 0: none */
-	int64_t last_pos;
+	/* Of fd: the last one given, and that of the run before. */
+	struct given last;
+	struct given before;
 	struct segment_scan scan;
 	struct buf run;
 };
@@ -55,7 +62,7 @@ leave(struct raw *r)
 {
 	(void)io_close(&r->fd);
 	r->placed = false;
-	r->last.size = 0;
+	r->last.batch.size = r->before.batch.size = 0;
 }
 
 int
@@ -276,8 +283,7 @@ add_batch(struct raw *r, size_t max, struct raw_run *out, bool *full,
 		out->base_offset = b.base_offset;
 	r->next = b.last_offset + 1;
 	r->inside = false;
-	r->last = b;
-	r->last_pos = r->scan.pos - (int64_t)b.size;
+	r->last = (struct given){b, r->scan.pos - (int64_t)b.size};
 	return 0;
 }
 
@@ -289,6 +295,7 @@ collect(struct raw *r, size_t max, struct raw_run *out, struct fault *f)
 	int rc = r->placed ? 0 : place(r, f);
 
 	r->run.len = 0;
+	r->before = r->last;
 	while (rc == 0 && !full && r->next < raw_end(r) && r->run.len < max)
 		rc = add_batch(r, max, out, &full, f);
 	/* What is wrong behind it is told the next time. */
@@ -424,15 +431,22 @@ is_there(const struct raw *r)
 	    open.st_ino == named.st_ino && open.st_dev == named.st_dev;
 }
 
-/* The last batch that was given stands where it stood: few calls tell. */
 static bool
-is_in_place(const struct raw *r, const struct batch *was)
+stands(const struct raw *r, const struct given *g, const struct batch *was)
 {
 	struct batch b;
 
-	return r->fd >= 0 && r->last.size > 0 && is_same(&r->last, was) &&
-	    segment_header_at(r->fd, r->last_pos, &b) == 0 &&
-	    is_same(&b, was) && is_there(r);
+	return g->batch.size > 0 && is_same(&g->batch, was) &&
+	    segment_header_at(r->fd, g->pos, &b) == 0 && is_same(&b, was) &&
+	    is_there(r);
+}
+
+/* It was among the last that were given, and is still there: few calls tell. */
+static bool
+is_in_place(const struct raw *r, const struct batch *was)
+{
+	return r->fd >= 0 &&
+	    (stands(r, &r->last, was) || stands(r, &r->before, was));
 }
 
 int
