@@ -255,6 +255,11 @@ source_topic(struct source *s, size_t topic, struct source_topic *out,
 	if (topic_locate(t->path, &place, NULL) == 0) {
 		if (place.has_topic)
 			lineage_of(&place.topic, &out->lineage);
+		else {
+			lineage_foreign_id(place.dirfd, place.name,
+			    out->lineage.ids[0]);
+			out->lineage.count = 1;
+		}
 		topic_place_close(&place);
 	}
 	return 0;

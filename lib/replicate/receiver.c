@@ -183,7 +183,7 @@ parse_settings(struct view text, struct properties *out,
 	char *copy, *rest, *line;
 	int rc = 0;
 
-	lineage->count = 0;
+	lineage_init(lineage);
 	properties_init(out);
 	copy = rest =
 	    strndup(text.len > 0 ? (const char *)text.data : "", text.len);
@@ -537,13 +537,16 @@ refuse_diverged(struct receiver *r, const struct frame *f, const struct part *p,
 	bool damaged = p->is_damaged && p->damaged == f->offset;
 	char text[REASON_LEN];
 
+	if (r->o.lasting)
+		return refuse_text(r, f->topic, f->partition, 4,
+		    "diverged: what was sent is not what the source has, which "
+		    "needs another destination topic",
+		    out);
 	snprintf(text, sizeof(text), "%s from offset %lld on%s%s",
 	    damaged ? "the copy is damaged:" : "diverged:",
 	    (long long)f->offset,
 	    damaged ? "" : " it is not what the source has",
-	    r->o.lasting   ? ""
-		: r->o.cut ? " (would be cut)"
-			   : " (--on-diverge truncate)");
+	    r->o.cut ? " (would be cut)" : " (--on-diverge truncate)");
 	return refuse_text(r, f->topic, f->partition, damaged ? 3 : 4, text,
 	    out);
 }

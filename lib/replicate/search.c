@@ -95,7 +95,8 @@ go_on(struct sender *s, struct sender_part *p, struct buf *out)
 	/* One that is empty goes on where it begins, whatever the segment. */
 	if (p->theirs.base_offset < 0)
 		p->floor = p->their_end;
-	else if (p->theirs.last_offset + 1 == p->their_end)
+	else if (p->theirs.last_offset + 1 == p->their_end &&
+	    p->theirs.leader_epoch != FRAME_EPOCH_ANY)
 		p->last = p->theirs;
 	search_go_on(s, p, p->their_end);
 	return 0;

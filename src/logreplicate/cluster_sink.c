@@ -12,7 +12,9 @@
 #include "kafka/messages.h"
 #include "marks.h"
 #include "nodes.h"
+#include "provenance.h"
 #include "replicate/hold.h"
+#include "replicate/imprints.h"
 #include "replicate/report.h"
 #include "replicate/stamp.h"
 
@@ -32,7 +34,7 @@ enum {
 };
 
 struct part {
-	bool known;		/* the mark is */
+	bool known;		/* the mark is, and not only what was kept */
 	bool begun;		/* the mark was kept, of this producer */
 	bool broken;		/* refused; answers that come do not count */
 	int32_t leader;
@@ -45,7 +47,7 @@ struct part {
 
 struct cluster_topic {
 	char name[TOPIC_NAME_MAX + 1];
-	bool missing;		/* in a dry run */
+	struct provenance way;
 	struct part *parts;
 	int32_t count;
 };
@@ -102,54 +104,114 @@ cluster_sink_text(const struct sink *s)
 
 /* --- topics --------------------------------------------------------------- */
 
-/* As many partitions as there are leaders; those known before stay. */
+/* Those that are new to us: what is kept of them, of this source or none. */
 static int
-set_parts(struct cluster_topic *t, const int32_t *leaders, int32_t count)
+add_parts(struct cluster_sink *c, struct cluster_topic *t, int32_t count,
+    struct fault *f)
 {
-	struct part *more;
+	int32_t known = t->count, more = count - known;
+	struct stamp_mark *marks = calloc((size_t)more, sizeof(*marks));
+	struct part *parts = recallocarray(t->parts, (size_t)known,
+	    (size_t)count, sizeof(*parts));
+	int rc = marks == NULL || parts == NULL ? ENOMEM : 0;
 
-	if (count > PARTITIONS_MAX)
-		return STATUS_TOO_BIG;
-	if (count > t->count) {
-		more = recallocarray(t->parts, (size_t)t->count, (size_t)count,
-		    sizeof(*more));
-		if (more == NULL)
-			return ENOMEM;
-		t->parts = more;
-		t->count = count;
+	if (parts != NULL)
+		t->parts = parts;
+	if (rc == 0)
+		rc = marks_kept(c->nodes, t->name, known, more, marks, f);
+	for (int32_t i = 0; rc == 0 && i < more; i++) {
+		rc = provenance_check_mark(&t->way, &marks[i], f);
+		t->parts[known + i].mark = marks[i];
 	}
-	for (int32_t i = 0; i < count; i++)
-		t->parts[i].leader = leaders[i];
-	return 0;
+	free(marks);
+	if (rc == 0)
+		t->count = count;
+	return rc;
 }
 
+/* As many partitions as there are leaders; those known before stay. */
+static int
+set_parts(struct cluster_sink *c, struct cluster_topic *t,
+    const struct nodes_topic *now, struct fault *f)
+{
+	int rc = 0;
+
+	if (now->count > PARTITIONS_MAX)
+		return STATUS_TOO_BIG;
+	if (now->count > t->count)
+		rc = add_parts(c, t, now->count, f);
+	for (int32_t i = 0; rc == 0 && i < now->count; i++)
+		t->parts[i].leader = now->leaders[i];
+	return rc;
+}
+
+/* May records of that source go there? */
+static int
+set_way(struct cluster_topic *t, const struct sink_topic *from,
+    const struct nodes_topic *now, struct fault *f)
+{
+	int rc;
+
+	strlcpy(t->way.name, t->name, sizeof(t->way.name));
+	t->way.from = *from->lineage;
+	t->way.has_to = now != NULL;
+	if (now != NULL)
+		memcpy(t->way.to, now->identity, sizeof(t->way.to));
+	rc = provenance_check(&t->way, f);
+	for (int32_t i = 0; rc == 0 && i < t->count; i++)
+		rc = provenance_check_mark(&t->way, &t->parts[i].mark, f);
+	return rc;
+}
+
+static int
+tell_done(const struct sink_topic *from, const char *what)
+{
+	return from->done == NULL
+	    ? 0
+	    : buf_addf(from->done, "%s %d partition%s\n", what,
+		  (int)from->partitions, from->partitions == 1 ? "" : "s");
+}
+
+/* It is not there, or has too few partitions. */
+static int
+make_or_grow(struct cluster_sink *c, struct cluster_topic *t,
+    const struct sink_topic *from, bool missing, struct fault *f)
+{
+	int rc = tell_done(from, missing ? "made," : "grown to");
+
+	if (rc != 0 || c->o.dry_run)
+		return rc;
+	return missing ? nodes_make(c->nodes, t->name, from->partitions,
+			     from->settings, f)
+		       : nodes_grow(c->nodes, t->name, from->partitions, f);
+}
+
+/* Nothing is changed before it is known that records may go there. */
 static int
 look_at_topic(struct cluster_sink *c, struct cluster_topic *t,
     const struct sink_topic *from, struct fault *f)
 {
-	int32_t count = 0, *leaders = NULL;
-	int rc = nodes_topic(c->nodes, t->name, &count, &leaders, f);
+	struct nodes_topic now = {.leaders = NULL};
+	int rc = nodes_look(c->nodes, t->name, &now, f);
 	bool missing = rc == STATUS_NO_TOPIC;
 
-	if (c->o.dry_run && (missing || (rc == 0 && count < from->partitions)))
-		rc = set_parts(t, leaders, missing ? 0 : count);
-	else if (missing || (rc == 0 && count < from->partitions)) {
-		free(leaders);
-		leaders = NULL;
-		rc = missing
-		    ? nodes_make(c->nodes, t->name, from->partitions,
-			  from->settings, f)
-		    : nodes_grow(c->nodes, t->name, from->partitions, f);
+	if (rc == 0 || missing)
+		rc = set_way(t, from, missing ? NULL : &now, f);
+	if (rc == 0)
+		rc = set_parts(c, t, &now, f);
+	if (rc == 0 && (missing || now.count < from->partitions)) {
+		rc = make_or_grow(c, t, from, missing, f);
+		free(now.leaders);
+		now.leaders = NULL;
+		if (rc != 0 || c->o.dry_run)
+			return rc;
+		rc = nodes_look(c->nodes, t->name, &now, f);
 		if (rc == 0)
-			rc =
-			    nodes_topic(c->nodes, t->name, &count, &leaders, f);
+			rc = set_way(t, from, &now, f);
 		if (rc == 0)
-			rc = set_parts(t, leaders, count);
-	} else if (rc == 0) {
-		rc = set_parts(t, leaders, count);
+			rc = set_parts(c, t, &now, f);
 	}
-	t->missing = missing && c->o.dry_run;
-	free(leaders);
+	free(now.leaders);
 	return rc;
 }
 
@@ -191,13 +253,14 @@ sink_state(struct sink *s, size_t topic, int32_t partition, int64_t offset,
 	struct part *p = part_of(c, topic, partition);
 	int rc = 0;
 
-	(void)offset;
 	*out = (struct sink_state){.batch = {.base_offset = -1}};
 	if (p == NULL)
 		return c->o.dry_run ? 0 : STATUS_NO_TOPIC;
 	if (!p->known)
 		rc = marks_read(c->nodes, c->topics[topic].name, partition,
 		    p->leader, &p->mark, f);
+	if (rc == 0)
+		rc = provenance_check_mark(&c->topics[topic].way, &p->mark, f);
 	if (rc == 0 && p->hold == NULL)
 		rc = hold_new(HOLD_BYTES, &p->hold);
 	if (rc != 0)
@@ -206,7 +269,25 @@ sink_state(struct sink *s, size_t topic, int32_t partition, int64_t offset,
 	p->begun = p->mark.producer_id >= 0;
 	p->kept_ms = now_mono_ms();
 	out->end = p->mark.next;
+	/* Of one record it is known what it was. */
+	if (p->mark.last >= 0 && (offset < 0 || offset >= p->mark.last))
+		out->batch = (struct frame_batch){p->mark.last, p->mark.last,
+		    FRAME_EPOCH_ANY, 0};
 	return 0;
+}
+
+static int
+sink_records(struct sink *s, size_t topic, int32_t partition, int64_t offset,
+    struct imprints *out, struct fault *f)
+{
+	const struct part *p = part_of(self(s), topic, partition);
+	struct imprint last = {.offset = -1};
+
+	(void)f;
+	if (p != NULL && p->mark.last <= offset)
+		last = (struct imprint){p->mark.last, p->mark.hash, -1};
+	out->cleaned = true;
+	return last.offset >= 0 ? imprints_add_one(out, &last) : 0;
 }
 
 static int
@@ -346,6 +427,8 @@ begin(struct cluster_sink *c, size_t topic, int32_t partition, struct part *p,
 		rc = get_producer(c, f);
 	if (rc != 0)
 		return rc;
+	memcpy(p->mark.source, provenance_source(&c->topics[topic].way),
+	    sizeof(p->mark.source));
 	p->mark.producer_id = c->producer_id;
 	p->mark.producer_epoch = c->producer_epoch;
 	rc = keep_mark(c, topic, partition, p, f);
@@ -426,10 +509,15 @@ resend(struct cluster_sink *c, size_t topic, int32_t partition,
     const uint8_t *data, const struct batch *b, struct fault *f)
 {
 	struct part *p = part_of(c, topic, partition);
+	struct provenance *way = &c->topics[topic].way;
 	struct batch_records it;
 	struct record r;
-	int rc = batch_records_init(&it, data, b, &c->scratch);
+	int rc = provenance_check_batch(way, data, b, &c->scratch, f);
 
+	memcpy(c->builder.source, provenance_source(way),
+	    sizeof(c->builder.source));
+	if (rc == 0)
+		rc = batch_records_init(&it, data, b, &c->scratch);
 	while (rc == 0 && (rc = batch_records_next(&it, &r)) == 0) {
 		if (r.offset < p->mark.next)
 			continue;
@@ -471,6 +559,33 @@ empty_builder(struct cluster_sink *c)
 	stamp_builder_init(&c->builder);
 }
 
+/* All of a partition that is on its way. */
+static int
+land_all(struct cluster_sink *c, struct part *p, struct fault *f)
+{
+	int rc = 0;
+
+	while (rc == 0 && p->flights > 0)
+		rc = land_one(c, f);
+	return rc;
+}
+
+/* A batch that may not be sent: those before it are, as ever. */
+static int
+send_rest(struct cluster_sink *c, size_t topic, int32_t partition,
+    struct fault *f)
+{
+	struct fault other = {.file = ""};
+	int rc = flush(c, topic, partition, &other);
+
+	if (rc == 0)
+		rc = land_all(c, part_of(c, topic, partition), &other);
+	if (rc == 0)
+		return ELOOP;
+	*f = other;
+	return rc;
+}
+
 static int
 sink_append(struct sink *s, size_t topic, int32_t partition, int64_t segment,
     uint8_t *data, size_t len, struct fault *f)
@@ -498,6 +613,8 @@ sink_append(struct sink *s, size_t topic, int32_t partition, int64_t segment,
 	}
 	if (rc == 0)
 		rc = resend_committed(c, topic, partition, f);
+	if (rc == ELOOP)
+		rc = send_rest(c, topic, partition, f);
 	if (rc != 0)
 		empty_builder(c);
 	return note(c, rc, f);
@@ -508,10 +625,8 @@ sink_sync(struct sink *s, size_t topic, int32_t partition, struct fault *f)
 {
 	struct cluster_sink *c = self(s);
 	struct part *p = part_of(c, topic, partition);
-	int rc = 0;
+	int rc = land_all(c, p, f);
 
-	while (rc == 0 && p->flights > 0)
-		rc = land_one(c, f);
 	if (rc == 0 && p->unkept_bytes > 0 &&
 	    (p->unkept_bytes >= KEEP_BYTES ||
 		now_mono_ms() - p->kept_ms >= KEEP_MS))
@@ -605,6 +720,7 @@ cluster_sink_open(const struct cluster_sink_options *o, struct sink **out,
 static const struct sink_ops ops = {
     .topic = sink_topic,
     .state = sink_state,
+    .records = sink_records,
     .begin = sink_begin,
     .cut = sink_cut,
     .append = sink_append,
