@@ -140,16 +140,47 @@ sent() {
 	logcreate x
 	seq 1 6 | logappend x
 	first=$(id_of x)
+	reproduce 0 x "kafka://$address/m"
+	seq 7 9 | logappend x
 	start rep logreplicate -f --reproduce x "kafka://$address/m"
-	wait_for sent root/m 6
+	wait_for sent root/m 9
+	echo 10 | logappend x
+	wait_for sent root/m 10
 	logcreate z
 	seq 11 30 | logappend z
 	mv x x.was
 	mv z x
 	wait_exit 4 "$rep_pid"
-	err=$(cat rep.err)
-	[ "$(grep -c "another source, topic id $first\|diverged" rep.err)" -ge 1 ]
-	same "$(logcat root/m)" "$(seq 1 6)"
+	grep "another source, topic id $first\|diverged" rep.err
+	same "$(logcat root/m)" "$(seq 1 10)"
+}
+
+# sources TOPIC: those that its records name, each once.
+sources() {
+	logcat -J "$1" | jq -r '.headers[] | select(.key == "logkit.source").value' |
+		sort -u
+}
+
+@test 'a partition of a broker: its topic is known by its id, or its place' {
+	local from=$ROOT/tests/golden/txn/txn-0 n
+	reproduce 0 "$from" "kafka://$address/m"
+	same "$(sources root/m)" \
+	    "$(sed -n 's/^topic_id: *//p' "$from/partition.metadata")"
+	cp -a "$from" txn-1
+	reproduce 0 txn-1 "kafka://$address/m"
+	same "$(wc -l <<<"$(sources root/m)")" 1
+	mkdir one other
+	for n in one/t-0 one/t-1 one/u-0 other/t-0; do
+		cp -a "$from" "$n"
+		rm "$n/partition.metadata"
+	done
+	reproduce 0 one/t-0 "kafka://$address/n"
+	reproduce 0 one/t-1 "kafka://$address/n"
+	for n in one/u-0 other/t-0 "$from"; do
+		reproduce 4 "$n" "kafka://$address/n"
+		has "$err" 'of another source'
+	done
+	same "$(wc -l <<<"$(sources root/n)")" 1
 }
 
 @test 'a topic is not sent to itself' {
