@@ -121,8 +121,8 @@ lineage_of(const struct topic *t, struct lineage *out)
 		    (size_t)out->past * LINEAGE_ID_LEN);
 	}
 	if (out->past > 0 && is_copy(t)) {
-		out->count += o.lineage.count < out->past ? o.lineage.count
-							  : out->past;
+		out->count +=
+		    o.lineage.count < out->past ? o.lineage.count : out->past;
 		out->past -= out->count - 1;
 	}
 	origin_release(&o);

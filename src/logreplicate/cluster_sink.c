@@ -7,6 +7,7 @@
 #include "base/bounds.h"
 #include "base/now.h"
 #include "base/status.h"
+#include "cluster_topic.h"
 #include "direct/trouble.h"
 #include "kafka/error.h"
 #include "kafka/messages.h"
@@ -31,25 +32,6 @@ enum {
 	KEEP_BYTES = 64 << 20,
 	KEEP_MS = 30000,
 	TEXT_LEN = 700,
-};
-
-struct part {
-	bool known;		/* the mark is, and not only what was kept */
-	bool begun;		/* the mark was kept, of this producer */
-	bool broken;		/* refused; answers that come do not count */
-	int32_t leader;
-	struct stamp_mark mark;	/* behind what was sent */
-	struct hold *hold;
-	size_t flights;
-	int64_t unkept_bytes;
-	int64_t kept_ms;
-};
-
-struct cluster_topic {
-	char name[TOPIC_NAME_MAX + 1];
-	struct provenance way;
-	struct part *parts;
-	int32_t count;
 };
 
 struct flight {
@@ -104,117 +86,6 @@ cluster_sink_text(const struct sink *s)
 
 /* --- topics --------------------------------------------------------------- */
 
-/* Those that are new to us: what is kept of them, of this source or none. */
-static int
-add_parts(struct cluster_sink *c, struct cluster_topic *t, int32_t count,
-    struct fault *f)
-{
-	int32_t known = t->count, more = count - known;
-	struct stamp_mark *marks = calloc((size_t)more, sizeof(*marks));
-	struct part *parts = recallocarray(t->parts, (size_t)known,
-	    (size_t)count, sizeof(*parts));
-	int rc = marks == NULL || parts == NULL ? ENOMEM : 0;
-
-	if (parts != NULL)
-		t->parts = parts;
-	if (rc == 0)
-		rc = marks_kept(c->nodes, t->name, known, more, marks, f);
-	for (int32_t i = 0; rc == 0 && i < more; i++) {
-		rc = provenance_check_mark(&t->way, &marks[i], f);
-		t->parts[known + i].mark = marks[i];
-	}
-	free(marks);
-	if (rc == 0)
-		t->count = count;
-	return rc;
-}
-
-/* As many partitions as there are leaders; those known before stay. */
-static int
-set_parts(struct cluster_sink *c, struct cluster_topic *t,
-    const struct nodes_topic *now, struct fault *f)
-{
-	int rc = 0;
-
-	if (now->count > PARTITIONS_MAX)
-		return STATUS_TOO_BIG;
-	if (now->count > t->count)
-		rc = add_parts(c, t, now->count, f);
-	for (int32_t i = 0; rc == 0 && i < now->count; i++)
-		t->parts[i].leader = now->leaders[i];
-	return rc;
-}
-
-/* May records of that source go there? */
-static int
-set_way(struct cluster_topic *t, const struct sink_topic *from,
-    const struct nodes_topic *now, struct fault *f)
-{
-	int rc;
-
-	strlcpy(t->way.name, t->name, sizeof(t->way.name));
-	t->way.from = *from->lineage;
-	t->way.has_to = now != NULL;
-	if (now != NULL)
-		memcpy(t->way.to, now->identity, sizeof(t->way.to));
-	rc = provenance_check(&t->way, f);
-	for (int32_t i = 0; rc == 0 && i < t->count; i++)
-		rc = provenance_check_mark(&t->way, &t->parts[i].mark, f);
-	return rc;
-}
-
-static int
-tell_done(const struct sink_topic *from, const char *what)
-{
-	return from->done == NULL
-	    ? 0
-	    : buf_addf(from->done, "%s %d partition%s\n", what,
-		  (int)from->partitions, from->partitions == 1 ? "" : "s");
-}
-
-/* It is not there, or has too few partitions. */
-static int
-make_or_grow(struct cluster_sink *c, struct cluster_topic *t,
-    const struct sink_topic *from, bool missing, struct fault *f)
-{
-	int rc = tell_done(from, missing ? "made," : "grown to");
-
-	if (rc != 0 || c->o.dry_run)
-		return rc;
-	return missing ? nodes_make(c->nodes, t->name, from->partitions,
-			     from->settings, f)
-		       : nodes_grow(c->nodes, t->name, from->partitions, f);
-}
-
-/* Nothing is changed before it is known that records may go there. */
-static int
-look_at_topic(struct cluster_sink *c, struct cluster_topic *t,
-    const struct sink_topic *from, struct fault *f)
-{
-	struct nodes_topic now = {.leaders = NULL};
-	int rc = nodes_look(c->nodes, t->name, &now, f);
-	bool missing = rc == STATUS_NO_TOPIC;
-
-	if (rc == 0 || missing)
-		rc = set_way(t, from, missing ? NULL : &now, f);
-	if (rc == 0)
-		rc = set_parts(c, t, &now, f);
-	if (rc == 0 && (missing || now.count < from->partitions)) {
-		rc = make_or_grow(c, t, from, missing, f);
-		free(now.leaders);
-		now.leaders = NULL;
-		if (rc != 0 || c->o.dry_run)
-			return rc;
-		rc = nodes_look(c->nodes, t->name, &now, f);
-		if (rc == 0)
-			rc = set_way(t, from, &now, f);
-		if (rc == 0)
-			rc = set_parts(c, t, &now, f);
-	}
-	free(now.leaders);
-	return rc;
-}
-
 static int
 sink_topic(struct sink *s, size_t topic, const struct sink_topic *from,
     struct fault *f)
@@ -233,11 +104,14 @@ sink_topic(struct sink *s, size_t topic, const struct sink_topic *from,
 		    sizeof(c->topics[0].name));
 		c->count++;
 	}
-	return note(c, look_at_topic(c, &c->topics[topic], from, f), f);
+	return note(c,
+	    cluster_topic_look(&c->topics[topic], c->nodes, c->o.dry_run, from,
+		f),
+	    f);
 }
 
 /* NULL: there is none of that number (yet). */
-static struct part *
+static struct cluster_part *
 part_of(struct cluster_sink *c, size_t topic, int32_t partition)
 {
 	struct cluster_topic *t = &c->topics[topic];
@@ -250,7 +124,7 @@ sink_state(struct sink *s, size_t topic, int32_t partition, int64_t offset,
     struct sink_state *out, struct fault *f)
 {
 	struct cluster_sink *c = self(s);
-	struct part *p = part_of(c, topic, partition);
+	struct cluster_part *p = part_of(c, topic, partition);
 	int rc = 0;
 
 	*out = (struct sink_state){.batch = {.base_offset = -1}};
@@ -280,7 +154,7 @@ static int
 sink_records(struct sink *s, size_t topic, int32_t partition, int64_t offset,
     struct imprints *out, struct fault *f)
 {
-	const struct part *p = part_of(self(s), topic, partition);
+	const struct cluster_part *p = part_of(self(s), topic, partition);
 	struct imprint last = {.offset = -1};
 
 	(void)f;
@@ -324,7 +198,7 @@ is_of_records(int code)
 }
 
 static int
-judge(struct cluster_sink *c, const struct flight *fl, struct part *p,
+judge(struct cluster_sink *c, const struct flight *fl, struct cluster_part *p,
     const struct produce_response_responses_partition_responses *r,
     struct fault *f)
 {
@@ -354,7 +228,7 @@ static int
 land_one(struct cluster_sink *c, struct fault *f)
 {
 	struct flight fl = c->flights[c->first];
-	struct part *p = part_of(c, fl.topic, fl.partition);
+	struct cluster_part *p = part_of(c, fl.topic, fl.partition);
 	struct produce_response r;
 	int rc = talk_receive(fl.talk, &c->answer, &r, f);
 
@@ -402,7 +276,7 @@ get_producer(struct cluster_sink *c, struct fault *f)
 
 static int
 keep_mark(struct cluster_sink *c, size_t topic, int32_t partition,
-    struct part *p, struct fault *f)
+    struct cluster_part *p, struct fault *f)
 {
 	int rc = marks_write(c->nodes, c->topics[topic].name, partition,
 	    &p->mark, f);
@@ -416,8 +290,8 @@ keep_mark(struct cluster_sink *c, size_t topic, int32_t partition,
 
 /* The producer is known to the next run before anything is sent. */
 static int
-begin(struct cluster_sink *c, size_t topic, int32_t partition, struct part *p,
-    struct fault *f)
+begin(struct cluster_sink *c, size_t topic, int32_t partition,
+    struct cluster_part *p, struct fault *f)
 {
 	int rc = 0;
 
@@ -442,7 +316,7 @@ sink_begin(struct sink *s, size_t topic, int32_t partition, int64_t start,
     struct fault *f)
 {
 	struct cluster_sink *c = self(s);
-	struct part *p = part_of(c, topic, partition);
+	struct cluster_part *p = part_of(c, topic, partition);
 
 	if (p->mark.next < start)
 		p->mark.next = start;
@@ -453,7 +327,7 @@ static int
 send_batch(struct cluster_sink *c, size_t topic, int32_t partition,
     const uint8_t *data, size_t size, int32_t count, struct fault *f)
 {
-	struct part *p = part_of(c, topic, partition);
+	struct cluster_part *p = part_of(c, topic, partition);
 	struct produce_request_topic_data_partition_data d = {.index =
 								  partition,
 	    .records = {.data = data, .len = (int64_t)size}};
@@ -486,7 +360,7 @@ send_batch(struct cluster_sink *c, size_t topic, int32_t partition,
 static int
 flush(struct cluster_sink *c, size_t topic, int32_t partition, struct fault *f)
 {
-	struct part *p = part_of(c, topic, partition);
+	struct cluster_part *p = part_of(c, topic, partition);
 	int32_t count = c->builder.builder.count;
 	const uint8_t *data;
 	size_t size;
@@ -508,7 +382,7 @@ static int
 resend(struct cluster_sink *c, size_t topic, int32_t partition,
     const uint8_t *data, const struct batch *b, struct fault *f)
 {
-	struct part *p = part_of(c, topic, partition);
+	struct cluster_part *p = part_of(c, topic, partition);
 	struct provenance *way = &c->topics[topic].way;
 	struct batch_records it;
 	struct record r;
@@ -538,7 +412,7 @@ static int
 resend_committed(struct cluster_sink *c, size_t topic, int32_t partition,
     struct fault *f)
 {
-	struct part *p = part_of(c, topic, partition);
+	struct cluster_part *p = part_of(c, topic, partition);
 	const uint8_t *data;
 	struct batch b;
 	int rc;
@@ -561,7 +435,7 @@ empty_builder(struct cluster_sink *c)
 
 /* All of a partition that is on its way. */
 static int
-land_all(struct cluster_sink *c, struct part *p, struct fault *f)
+land_all(struct cluster_sink *c, struct cluster_part *p, struct fault *f)
 {
 	int rc = 0;
 
@@ -591,7 +465,7 @@ sink_append(struct sink *s, size_t topic, int32_t partition, int64_t segment,
     uint8_t *data, size_t len, struct fault *f)
 {
 	struct cluster_sink *c = self(s);
-	struct part *p = part_of(c, topic, partition);
+	struct cluster_part *p = part_of(c, topic, partition);
 	struct batch b;
 	int rc = 0;
 
@@ -624,7 +498,7 @@ static int
 sink_sync(struct sink *s, size_t topic, int32_t partition, struct fault *f)
 {
 	struct cluster_sink *c = self(s);
-	struct part *p = part_of(c, topic, partition);
+	struct cluster_part *p = part_of(c, topic, partition);
 	int rc = land_all(c, p, f);
 
 	if (rc == 0 && p->unkept_bytes > 0 &&
@@ -668,14 +542,13 @@ close_topic(struct cluster_sink *c, size_t topic)
 	struct fault f;
 
 	for (int32_t i = 0; i < t->count; i++) {
-		struct part *p = &t->parts[i];
+		struct cluster_part *p = &t->parts[i];
 
 		if (p->unkept_bytes > 0 && p->flights == 0 && !p->broken &&
 		    c->text[0] == '\0')
 			(void)note(c, keep_mark(c, topic, i, p, &f), &f);
-		hold_free(p->hold);
 	}
-	free(t->parts);
+	cluster_topic_release(t);
 }
 
 static void

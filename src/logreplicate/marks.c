@@ -236,8 +236,8 @@ take_position(const char *topic,
 		return 0;
 	if (!stamp_parse(p->metadata, m))
 		return trouble(f, STATUS_CLUSTER, STAMP_GROUP,
-		    "its position in %s/%d is not one of logreplicate's",
-		    topic, (int)p->partition_index);
+		    "its position in %s/%d is not one of logreplicate's", topic,
+		    (int)p->partition_index);
 	m->end = p->committed_offset;
 	return 0;
 }
@@ -260,8 +260,8 @@ ask_positions(struct nodes *n, const char *topic, int32_t first, int32_t count,
 	}
 	talk_answer_init(&a);
 	rc = ask_group(n, &t, &a, &r, f);
-	for (int32_t i = 0; rc == 0 && r.topics_count == 1 &&
-	     i < r.topics[0].partitions_count;
+	for (int32_t i = 0;
+	     rc == 0 && r.topics_count == 1 && i < r.topics[0].partitions_count;
 	     i++) {
 		const struct offset_fetch_response_topics_partitions *p =
 		    &r.topics[0].partitions[i];
