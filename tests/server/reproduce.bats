@@ -332,7 +332,7 @@ follow() {
 	same "$(ends root/m)" '10 '
 }
 
-@test 'what compaction takes at the source is not missed' {
+@test 'what compaction and retention take at the source is not missed' {
 	local m=kafka://$address/m
 	logcreate --compact --segment-bytes 4096 a
 	for i in 1 2 3; do
@@ -345,7 +345,31 @@ follow() {
 	logcompact --include-active a
 	reproduce 0 a "$m"
 	same "$(logcat -o -300 root/m)" "$(yes 4 | head -n 300)"
-	same "$(ends root/m)" '1200 '
+	logcompact -q --before end a
+	seq -f "key%g=5" 1 300 | logappend -K = a
+	reproduce 0 a "$m"
+	reproduce 0 a "$m"
+	same "$(ends root/m)" '1500 '
+	same "$(logcat -o -300 root/m)" "$(yes 5 | head -n 300)"
+}
+
+@test 'a destination that sets timestamps itself, and one without records' {
+	local m=kafka://$address/m
+	logcreate a
+	seq 1 6 | logappend a
+	logcreate --set message.timestamp.type=LogAppendTime root/m
+	reproduce 0 a "$m"
+	reproduce 0 a "$m"
+	logadmin -q group rm "$m" logkit.reproduce
+	reproduce 0 a "$m"
+	echo 7 | logappend a
+	reproduce 0 a "$m"
+	same "$(logcat root/m)" "$(seq 1 7)"
+	logcompact -q --before end root/m
+	echo 8 | logappend a
+	reproduce 0 a "$m"
+	reproduce 0 a "$m"
+	same "$(logcat root/m)" 8
 }
 
 @test '-n tells which topic would be made, and grown' {
