@@ -38,6 +38,8 @@ struct disk_topic {
 	bool missing;		/* in a dry run */
 	int32_t count;
 	int64_t *ends;		/* of each partition, as we left it; owned */
+	bool is_foreign;	/* the source is another topic than it was, */
+	struct lineage lineage;	/* and what it is now */
 	struct properties settings;
 	struct origin origin;
 };
@@ -235,17 +237,25 @@ origin_fault(const struct disk_topic *t, int rc, struct fault *f)
 	return rc == 0 ? 0 : status_fault(f, rc, path, -1, -1, NULL);
 }
 
-/* Where the source is, and what that comes from; has it changed? */
+/*
+ * Where the source is, and what that comes from; has it changed?  What it was
+ * stays known as long as it is not clear that the records are the same.
+ */
 static bool
-follow_source(const struct sink_topic *from, struct origin *o)
+follow_source(const struct sink_topic *from, struct disk_topic *t)
 {
+	struct origin *o = &t->origin;
 	bool changed = false;
 
 	if (from->source != NULL && strcmp(o->source, from->source) != 0) {
 		strlcpy(o->source, from->source, sizeof(o->source));
 		changed = true;
 	}
-	if (from->lineage != NULL &&
+	t->is_foreign = from->lineage != NULL &&
+	    !lineage_related(&o->lineage, from->lineage);
+	if (t->is_foreign)
+		t->lineage = *from->lineage;
+	else if (from->lineage != NULL && from->lineage->count > 0 &&
 	    !lineage_equal(&o->lineage, from->lineage)) {
 		o->lineage = *from->lineage;
 		changed = true;
@@ -271,7 +281,7 @@ follow_topic(struct disk_sink *d, const struct sink_topic *from,
 		    d->o.dry_run, from->done, &changed, f);
 	if (rc != 0)
 		return rc;
-	changed = follow_source(from, &t->origin) || changed;
+	changed = follow_source(from, t) || changed;
 	/* What is known for the first time can be found out again. */
 	return changed && !d->o.dry_run
 	    ? origin_fault(t, origin_write(topic->dirfd, &t->origin, known), f)
@@ -517,6 +527,7 @@ sink_state(struct sink *s, size_t topic, int32_t partition, int64_t offset,
 		return locate(d, topic, partition, rc, f);
 	out->start = o.log_start;
 	out->end = d->topics[topic].ends[partition] = o.log_end;
+	out->is_foreign = d->topics[topic].is_foreign;
 	if (o.log_end == 0) {
 		/* Nothing of it has come: it is told anew. */
 		if (partition < d->topics[topic].origin.count)
@@ -531,6 +542,15 @@ sink_state(struct sink *s, size_t topic, int32_t partition, int64_t offset,
 	return rc;
 }
 
+/* It has the same records as the source: that is what it comes from. */
+static void
+accept_source(struct disk_topic *t)
+{
+	if (t->is_foreign)
+		t->origin.lineage = t->lineage;
+	t->is_foreign = false;
+}
+
 static int
 sink_cut(struct sink *s, size_t topic, int32_t partition, int64_t offset,
     struct fault *f)
@@ -543,6 +563,8 @@ sink_cut(struct sink *s, size_t topic, int32_t partition, int64_t offset,
 	raw_close(part->raw);
 	part->raw = NULL;
 	rc = replica_truncate(part->p, offset, f);
+	if (rc == 0)
+		accept_source(&self(s)->topics[topic]);
 	return locate(self(s), topic, partition, rc, f);
 }
 
@@ -630,8 +652,10 @@ sink_append(struct sink *s, size_t topic, int32_t partition, int64_t segment,
 		rc = replica_append_at(p,
 		    &self(s)->topics[topic].ends[partition], segment, data, len,
 		    f);
-	if (rc == 0)
+	if (rc == 0) {
+		accept_source(&self(s)->topics[topic]);
 		partition_sync_start(p);
+	}
 	return locate(self(s), topic, partition, rc, f);
 }
 

@@ -426,6 +426,7 @@ answer_have(struct receiver *r, const struct frame *f, int64_t offset,
 		return rc;
 	if (rc != 0)
 		return refuse(r, f->topic, f->partition, rc, &fault, out);
+	have.count = state.is_foreign ? 1 : 0;
 	have.start = state.start;
 	have.end = state.end;
 	have.batch = state.batch;

@@ -175,18 +175,6 @@ tell_removed(struct sender *s, struct sender_part *p, struct buf *out)
 			  "was removed at the source; the copy stays", out);
 }
 
-static int
-tell_return(struct sender *s, size_t topic, struct buf *out)
-{
-	struct sender_topic *t = &s->topics[topic];
-
-	if (!t->removed)
-		return 0;
-	t->removed = false;
-	t->groups_due = true;
-	return sender_warn(s, topic, "is at the source again", out);
-}
-
 int
 sender_refuse(struct sender *s, struct sender_part *p, int rc,
     const struct fault *f, struct buf *out)
@@ -243,6 +231,33 @@ add_parts(struct sender *s, size_t topic, int32_t count)
 	return 0;
 }
 
+/* It is found out again where to go on. */
+static void
+begin_anew(struct sender *s, struct sender_part *p)
+{
+	p->last.base_offset = -1;
+	p->stale = p->renewed = false;
+	sender_enter(s, p, SENDER_NEW);
+}
+
+/*
+ * It is another one by that name: nothing of what was sent needs to be in it,
+ * even if it begins behind that.
+ */
+static void
+renew_parts(struct sender *s, struct sender_topic *t)
+{
+	for (int32_t n = 0; n < t->count; n++) {
+		struct sender_part *p = t->parts[n];
+
+		if (p != NULL && p->state == SENDER_CURRENT)
+			begin_anew(s, p);
+		else if (p != NULL)
+			p->renewed = p->state != SENDER_NEW &&
+			    p->state != SENDER_REFUSED;
+	}
+}
+
 /* Tell of a topic what was not told, or has changed. */
 static int
 announce(struct sender *s, size_t topic, const struct source_topic *t,
@@ -257,6 +272,10 @@ announce(struct sender *s, size_t topic, const struct source_topic *t,
 	uint64_t hash;
 	int rc;
 
+	if (own->is_told && memcmp(own->identity, t->identity,
+				sizeof(own->identity)) != 0)
+		renew_parts(s, own);
+	memcpy(own->identity, t->identity, sizeof(own->identity));
 	buf_init(&data, FRAME_TEXT_MAX);
 	memcpy(f.identity, t->identity, sizeof(f.identity));
 	rc = buf_add(&data, t->name, strlen(t->name) + 1);
@@ -375,6 +394,10 @@ static int look_at_part(struct sender *s, struct sender_part *p,
 static int
 take_synced(struct sender *s, struct sender_part *p, struct buf *out)
 {
+	if (p->renewed) {
+		begin_anew(s, p);
+		return 0;
+	}
 	p->pause_ms = s->topics[p->topic].pause_ms = 0;
 	sender_report(s, p, REPORT_CURRENT);
 	sender_enter(s, p, SENDER_CURRENT);
@@ -494,6 +517,34 @@ sender_frame(struct sender *s, const struct frame *f, struct buf *out,
 
 /* --- what is to be done --------------------------------------------------- */
 
+/* What was removed may be another one by now: which, is told first. */
+static int
+tell_anew(struct sender *s, size_t topic, struct buf *out, struct fault *f)
+{
+	struct source_topic t;
+	size_t count;
+	int rc;
+
+	if (!s->topics[topic].removed)
+		return 0;
+	rc = s->src->ops->refresh(s->src, &count, f);
+	if (rc == 0)
+		rc = s->src->ops->topic(s->src, topic, &t, f);
+	return rc == 0 ? announce(s, topic, &t, out) : rc;
+}
+
+static int
+tell_return(struct sender *s, size_t topic, struct buf *out)
+{
+	struct sender_topic *t = &s->topics[topic];
+
+	if (!t->removed)
+		return 0;
+	t->removed = false;
+	t->groups_due = true;
+	return sender_warn(s, topic, "is at the source again", out);
+}
+
 static int
 offer(struct sender *s, struct sender_part *p, struct buf *out)
 {
@@ -501,14 +552,15 @@ offer(struct sender *s, struct sender_part *p, struct buf *out)
 	struct frame f = {.type = FRAME_OFFER,
 	    .topic = (uint32_t)p->topic,
 	    .partition = p->number};
-	int rc = s->src->ops->bounds(s->src, p->topic, p->number, &p->start,
-	    &p->end, &fault);
+	int rc = tell_anew(s, p->topic, out, &fault);
 
+	if (rc == 0)
+		rc = s->src->ops->bounds(s->src, p->topic, p->number, &p->start,
+		    &p->end, &fault);
+	if (rc == 0)
+		rc = tell_return(s, p->topic, out);
 	if (rc != 0)
 		return sender_refuse(s, p, rc, &fault, out);
-	rc = tell_return(s, p->topic, out);
-	if (rc != 0)
-		return rc;
 	f.start = p->start;
 	f.end = p->end;
 	p->looked_ms = now_mono_ms();
@@ -586,15 +638,6 @@ look_back(struct sender *s, struct sender_part *p, bool *kept, struct fault *f)
 	    f);
 }
 
-/* It is found out again where to go on. */
-static void
-begin_anew(struct sender *s, struct sender_part *p)
-{
-	p->last.base_offset = -1;
-	p->stale = false;
-	sender_enter(s, p, SENDER_NEW);
-}
-
 /* What comes next is not what was to come: retention was faster. */
 static int
 tell_missed(struct sender *s, struct sender_part *p, int64_t next,
@@ -640,6 +683,10 @@ send_data(struct sender *s, struct sender_part *p, struct buf *out)
 	bool kept;
 	int rc, back;
 
+	if (p->renewed) {
+		begin_anew(s, p);
+		return 0;
+	}
 	if (s->o.dry_run) {
 		p->next = p->end;
 		return close_part(s, p, out);

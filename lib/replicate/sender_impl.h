@@ -46,6 +46,8 @@ struct sender_part {
 	bool late;		/* come while following: all of it is wanted */
 	int64_t bytes;
 	int64_t their_end;	/* the receiver's, when it was offered */
+	bool is_foreign;	/* theirs is of another topic, it seems */
+	bool renewed;		/* the topic is another one, by its name */
 	int64_t missed;		/* from here on was deleted too early; or -1 */
 	struct frame_batch last; /* both have it, last; base_offset -1: none */
 	struct halving halving;	/* for where both part */
@@ -73,6 +75,7 @@ struct sender_topic {
 	size_t beyond_count;
 	bool is_told;
 	uint64_t told;		/* a hash of name and settings, as told */
+	uint8_t identity[FRAME_IDENTITY_LEN]; /* the same */
 };
 
 struct sender {
