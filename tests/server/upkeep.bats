@@ -183,8 +183,8 @@ cleaning() {
 	logcreate --compact --segment-bytes 64K root/a
 	logcreate --retention 1h root/b root/c
 	numbers 0 1999 | sed 's/^/k=/' | logappend -K = root/a
-	numbers 0 9 | tee >(logappend --timestamp -2h root/c) |
-		logappend --timestamp -2h root/b
+	numbers 0 9 | logappend --timestamp -2h root/b
+	numbers 0 9 | logappend --timestamp -2h root/c
 	printf X | dd of=root/a/0/00000000000000000000.log bs=1 seek=200 \
 		conv=notrunc status=none
 	look
