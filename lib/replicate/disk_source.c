@@ -389,10 +389,12 @@ find_present(struct source *s, size_t topic, int32_t partition,
 	if (rc != 0)
 		return rc;
 	rc = find_part(s, topic, partition, out, f);
-	/* Not if only fewer partitions were made. */
-	if (rc != 0 && is_gone(d, rc) && partition < d->topics[topic].count)
-		rc = status_fault(f, STATUS_REMOVED, d->topics[topic].path, -1,
-		    -1, NULL);
+	if (rc != 0 && is_gone(d, rc))
+		rc = partition < d->topics[topic].count
+		    ? status_fault(f, STATUS_REMOVED, d->topics[topic].path, -1,
+			  -1, NULL)
+		    : status_fault(f, STATUS_DIFFERS, d->topics[topic].path, -1,
+			  -1, "it has fewer partitions than it had");
 	return rc;
 }
 

@@ -147,6 +147,23 @@ other_behind() {
 	[ -e copy/t/0/lost+found ]
 }
 
+@test "another topic by that name with fewer partitions is told once" {
+	mkdir root copy
+	logcreate -P 3 root/t
+	logcreate root/other
+	seq 9 | logappend -p 2 root/t
+	start rep logreplicate -f root copy
+	wait_for has_records copy/t 9
+	rm -r root/t
+	logcreate root/t
+	wait_for grep -q 't/2: .*it has fewer partitions than it had' rep.err
+	seq 5 | logappend root/other
+	wait_for has_records copy/other 5
+	kill "$rep_pid"
+	wait_exit 143 "$rep_pid"
+	same "$(grep -c 't/[12]: ' rep.err)" 2
+}
+
 @test "retention that was faster is no other topic" {
 	one_by_one a 1 2 3
 	logreplicate a b
