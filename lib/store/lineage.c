@@ -17,7 +17,10 @@
 #define FOREIGN_KEY "topic_id:"
 #define PAST "was."
 
-enum { FOREIGN_MAX = 4096 };
+enum {
+	FOREIGN_MAX = 4096,
+	TOPIC_ID_BYTES = 16,	/* of an identity, the topic's id */
+};
 
 static const char digits[] = "0123456789abcdef";
 
@@ -134,6 +137,29 @@ lineage_equal(const struct lineage *a, const struct lineage *b)
 	return a->count == b->count && a->past == b->past &&
 	    memcmp(a->ids, b->ids,
 		(size_t)(a->count + a->past) * LINEAGE_ID_LEN) == 0;
+}
+
+static bool
+is_known(const struct lineage *l)
+{
+	static const uint8_t none[TOPIC_ID_BYTES];
+
+	for (int32_t i = 0; i < l->count + l->past; i++)
+		if (memcmp(l->ids[i], none, sizeof(none)) == 0)
+			return false;
+	return l->count > 0;
+}
+
+bool
+lineage_related(const struct lineage *a, const struct lineage *b)
+{
+	if (!is_known(a) || !is_known(b))
+		return true;
+	for (int32_t i = 0; i < a->count + a->past; i++)
+		for (int32_t k = 0; k < b->count + b->past; k++)
+			if (memcmp(a->ids[i], b->ids[k], TOPIC_ID_BYTES) == 0)
+				return true;
+	return false;
 }
 
 int
