@@ -151,3 +151,18 @@ is_at() {
 	logcat a >want
 	logcat c | cmp - want
 }
+
+@test "an emptied copy goes on with what has taken the place of its source" {
+	seq 10 | logappend --create a
+	run_tool 0 logreplicate a b
+	run_tool 0 logreplicate a c
+	logadmin topic promote c
+	logcompact --before end c
+	logadmin topic demote c
+	logadmin topic promote b
+	echo 11 | logappend b
+	run_tool 0 logreplicate b c
+	same "$(logcat c)" 11
+	same "$(grep -c '^origin' c/replica.properties)" 2
+	grep -q '^origin.was.0=' c/replica.properties
+}
