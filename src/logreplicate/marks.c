@@ -205,21 +205,22 @@ ask_group(struct nodes *n, struct offset_fetch_request_topics *t,
 	struct offset_fetch_request q;
 	struct talk *talk;
 	int64_t until_ms = nodes_until(n);
-	int rc = nodes_group(n, STAMP_GROUP, &talk, f);
+	int rc;
 
-	if (rc != 0)
-		return rc;
 	wire_defaults(&messages_offset_fetch_request, &q);
 	q.group_id = bytes_of(STAMP_GROUP);
 	q.topics = t;
 	q.topics_count = 1;
 	do {
-		rc = talk_send_in(talk, API_OFFSET_FETCH,
-		    talk_version(talk, API_OFFSET_FETCH, OFFSET_FETCH_MAX), &q,
-		    f);
+		rc = nodes_group(n, STAMP_GROUP, &talk, f);
+		if (rc == 0)
+			rc = talk_send_in(talk, API_OFFSET_FETCH,
+			    talk_version(talk, API_OFFSET_FETCH,
+				OFFSET_FETCH_MAX),
+			    &q, f);
 		if (rc == 0)
 			rc = talk_receive(talk, a, r, f);
-	} while (rc == 0 && nodes_again(r->error_code, until_ms));
+	} while (rc == 0 && nodes_group_again(n, r->error_code, until_ms));
 	return rc == 0 && r->error_code != 0
 	    ? nodes_refused(STAMP_GROUP, r->error_code, f)
 	    : rc;
@@ -313,6 +314,15 @@ marks_read(struct nodes *n, const char *topic, int32_t partition,
 	return rc;
 }
 
+/* What was said of the one partition; -1: nothing that is understood. */
+static int
+code_of(const struct offset_commit_response *r)
+{
+	return r->topics_count == 1 && r->topics[0].partitions_count == 1
+	    ? r->topics[0].partitions[0].error_code
+	    : -1;
+}
+
 int
 marks_write(struct nodes *n, const char *topic, int32_t partition,
     const struct stamp_mark *m, struct fault *f)
@@ -329,7 +339,8 @@ marks_write(struct nodes *n, const char *topic, int32_t partition,
 	struct offset_commit_response r;
 	struct talk_answer a;
 	struct talk *talk;
-	int code, rc = nodes_group(n, STAMP_GROUP, &talk, f);
+	int64_t until_ms = nodes_until(n);
+	int code = -1, rc;
 
 	stamp_print(m, text);
 	p.committed_metadata = bytes_of(text);
@@ -339,20 +350,18 @@ marks_write(struct nodes *n, const char *topic, int32_t partition,
 	q.topics = &t;
 	q.topics_count = 1;
 	talk_answer_init(&a);
-	if (rc == 0)
-		rc = talk_send_in(talk, API_OFFSET_COMMIT,
-		    talk_version(talk, API_OFFSET_COMMIT, OFFSET_COMMIT_MAX),
-		    &q, f);
-	if (rc == 0)
-		rc = talk_receive(talk, &a, &r, f);
-	if (rc == 0 && r.topics_count == 1 &&
-	    r.topics[0].partitions_count == 1) {
-		code = r.topics[0].partitions[0].error_code;
-		if (code != 0)
-			rc = nodes_refused(STAMP_GROUP, code, f);
-	} else if (rc == 0) {
-		rc = nodes_refused(STAMP_GROUP, -1, f);
-	}
+	do {
+		rc = nodes_group(n, STAMP_GROUP, &talk, f);
+		if (rc == 0)
+			rc = talk_send_in(talk, API_OFFSET_COMMIT,
+			    talk_version(talk, API_OFFSET_COMMIT,
+				OFFSET_COMMIT_MAX),
+			    &q, f);
+		if (rc == 0)
+			rc = talk_receive(talk, &a, &r, f);
+		if (rc == 0)
+			code = code_of(&r);
+	} while (rc == 0 && nodes_group_again(n, code, until_ms));
 	talk_answer_release(&a);
-	return rc;
+	return rc == 0 && code != 0 ? nodes_refused(STAMP_GROUP, code, f) : rc;
 }

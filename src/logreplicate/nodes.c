@@ -361,6 +361,20 @@ nodes_group(struct nodes *n, const char *group, struct talk **out,
 	return rc;
 }
 
+bool
+nodes_group_again(struct nodes *n, int code, int64_t until_ms)
+{
+	/* It has moved, or is not one yet. */
+	if (code == KAFKA_NOT_COORDINATOR) {
+		talk_close(n->group);
+		n->group = NULL;
+		code = KAFKA_COORDINATOR_NOT_AVAILABLE;
+	}
+	return (code == KAFKA_COORDINATOR_NOT_AVAILABLE ||
+		   code == KAFKA_COORDINATOR_LOAD_IN_PROGRESS) &&
+	    nodes_again(code, until_ms);
+}
+
 /* --- topics --------------------------------------------------------------- */
 
 /* Settings that say what is kept, in names that Kafka has, too. */

@@ -66,6 +66,8 @@ int nodes_group(struct nodes *n, const char *group, struct talk **out,
  * Waits a moment before it says yes; no after until_ms (monotonic).
  */
 bool nodes_again(int code, int64_t until_ms);
+/* The same of what nodes_group() gave, which is then to be asked for anew. */
+bool nodes_group_again(struct nodes *n, int code, int64_t until_ms);
 /* Words for an error code of the answer to what; STATUS_CLUSTER. */
 int nodes_refused(const char *what, int code, struct fault *f);
 
