@@ -24,7 +24,8 @@ make(struct lineage *l, const char *ids, const char *past)
 static int
 read_back(const struct buf *text, struct lineage *out)
 {
-	char *copy = strndup((const char *)text->data, text->len);
+	char *copy =
+	    strndup(text->len > 0 ? (const char *)text->data : "", text->len);
 	char *rest = copy, *line, *value;
 	int rc = 0;
 
