@@ -145,7 +145,7 @@ refuse(struct receiver *r, uint32_t topic, int32_t partition, int rc,
 {
 	char text[REASON_LEN];
 
-	report_reason(rc, f, text, sizeof(text));
+	report_reason_at(&r->o.place, rc, f, text, sizeof(text));
 	return refuse_text(r, topic, partition, report_status(rc), text, out);
 }
 
@@ -304,12 +304,12 @@ take_topic(struct receiver *r, const struct frame *f, struct buf *out,
 	bool known = f->topic < r->count;
 	int rc = frame_string(&data, name, sizeof(name));
 
-	*what = r->o.named
-	    ? "the source is one topic, the destination a directory of them"
-	    : "the source is a directory of topics, so the destination has to "
-	      "be one, and to be there";
+	if (r->o.either && rc == 0 && r->count == 0)
+		r->o.named = name[0] != '\0';
+	*what = r->o.named ? "is a directory of topics, the source one topic"
+			   : "is no directory of topics, as the source is";
 	if (rc == 0 && (name[0] != '\0') != r->o.named)
-		return STATUS_CORRUPT;
+		return STATUS_NOT_TOPIC;
 	*what = "a topic that cannot be";
 	if (rc != 0 || f->count < 0 || f->count > PARTITIONS_MAX ||
 	    (r->o.named && (!topic_is_name(name) || name[0] == '.')))
@@ -714,7 +714,7 @@ commit_positions(struct receiver *r, struct buf *out)
 	forget_positions(r);
 	if (rc == 0)
 		return 0;
-	report_reason(rc, &fault, text, sizeof(text));
+	report_reason_at(&r->o.place, rc, &fault, text, sizeof(text));
 	report.topic = r->topics[r->group_topic].name;
 	report.partition = -1;
 	report.status = report_status(rc);
@@ -820,7 +820,8 @@ take_refusal(struct receiver *r, const struct frame *f, struct part *p)
 	    .topic = r->topics[f->topic].name,
 	    .partition = f->partition,
 	    .status = f->status,
-	    .text = text};
+	    .text = text,
+	    .theirs = true};
 
 	if (f->status == 0)
 		return STATUS_CORRUPT;

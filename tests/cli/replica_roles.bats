@@ -129,9 +129,10 @@ is_at() {
 	mkdir root
 	cp -a a root/a
 	cp -a a root/b
-	run_tool 1 logreplicate root none
-	has "$err" 'none: No such file or directory'
-	same "$(wc -l <<<"$err")" 1
+	run_tool 1 logreplicate root none/root
+	same "$err" 'logreplicate: none/root: No such file or directory'
+	run_tool 1 logreplicate root c
+	same "$err" 'logreplicate: c: is no directory of topics, as the source is'
 }
 
 @test "an emptied copy of a topic that was made anew has diverged" {
