@@ -519,7 +519,8 @@ check_options(void)
 	if (by_copy && (by_segment || by_group))
 		cli_usage("--replicas stands alone");
 	if (by_copy && checking)
-		cli_usage("--check looks at copies with --max-lag, --max-silence");
+		cli_usage(
+		    "--check looks at copies with --max-lag, --max-silence");
 	if (by_group && checking && limits.lag < 0)
 		cli_usage("--check looks at groups with --max-lag");
 }
