@@ -141,13 +141,13 @@ misnamed() {
 			esac
 			echo "$kind $name"
 			status=0
-			timeout 5 logcat u >got 2>err || status=$?
+			timeout "$TOOL_TIMEOUT" logcat u >got 2>err || status=$?
 			cat err
 			[ "$status" -eq 0 ] || [ "$status" -eq 1 ] ||
 				[ "$status" -eq 3 ]
 			[ "$status" -ne 0 ] || cmp got input
 			status=0
-			timeout 5 logappend u <<<x 2>err || status=$?
+			timeout "$TOOL_TIMEOUT" logappend u <<<x 2>err || status=$?
 			cat err
 			[ "$status" -lt 4 ]
 			[ "$status" -eq 0 ] || [ "$(lines err)" -eq 1 ]

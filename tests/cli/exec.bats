@@ -108,11 +108,14 @@ in_order() {
 		read -r v
 		read -r x <hold
 		echo "$v" >>jobs.out' q
+	# Open here, too: a job may come to it when the other has read.
+	exec {fd}<>hold
 	wait_for have 2 started
 	kill "$a_pid"
-	printf 'go\ngo\n' >hold
+	printf 'go\ngo\n' >&"$fd"
 	status=0
 	wait "$a_pid" || status=$?
+	exec {fd}>&-
 	[ "$status" -eq 143 ]
 	[ "$(wc -l <jobs.out)" -eq 2 ]
 	[ "$(wc -l <started)" -eq 2 ]

@@ -310,7 +310,7 @@ values() {
 @test 'a follower sees every record in order while segments are replaced' {
 	logcreate --compact --segment-bytes 4K t
 	pairs 3000 50 | grep -v NULL >input
-	start seen timeout 60 logtail -f -o start -F '%o\n' --idle 1s t
+	start seen logtail -f -o start -F '%o\n' t
 	while read -r line; do
 		echo "$line"
 	done <input | logappend -K : --batch-bytes 300 t
@@ -318,7 +318,10 @@ values() {
 		logcompact t
 		logappend -K : t <<<"again:$i"
 	done
-	wait "$seen_pid"
+	wait_for grep -qx "$(($(lines input) + 4))" seen.out
+	kill "$seen_pid"
+	wait_exit 143 "$seen_pid"
 	sort -n -c seen.out
 	[ "$(tail -n 1 seen.out)" -eq $(($(lines input) + 4)) ]
+	[ ! -s seen.err ]
 }

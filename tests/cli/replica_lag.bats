@@ -10,6 +10,10 @@ is_behind() {
 	[ "$(lag "$1")" -gt 0 ]
 }
 
+is_current() {
+	[ "$(lag "$1")" -eq 0 ]
+}
+
 has_setting() {
 	grep -qx "$2" "$1/topic.properties"
 }
@@ -55,7 +59,7 @@ has_setting() {
 	wait_for test -e b/replica.properties
 	seq 7 | logappend a
 	wait_for grep -qx end.0=7 b/replica.properties
-	same "$(lag b)" 0
+	wait_for is_current b
 	kill "$rep_pid"
 	wait_for process_gone "$rep_pid"
 }

@@ -7,7 +7,7 @@ setup() {
 	helpers_setup
 	[ "$(id -u)" -eq 0 ] || skip "only root can mount"
 	mkdir root
-	mount -t tmpfs -o size=2m tmpfs root || skip "no tmpfs can be mounted"
+	mount -t tmpfs -o size=16m tmpfs root || skip "no tmpfs can be mounted"
 	logcreate --segment-bytes 100K -P 2 root/t
 	serve
 }

@@ -27,7 +27,13 @@
 #include "kafka/messages.h"
 #include "net/addr.h"
 
-enum { CROWD_MAX = 10000, LARGE = 16 << 20, PART = 4096, HALF = 8 << 20 };
+enum {
+	CROWD_MAX = 10000,
+	LARGE = 16 << 20,
+	PART = 4096,
+	HALF = 8 << 20,
+	STILL = 10,		/* tenths of a second */
+};
 
 static struct addr server;
 static int fds[CROWD_MAX];
@@ -101,12 +107,16 @@ tell_there(void)
 		err(2, "stdout");
 }
 
-/* Whatever the server takes of the first half of a large request. */
+/*
+ * Whatever the server takes of the first half of a large request; when it has
+ * taken nothing for a while, that is all.
+ */
 static void
 send_halves(struct buf *b)
 {
 	size_t *sent = calloc((size_t)count, sizeof(*sent));
-	bool moved, told = false;
+	int still = 0;
+	bool moved;
 	ssize_t n;
 
 	if (sent == NULL || buf_reserve(b, HALF) != 0)
@@ -121,10 +131,10 @@ send_halves(struct buf *b)
 			moved = moved || n > 0;
 			sent[i] += n > 0 ? (size_t)n : 0;
 		}
-		if (!moved && !told)
+		still = moved ? 0 : still + 1;
+		if (still == STILL)
 			tell_there();
-		told = told || !moved;
-		(void)poll(NULL, 0, 200);
+		(void)poll(NULL, 0, 100);
 	}
 }
 

@@ -94,6 +94,8 @@ ask_and_go() {
 	before=$(used)
 	ask_and_go
 	wait_for quiet
+	# What had begun when its client went is part of it: a few, or more where
+	# clients wait for a processor.
 	echo "$one ticks for one, $(($(used) - before)) for forty"
-	[ $(($(used) - before)) -le $((one * 6)) ]
+	[ $(($(used) - before)) -le $((one * 20)) ]
 }

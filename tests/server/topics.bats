@@ -154,12 +154,12 @@ create() {
 		topics.0.name=a topics.1.name=b topics.2.name=a
 	is topics.0.error_code 42 topics.1.error_code 0 topics.2.error_code 42
 	[ -d root/b ] && [ ! -e root/a ]
-	call DeleteTopics 5 timeout_ms=999 topic_names.0=b topic_names.1=c \
+	call DeleteTopics 5 timeout_ms=60000 topic_names.0=b topic_names.1=c \
 		topic_names.2=b
 	is responses.0.error_code 42 responses.1.error_code 3 \
 		responses.2.error_code 42
 	[ -d root/b ]
-	call CreatePartitions 3 timeout_ms=999 topics.{0,1}.name=b \
+	call CreatePartitions 3 timeout_ms=60000 topics.{0,1}.name=b \
 		topics.{0,1}.count=2 \
 		topics.{0,1}.assignments=NULL
 	is results.0.error_code 42 results.1.error_code 42
@@ -189,31 +189,31 @@ create() {
 @test 'topics are deleted by name and by id' {
 	local id
 	logcreate root/a root/b root/c root/d
-	call DeleteTopics 1 timeout_ms=999 topic_names.0=a topic_names.1=nope
+	call DeleteTopics 1 timeout_ms=60000 topic_names.0=a topic_names.1=nope
 	is responses.0.name a responses.0.error_code 0 responses.1.name nope \
 		responses.1.error_code 3
 	[ ! -e root/a ]
 	# A link is its maker's to remove.
 	logcreate elsewhere
 	ln -s ../elsewhere root/link
-	call DeleteTopics 5 timeout_ms=999 topic_names.0=link
+	call DeleteTopics 5 timeout_ms=60000 topic_names.0=link
 	is responses.0.error_code 42 responses.0.error_message 'a link to a topic'
 	rm root/link
-	call DeleteTopics 6 timeout_ms=999 topics.0.name=b topics.1.name=no/name
+	call DeleteTopics 6 timeout_ms=60000 topics.0.name=b topics.1.name=no/name
 	is responses.0.error_code 0 responses.0.name b \
 		responses.1.error_code 3
 	[ ! -e root/b ]
 	# One that the server has not been asked about.
 	id=$(sed -n 's/^logkit.topic.id=//p' root/c/topic.properties)
-	call DeleteTopics 6 timeout_ms=999 topics.0.name=NULL "topics.0.topic_id=$id"
+	call DeleteTopics 6 timeout_ms=60000 topics.0.name=NULL "topics.0.topic_id=$id"
 	is responses.0.error_code 0 responses.0.name c \
 		responses.0.topic_id "$id"
 	[ ! -e root/c ]
-	call DeleteTopics 6 timeout_ms=999 topics.0.name=NULL "topics.0.topic_id=$id"
+	call DeleteTopics 6 timeout_ms=60000 topics.0.name=NULL "topics.0.topic_id=$id"
 	is responses.0.error_code 100 responses.0.name NULL \
 		responses.0.topic_id "$id"
 	id=$(sed -n 's/^logkit.topic.id=//p' root/d/topic.properties)
-	call DeleteTopics 6 timeout_ms=999 topics.0.name=d "topics.0.topic_id=$id" \
+	call DeleteTopics 6 timeout_ms=60000 topics.0.name=d "topics.0.topic_id=$id" \
 		topics.1.name=NULL
 	is responses.0.error_code 42 responses.1.error_code 42
 	[ -d root/d ]
@@ -224,7 +224,7 @@ create() {
 	local id
 	id=$(field topics.0.topic_id)
 	run_tool 0 kcat -P -b "$address" -t t <<<before
-	call DeleteTopics 1 timeout_ms=999 topic_names.0=t
+	call DeleteTopics 1 timeout_ms=60000 topic_names.0=t
 	create 7 t
 	[ "$(field topics.0.topic_id)" != "$id" ]
 	run_tool 0 kcat -P -b "$address" -t t <<<after
@@ -234,32 +234,32 @@ create() {
 
 @test 'partitions are added' {
 	logcreate -P 2 root/t
-	call CreatePartitions 0 timeout_ms=999 topics.0.name=t topics.0.count=3 \
+	call CreatePartitions 0 timeout_ms=60000 topics.0.name=t topics.0.count=3 \
 		topics.0.assignments=NULL
 	is results.0.name t results.0.error_code 0
 	[ -d root/t/2 ]
 	run_tool 0 kcat -P -b "$address" -t t -p 2 <<<there
 	same "$(logcat root/t/2)" there
-	call CreatePartitions 3 timeout_ms=999 topics.0.name=t topics.0.count=5 \
+	call CreatePartitions 3 timeout_ms=60000 topics.0.name=t topics.0.count=5 \
 		topics.0.assignments.{0,1}.broker_ids.0=1 validate_only=true
 	is results.0.error_code 0
 	[ ! -e root/t/3 ]
-	call CreatePartitions 3 timeout_ms=999 topics.0.name=t topics.0.count=5 \
+	call CreatePartitions 3 timeout_ms=60000 topics.0.name=t topics.0.count=5 \
 		topics.0.assignments.{0,1}.broker_ids.0=1
 	is results.0.error_code 0
 	[ -d root/t/4 ]
 	for n in 5 4 0 -1 100001; do
-		call CreatePartitions 3 timeout_ms=999 topics.0.name=t topics.0.count=$n \
+		call CreatePartitions 3 timeout_ms=60000 topics.0.name=t topics.0.count=$n \
 			topics.0.assignments=NULL
 		is results.0.error_code 37
 	done
-	call CreatePartitions 3 timeout_ms=999 topics.0.name=t topics.0.count=6 \
+	call CreatePartitions 3 timeout_ms=60000 topics.0.name=t topics.0.count=6 \
 		topics.0.assignments.0.broker_ids.0=2
 	is results.0.error_code 39
-	call CreatePartitions 3 timeout_ms=999 topics.0.name=t topics.0.count=7 \
+	call CreatePartitions 3 timeout_ms=60000 topics.0.name=t topics.0.count=7 \
 		topics.0.assignments.0.broker_ids.0=1
 	is results.0.error_code 39
-	call CreatePartitions 0 timeout_ms=999 topics.0.name=nope topics.0.count=7 \
+	call CreatePartitions 0 timeout_ms=60000 topics.0.name=nope topics.0.count=7 \
 		topics.0.assignments=NULL
 	is results.0.error_code 3
 	[ ! -e root/t/5 ]
@@ -328,9 +328,9 @@ delete() {
 	is topics.0.error_code 29
 	create 7 u
 	is topics.0.error_code 29
-	call DeleteTopics 6 timeout_ms=999 topics.0.name=t
+	call DeleteTopics 6 timeout_ms=60000 topics.0.name=t
 	is responses.0.error_code 29
-	call CreatePartitions 3 timeout_ms=999 topics.0.name=t topics.0.count=3
+	call CreatePartitions 3 timeout_ms=60000 topics.0.name=t topics.0.count=3
 	is results.0.error_code 29
 	delete 2 5
 	is topics.0.partitions.0.error_code 29

@@ -274,17 +274,19 @@ test_lock(void)
 static void
 test_lock_wait(void)
 {
-	int fd = -1, ready[2];
+	int fd = -1, ready[2], seen[2];
 	char byte;
 	pid_t pid;
 
-	if (pipe(ready) != 0 || (pid = fork()) < 0)
+	if (pipe(ready) != 0 || pipe(seen) != 0 || (pid = fork()) < 0)
 		abort();
 	if (pid == 0) {
 		io_open(dir, "lock", O_RDWR, 0, &fd);
 		io_lock(fd, 5, IO_LOCK_EXCLUSIVE, true);
-		if (write(ready[1], "x", 1) != 1)
+		if (write(ready[1], "x", 1) != 1 ||
+		    read(seen[0], &byte, 1) != 1)
 			_exit(1);
+		/* Most of the time it is waited for by then. */
 		usleep(50000);
 		kill(getpid(), SIGKILL);
 	}
@@ -292,11 +294,15 @@ test_lock_wait(void)
 		abort();
 	io_open(dir, "lock", O_RDWR, 0, &fd);
 	tap_int(io_lock(fd, 5, IO_LOCK_SHARED, false), EAGAIN, "held");
+	if (write(seen[1], "x", 1) != 1)
+		abort();
 	tap_int(io_lock(fd, 5, IO_LOCK_SHARED, true), 0, "its holder died");
 	waitpid(pid, NULL, 0);
 	io_close(&fd);
-	close(ready[0]);
-	close(ready[1]);
+	for (int i = 0; i < 2; i++) {
+		close(ready[i]);
+		close(seen[i]);
+	}
 }
 
 int
