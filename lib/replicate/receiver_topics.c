@@ -161,9 +161,8 @@ receiver_take_topic(struct receiver *r, const struct frame *f, struct buf *out,
 
 	if (r->o.either && rc == 0 && r->count == 0)
 		r->o.named = name[0] != '\0';
-	*what = r->o.named
-	    ? "is a directory of topics, the source one topic"
-	    : "is no directory of topics, as the source is";
+	*what = r->o.named ? "is a directory of topics, the source one topic"
+			   : "is no directory of topics, as the source is";
 	if (rc == 0 && (name[0] != '\0') != r->o.named)
 		return STATUS_NOT_TOPIC;
 	*what = "a topic that cannot be";
