@@ -202,7 +202,7 @@ receiver_behind(const struct receiver *r, size_t *partitions)
 			if (!p->offered || p->refused ||
 			    p->source_end <= p->from)
 				continue;
-			receiver_add(&behind, p->source_end - p->from);
+			report_add(&behind, p->source_end - p->from);
 			++*partitions;
 		}
 	}

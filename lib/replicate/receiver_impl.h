@@ -68,8 +68,6 @@ int receiver_refuse_text(struct receiver *r, uint32_t topic, int32_t partition,
     int status, const char *text, struct buf *out);
 /* Errors after which nothing can be done for any partition. */
 bool receiver_concerns_all(int rc);
-/* Numbers that the other side made up may be any. */
-void receiver_add(int64_t *sum, int64_t n);
 
 /* receiver_topics.c: TOPIC has come. */
 int receiver_take_topic(struct receiver *r, const struct frame *f,

@@ -12,13 +12,6 @@
 #include "store/properties.h"
 #include "store/topic.h"
 
-void
-receiver_add(int64_t *sum, int64_t n)
-{
-	if (__builtin_add_overflow(*sum, n, sum))
-		*sum = INT64_MAX;
-}
-
 static void
 hear_end(struct receiver *r, const struct frame *f)
 {
@@ -26,7 +19,7 @@ hear_end(struct receiver *r, const struct frame *f)
 	struct receiver_part *p = &t->parts[f->partition];
 
 	if (f->type == FRAME_EXTENT && f->end > p->source_end)
-		receiver_add(&r->totals.wanted, f->end - p->source_end);
+		report_add(&r->totals.wanted, f->end - p->source_end);
 	p->source_end = f->end;
 	t->heard = true;
 }
@@ -246,7 +239,7 @@ static void
 come_to(struct receiver *r, struct receiver_part *p, int64_t offset)
 {
 	if (offset > p->at)
-		receiver_add(&r->totals.done, offset - p->at);
+		report_add(&r->totals.done, offset - p->at);
 	p->at = offset;
 }
 

@@ -23,8 +23,8 @@ search_go_on(struct sender *s, struct sender_part *p, int64_t next)
 	p->next = p->from = next;
 	p->bytes = 0;
 	if (p->end > next)
-		s->totals.wanted +=
-		    p->end - (next > p->start ? next : p->start);
+		report_add(&s->totals.wanted,
+		    p->end - (next > p->start ? next : p->start));
 	sender_enter(s, p, SENDER_SENDING);
 }
 

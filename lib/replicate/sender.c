@@ -208,8 +208,8 @@ sender_behind(const struct sender *s, size_t *partitions)
 			if (p == NULL || p->state < SENDER_SENDING ||
 			    p->state == SENDER_REFUSED || p->end <= p->next)
 				continue;
-			behind +=
-			    p->end - (p->next > p->start ? p->next : p->start);
+			report_add(&behind,
+			    p->end - (p->next > p->start ? p->next : p->start));
 			++*partitions;
 		}
 	}

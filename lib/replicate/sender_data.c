@@ -74,7 +74,7 @@ look_meanwhile(struct sender *s, struct sender_part *p, struct buf *out,
 	    &p->end, fault);
 	if (rc != 0)
 		return sender_refuse(s, p, rc, fault, out);
-	s->totals.wanted += p->end - end;
+	report_add(&s->totals.wanted, p->end - end);
 	return p->end != end ? sender_tell_extent(p, p->start, out) : 0;
 }
 
@@ -194,8 +194,8 @@ sender_send(struct sender *s, struct sender_part *p, struct buf *out)
 	f.data = (struct view){run.data, run.len};
 	if (p->from < 0 && run.len > 0)
 		p->from = run.base_offset;
-	s->totals.done +=
-	    run.next_offset - (p->next > p->start ? p->next : p->start);
+	report_add(&s->totals.done,
+	    run.next_offset - (p->next > p->start ? p->next : p->start));
 	p->next = run.next_offset;
 	p->bytes += (int64_t)run.len;
 	s->totals.bytes += (int64_t)run.len;
