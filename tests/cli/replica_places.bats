@@ -106,9 +106,12 @@ has_records() {
 
 @test "-f: the first topic that comes is copied" {
 	mkdir root
-	start rep logreplicate -f --include 't*' root copy
+	start manager told notify
+	wait_for grep -q bound manager.out
+	start rep env NOTIFY_SOCKET=notify logreplicate -f --include 't*' \
+	    root copy
 	start pull logreplicate -f --rsh ./ssh there:root pulled
-	wait_for watches "$rep_pid"
+	wait_for grep -qx 'STATUS=no topics yet' manager.out
 	cp -r a root/other
 	echo 1 | logappend --create root/t
 	wait_for has_records copy/t 1
@@ -116,16 +119,13 @@ has_records() {
 	wait_for has_records pulled/other 5
 	echo 2 | logappend root/t
 	wait_for has_records copy/t 2
+	wait_for grep -qx STATUS=current manager.out
 	same "$(ls copy)" t
 	kill "$rep_pid" "$pull_pid"
 	wait_for process_gone "$rep_pid"
 	wait_for process_gone "$pull_pid"
+	kill "$manager_pid"
 	same "$(cat rep.err)" ''
-}
-
-# Has it an inotify that watches something?
-watches() {
-	grep -qs ^inotify "/proc/$1/fdinfo"/*
 }
 
 @test "a destination that is missing, or empty, becomes what the source is" {
