@@ -47,7 +47,7 @@ struct sender_part {
 	int64_t bytes;
 	int64_t their_end;	/* the receiver's, when it was offered */
 	int64_t missed;		/* from here on was deleted too early; or -1 */
-	/* The source's, where both have the same, last; base_offset -1: none. */
+	/* The source's, where both have the same last; base_offset -1: none. */
 	struct frame_batch last;
 	struct halving halving;	/* for where both part */
 	int64_t asked;		/* what ASK or DIVERGED said */
