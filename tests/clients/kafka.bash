@@ -23,11 +23,18 @@ kafka_need() {
 		skip 'maven is not installed'
 }
 
-# COUNT ports of loopback that were free a moment ago, on one line.
+# COUNT ports of loopback that were free a moment ago, on one line: none of those
+# that the system gives to who asks for any.
 kafka_free_ports() {
 	perl -MIO::Socket::INET -e '
-	    my @s = map { IO::Socket::INET->new(Listen => 1,
-		LocalAddr => "127.0.0.1", LocalPort => 0) or die } 1 .. shift;
+	    my ($count, @s) = shift;
+	    for (1 .. 1000) {
+		my $s = IO::Socket::INET->new(Listen => 1,
+		    LocalAddr => "127.0.0.1", LocalPort => 10000 + int(rand(20000)));
+		push @s, $s if $s;
+		last if @s == $count;
+	    }
+	    @s == $count or die "no free port";
 	    print join(" ", map { $_->sockport } @s), "\n";' "$1"
 }
 
