@@ -186,7 +186,8 @@ values_of() {
 	[ -z "$carrier" ] || wait_for process_gone "$carrier"
 	kill "$writer"
 	wait "$writer" || true
-	run_tool 0 logreplicate --reproduce a "kafka://$address/b"
+	# What was under way when the last was killed may come in still.
+	wait_for run_tool 0 logreplicate --reproduce a "kafka://$address/b"
 	values_of a >wrote
 	values_of root/b >got
 	cmp wrote got
