@@ -35,7 +35,7 @@ reader_was_right() {
 
 # judge TAG: what was acknowledged is there, and who writes next goes on.
 judge() {
-	logcat -F '%p %o %s\n' disk/t >there 2>judge.err
+	logcat -F '%p %o %s\n' disk/t >there 2>judge.err || true
 	cat judge.err
 	[ ! -s judge.err ]
 	./oracle judge -d journals/* <there
