@@ -5,6 +5,7 @@
 # of the copy that followed it, and one that looked at it again and again, have
 # seen what was written and nothing else.
 #	LINK_FAULTS=500		faults in each test
+#	LINK_SECONDS=150	that one wait may take, if not ten for each
 #	SEED=N			repeats the choices of a run
 
 load ../helpers
@@ -28,7 +29,7 @@ setup() {
 	helpers_setup
 	flaky=$BATS_FILE_TMPDIR/flaky
 	# shellcheck disable=SC2034 # of the helpers
-	TOOL_TIMEOUT=$((300 + ${LINK_FAULTS:-12} * 10))
+	TOOL_TIMEOUT=${LINK_SECONDS:-$((300 + ${LINK_FAULTS:-12} * 10))}
 	export SEED=${SEED:-$((SRANDOM % 32768))}
 	export FLAKY_MAX=${LINK_FAULTS:-12}
 	RANDOM=$SEED
