@@ -1,6 +1,7 @@
 #include "replicate/disk_source.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <fnmatch.h>
 #include <limits.h>
 #include <stdio.h>
@@ -9,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "base/bounds.h"
+#include "base/io.h"
 #include "base/now.h"
 #include "base/status.h"
 #include "replicate/changes.h"
@@ -35,6 +37,9 @@ struct disk_topic {
 	int32_t count;
 	struct properties settings;
 	uint8_t identity[FRAME_IDENTITY_LEN];
+	struct lineage lineage;
+	bool is_told;
+	uint8_t told[FRAME_IDENTITY_LEN]; /* what it was then */
 	struct groups *groups;	/* NULL until asked for */
 	bool stale;		/* to be looked at by the next refresh */
 };
@@ -107,8 +112,11 @@ look(struct disk_topic *t, struct fault *f)
 	t->first = place.first;
 	t->count = place.first + place.count;
 	properties_init(&t->settings);
-	if (place.has_topic)
+	t->lineage.count = 0;
+	if (place.has_topic) {
 		t->settings = place.topic.settings;
+		lineage_of(&place.topic, &t->lineage);
+	}
 	disk_source_identity(place.has_topic ? place.topic.dirfd : place.dirfd,
 	    t->identity);
 	topic_place_close(&place);
@@ -244,19 +252,16 @@ static int
 source_topic(struct source *s, size_t topic, struct source_topic *out,
     struct fault *f)
 {
-	const struct disk_topic *t = &self(s)->topics[topic];
-	struct topic_place place;
+	struct disk_topic *t = &self(s)->topics[topic];
 
 	(void)f;
 	*out = (struct source_topic){.name = t->name,
 	    .partitions = t->count,
-	    .settings = &t->settings};
+	    .settings = &t->settings,
+	    .lineage = t->lineage};
 	memcpy(out->identity, t->identity, sizeof(out->identity));
-	if (topic_locate(t->path, &place, NULL) == 0) {
-		if (place.has_topic)
-			lineage_of(&place.topic, &out->lineage);
-		topic_place_close(&place);
-	}
+	memcpy(t->told, t->identity, sizeof(t->told));
+	t->is_told = true;
 	return 0;
 }
 
@@ -280,6 +285,28 @@ path_of(const struct disk_topic *t, int32_t number, char out[PART_PATH_LEN])
 		strlcpy(out, t->path, PART_PATH_LEN);
 }
 
+/*
+ * Is a partition of the topic that was told, and not of another one that has
+ * its name by now?
+ */
+static int
+check_topic(const struct disk_topic *t, struct partition *p, struct fault *f)
+{
+	uint8_t own[FRAME_IDENTITY_LEN];
+	int fd = -1, rc;
+
+	if (t->kind != TOPIC_PLACE_TOPIC || !t->is_told)
+		return 0;
+	rc = io_open(partition_dirfd(p), "..", O_RDONLY | O_DIRECTORY, 0, &fd);
+	if (rc == 0) {
+		disk_source_identity(fd, own);
+		if (memcmp(own, t->told, sizeof(own)) != 0)
+			rc = STATUS_REMOVED;
+	}
+	(void)io_close(&fd);
+	return rc == 0 ? 0 : status_fault(f, rc, t->path, -1, -1, NULL);
+}
+
 static int
 open_part(void *arg, struct opened_part *part, struct fault *f)
 {
@@ -292,6 +319,8 @@ open_part(void *arg, struct opened_part *part, struct fault *f)
 	path_of(t, part->number, path);
 	partition_settings_of(&t->settings, &settings);
 	rc = partition_open(path, PARTITION_READ, &settings, &part->p, f);
+	if (rc == 0)
+		rc = check_topic(t, part->p, f);
 	return rc == 0 ? raw_open(part->p, &part->raw, f) : rc;
 }
 
@@ -360,10 +389,12 @@ find_present(struct source *s, size_t topic, int32_t partition,
 	if (rc != 0)
 		return rc;
 	rc = find_part(s, topic, partition, out, f);
-	/* Not if only fewer partitions were made. */
-	if (rc != 0 && is_gone(d, rc) && partition < d->topics[topic].count)
-		rc = status_fault(f, STATUS_REMOVED, d->topics[topic].path, -1,
-		    -1, NULL);
+	if (rc != 0 && is_gone(d, rc))
+		rc = partition < d->topics[topic].count
+		    ? status_fault(f, STATUS_REMOVED, d->topics[topic].path, -1,
+			  -1, NULL)
+		    : status_fault(f, STATUS_DIFFERS, d->topics[topic].path, -1,
+			  -1, "it has fewer partitions than it had");
 	return rc;
 }
 

@@ -20,7 +20,7 @@ static const struct layout {
     [FRAME_REQUEST] = {"REQUEST", "d"},
     [FRAME_TOPIC] = {"TOPIC", "tnid"},
     [FRAME_OFFER] = {"OFFER", "tpse"},
-    [FRAME_HAVE] = {"HAVE", "tpseb"},
+    [FRAME_HAVE] = {"HAVE", "tpnseb"},
     [FRAME_ASK] = {"ASK", "tpo"},
     [FRAME_DIVERGED] = {"DIVERGED", "tpo"},
     [FRAME_DATA] = {"DATA", "tpod"},

@@ -20,7 +20,8 @@
  *	REQUEST   data: NAME=VALUE strings, each ended by NUL
  *	TOPIC     topic count identity data: name, NUL, settings, lineage
  *	OFFER     topic partition start end
- *	HAVE      topic partition start end batch
+ *	HAVE      topic partition count start end batch; count is 1 if it is a
+ *	          copy of another topic, by what is known, else 0
  *	ASK       topic partition offset
  *	DIVERGED  topic partition offset
  *	DATA      topic partition offset data: whole record batches

@@ -6,6 +6,13 @@
 
 #include "base/status.h"
 
+void
+report_add(int64_t *sum, int64_t n)
+{
+	if (__builtin_add_overflow(*sum, n, sum))
+		*sum = INT64_MAX;
+}
+
 int
 report_status(int rc)
 {

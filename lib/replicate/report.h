@@ -35,6 +35,8 @@ struct reporter {
 	void *arg;
 };
 
+/* Count on; numbers that the other side made up may be any. */
+void report_add(int64_t *sum, int64_t n);
 /* The exit status that goes with a library's error (as tool/message.h). */
 int report_status(int rc);
 /* What went wrong, and where: at most size bytes. */

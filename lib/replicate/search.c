@@ -23,8 +23,8 @@ search_go_on(struct sender *s, struct sender_part *p, int64_t next)
 	p->next = p->from = next;
 	p->bytes = 0;
 	if (p->end > next)
-		s->totals.wanted +=
-		    p->end - (next > p->start ? next : p->start);
+		report_add(&s->totals.wanted,
+		    p->end - (next > p->start ? next : p->start));
 	sender_enter(s, p, SENDER_SENDING);
 }
 
@@ -135,6 +135,9 @@ look_below(struct sender *s, struct sender_part *p, struct buf *out)
 		return sender_refuse(s, p, rc, &fault, out);
 	below = ours.last_offset < base ? ours.last_offset : base - 1;
 	next = halving_silent(&p->halving, below, &offset);
+	/* Of another topic's copy something has to be known. */
+	if (next == HALVING_NOTHING && p->is_foreign && p->their_end > 0)
+		next = HALVING_CUT;
 	return do_next(s, p, next, offset, out);
 }
 
@@ -256,6 +259,7 @@ search_take_offer(struct sender *s, struct sender_part *p,
 	halving_init(&p->halving, p->start > f->start ? p->start : f->start,
 	    p->end);
 	p->their_end = f->end;
+	p->is_foreign = f->count != 0;
 	p->theirs = f->batch;
 	if (s->o.checksum && f->batch.base_offset >= 0)
 		return checking_begin(s, p, f, out);

@@ -2,9 +2,12 @@
 #define REPLICATE_SENDER_IMPL_H
 
 /*
- * The inside of struct sender, shared by sender.c (topics, frames, what is to
- * be done), search.c (where to go on), checking.c (is all of it the same) and
- * positions.c (of groups).  Nobody else includes it.
+ * The inside of struct sender.  sender.c has its states, and what is to be
+ * done; sender_topics.c tells of topics; sender_data.c sends a partition's
+ * records; sender_frames.c takes what the other side says, and refuses;
+ * sender_look.c looks at what has changed.  search.c (where to go on),
+ * checking.c (is all of it the same) and positions.c (of groups) do the rest.
+ * Nobody else includes it.
  */
 
 #include <sys/queue.h>
@@ -46,6 +49,8 @@ struct sender_part {
 	bool late;		/* come while following: all of it is wanted */
 	int64_t bytes;
 	int64_t their_end;	/* the receiver's, when it was offered */
+	bool is_foreign;	/* theirs is of another topic, it seems */
+	bool renewed;		/* the topic is another one, by its name */
 	int64_t missed;		/* from here on was deleted too early; or -1 */
 	/* The source's, where both have the same last; base_offset -1: none. */
 	struct frame_batch last;
@@ -75,6 +80,7 @@ struct sender_topic {
 	size_t beyond_count;
 	bool is_told;
 	uint64_t told;		/* a hash of name and settings, as told */
+	uint8_t identity[FRAME_IDENTITY_LEN]; /* the same */
 };
 
 struct sender {
@@ -110,6 +116,8 @@ struct sender {
 int sender_read(struct sender *s, const struct sender_part *p, int64_t offset,
     size_t max, struct raw_run *out, struct fault *f);
 
+/* Is it being found out where to go on?  Each of these states is open. */
+bool sender_is_in_question(enum sender_state state);
 /* The only place where a partition's state changes. */
 void sender_enter(struct sender *s, struct sender_part *p,
     enum sender_state state);
@@ -123,6 +131,34 @@ void sender_report(struct sender *s, const struct sender_part *p,
     enum report_kind kind);
 /* Something of a topic that the users of both sides should know. */
 int sender_warn(struct sender *s, size_t topic, const char *text,
+    struct buf *out);
+
+/* sender_topics.c: topics and partitions that are new, or have changed. */
+int sender_look_at_topics(struct sender *s, struct buf *out, struct fault *f);
+/* What it is, unless that was told: its name, settings, what it comes from. */
+int sender_announce(struct sender *s, size_t topic,
+    const struct source_topic *t, struct buf *out);
+/* One that was removed: what it is by now, and then that it is there. */
+int sender_tell_anew(struct sender *s, size_t topic, struct buf *out,
+    struct fault *f);
+int sender_tell_return(struct sender *s, size_t topic, struct buf *out);
+/* It is found out again where to go on. */
+void sender_begin_anew(struct sender *s, struct sender_part *p);
+
+/* sender_data.c: begin with a partition; some of its records. */
+int sender_offer(struct sender *s, struct sender_part *p, struct buf *out);
+int sender_send(struct sender *s, struct sender_part *p, struct buf *out);
+/*
+ * What both have last must stand there still: else the source was cut, or is
+ * another one, and what stands behind does not belong behind what was sent.
+ */
+int sender_look_back(struct sender *s, struct sender_part *p, bool *kept,
+    struct fault *f);
+
+/* sender_look.c: has a partition grown, or all of a topic's? */
+int sender_look_at_part(struct sender *s, struct sender_part *p,
+    struct buf *out);
+int sender_look_at_parts(struct sender *s, struct sender_topic *t,
     struct buf *out);
 
 /* So far the source goes now, and here it begins: nobody answers. */

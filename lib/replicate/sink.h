@@ -48,6 +48,11 @@ struct sink_state {
 	int64_t start;
 	int64_t end;		/* on the disk or not */
 	struct frame_batch batch; /* the one asked for */
+	/*
+	 * It is of another topic than the source is, by what is known: where
+	 * no batch can be compared, nothing goes on from it.
+	 */
+	bool is_foreign;
 };
 
 /*

@@ -11,6 +11,9 @@
 #include "store/state.h"
 #include "store/topic.h"
 
+/* Of an identity, the topic's id. */
+enum { TOPIC_ID_BYTES = 16 };
+
 static const char digits[] = "0123456789abcdef";
 
 void
@@ -73,6 +76,29 @@ lineage_equal(const struct lineage *a, const struct lineage *b)
 {
 	return a->count == b->count &&
 	    memcmp(a->ids, b->ids, (size_t)a->count * LINEAGE_ID_LEN) == 0;
+}
+
+static bool
+is_known(const struct lineage *l)
+{
+	static const uint8_t none[TOPIC_ID_BYTES];
+
+	for (int32_t i = 0; i < l->count; i++)
+		if (memcmp(l->ids[i], none, sizeof(none)) == 0)
+			return false;
+	return l->count > 0;
+}
+
+bool
+lineage_related(const struct lineage *a, const struct lineage *b)
+{
+	if (!is_known(a) || !is_known(b))
+		return true;
+	for (int32_t i = 0; i < a->count; i++)
+		for (int32_t k = 0; k < b->count; k++)
+			if (memcmp(a->ids[i], b->ids[k], TOPIC_ID_BYTES) == 0)
+				return true;
+	return false;
 }
 
 int

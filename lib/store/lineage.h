@@ -34,6 +34,11 @@ void lineage_id(const struct topic *t, uint8_t out[LINEAGE_ID_LEN]);
 /* That of a topic; of one that is no copy (any more) only itself. */
 void lineage_of(const struct topic *t, struct lineage *out);
 bool lineage_equal(const struct lineage *a, const struct lineage *b);
+/*
+ * May both have the same log: is one topic in both, wherever it was then?
+ * Also where it is not known what they are.
+ */
+bool lineage_related(const struct lineage *a, const struct lineage *b);
 
 /* Append the lines.  Errors as buf_reserve(). */
 int lineage_add(const struct lineage *l, struct buf *out);

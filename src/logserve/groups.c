@@ -92,7 +92,7 @@ drop_claims(struct group_table *g, const char *group)
 }
 
 static void
-tell_refused(const char *group, const char *topic)
+tell_refused(const char *group, const char *topic, bool local)
 {
 	struct tell t;
 
@@ -100,16 +100,19 @@ tell_refused(const char *group, const char *topic)
 	tell_text(&t, "group", group);
 	tell_text(&t, "topic", topic);
 	tell_text(&t, "why",
-	    "local programs read the topic with -g; end them, or use another "
-	    "group");
+	    local ? "local programs read the topic with -g; end them, or use "
+		    "another group"
+		  : "another server has it");
 	tell_error(&t);
 }
 
+/* EBUSY: local members have it; EAGAIN: another server. */
 static int
 claim_topic(struct group_table *g, struct served *t, struct groups *positions,
     const char *group)
 {
 	struct claim *c;
+	bool local = false;
 	int rc;
 
 	if (find_claim(g, group, t->name) != NULL)
@@ -125,9 +128,11 @@ claim_topic(struct group_table *g, struct served *t, struct groups *positions,
 		return 0;
 	}
 	free(c);
-	if (rc == EBUSY)
-		tell_refused(group, t->name);
-	return rc;
+	if (rc != EBUSY)
+		return rc;
+	rc = member_any(groups_dirfd(positions), group, &local);
+	tell_refused(group, t->name, local);
+	return rc != 0 ? rc : local ? EBUSY : EAGAIN;
 }
 
 int
@@ -262,6 +267,23 @@ claim_subscription(struct group_table *g, const char *group,
 	return rc;
 }
 
+/*
+ * Local programs have it: its members are told that they are none, so they are
+ * none later, either, and nobody waits for them.
+ */
+static void
+forget_members(struct group_table *g, const char *group,
+    const struct group_metadata_record *r)
+{
+	struct group_metadata_record none = *r;
+
+	none.members_count = 0;
+	none.protocol = none.leader = BYTES_NULL;
+	none.current_state_timestamp = now_wall_ms();
+	tell_ledger(g, ledger_put(g->ledger, bytes_of(group), &none));
+	g->wrote = true;
+}
+
 /* Without its members it is still the group with that generation. */
 static void
 restore(struct group_table *g, const char *group,
@@ -274,6 +296,8 @@ restore(struct group_table *g, const char *group,
 		for (int32_t i = 0; rc == 0 && i < r->members_count; i++)
 			rc = claim_subscription(g, group,
 			    r->members[i].subscription);
+	if (rc == EBUSY && r->members_count > 0)
+		forget_members(g, group, r);
 	if (rc != 0)
 		r->members_count = 0;
 	rc = coordinator_restore(g->coordinator, bytes_of(group), r,

@@ -148,6 +148,71 @@ has_last() {
 	same "$(logcat copy/t | tail -n 1)" 3
 }
 
+# other_behind TOPIC OFFSET: one that begins there, where another one ended.
+other_behind() {
+	logcreate "$1"
+	seq "$2" | logappend "$1"
+	logcompact --before end "$1"
+	seq 3 | logappend "$1"
+}
+
+@test "another topic by that name that begins behind the copy has diverged" {
+	mkdir root copy
+	one_by_one root/t 1 2 3
+	start rep logreplicate -f root copy
+	wait_for has_records copy/t 3
+	other_behind other 10
+	mv root/t away
+	mv other root/t
+	wait_exit 4 "$rep_pid"
+	has "$(<rep.err)" 't/0: diverged: from offset 0 on'
+	same "$(logcat copy/t | tail -n 1)" 3
+	# Also the next time, and as often as that is asked.
+	run_tool 4 logreplicate root copy
+	run_tool 4 logreplicate root copy
+	has "$err" 't/0: diverged: from offset 0 on'
+	run_tool 0 logreplicate --on-diverge truncate root copy
+	same "$(logcat -o start copy/t | head -n 1)" 1
+	logcat root/t >want
+	logcat copy/t | cmp - want
+	run_tool 0 logreplicate root copy
+	# What was cut is not lost.
+	[ -e copy/t/0/lost+found ]
+}
+
+@test "another topic by that name with fewer partitions is told once" {
+	mkdir root copy
+	logcreate -P 3 root/t
+	logcreate root/other
+	seq 9 | logappend -p 2 root/t
+	start rep logreplicate -f root copy
+	wait_for has_records copy/t 9
+	rm -r root/t
+	logcreate root/t
+	wait_for grep -q 't/2: .*it has fewer partitions than it had' rep.err
+	seq 5 | logappend root/other
+	wait_for has_records copy/other 5
+	kill "$rep_pid"
+	wait_exit 143 "$rep_pid"
+	same "$(grep -c 't/[12]: ' rep.err)" 2
+}
+
+@test "retention that was faster is no other topic" {
+	one_by_one a 1 2 3
+	logreplicate a b
+	seq 10 | logappend a
+	logcompact --before end a
+	seq 3 | logappend a
+	cp -a b c
+	run_tool 0 logreplicate a b
+	# Another copy of the same is its source now.
+	logreplicate a d
+	run_tool 0 logreplicate d c
+	logcat a >want
+	logcat b | tail -n 3 | cmp - want
+	logcat c | tail -n 3 | cmp - want
+}
+
 @test "a topic that is removed is said once, and the others go on" {
 	mkdir root copy
 	logcreate -P 3 root/t

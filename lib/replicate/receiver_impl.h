@@ -1,0 +1,91 @@
+#ifndef REPLICATE_RECEIVER_IMPL_H
+#define REPLICATE_RECEIVER_IMPL_H
+
+/*
+ * The inside of struct receiver.  receiver.c has its life, and what it refuses;
+ * receiver_topics.c takes topics, and keeps where the source is;
+ * receiver_parts.c takes what is about a partition; receiver_groups.c positions
+ * of groups.  Nobody else includes it.
+ */
+
+#include "replicate/receiver.h"
+#include "store/groups.h"
+#include "store/topic.h"
+
+enum { RECEIVER_REASON_LEN = 700 };
+
+struct receiver_part {
+	bool offered;
+	bool refused;
+	bool fresh;		/* there was nothing when it was offered */
+	bool is_damaged;	/* at damaged, as CHECKED has told */
+	int64_t damaged;
+	int64_t from;		/* as of the last SYNCED */
+	int64_t end;		/* where the copy ends, by what we know */
+	int64_t bytes;
+	int64_t source_end;	/* as last heard */
+	int64_t at;		/* come over to here, about */
+};
+
+struct receiver_topic {
+	char name[TOPIC_NAME_MAX + 1];
+	bool refused;
+	struct receiver_part *parts;
+	int32_t count;
+	bool heard;		/* of ends that were not kept */
+	int64_t kept_ms;	/* when they were; 0 never */
+};
+
+struct receiver {
+	struct sink *sink;
+	struct receiver_options o;
+	struct receiver_topic *topics;
+	size_t count;
+	int64_t parts;		/* topics and partitions */
+
+	/* What was appended and not synced: of one partition at a time. */
+	bool dirty;
+	uint32_t dirty_topic;
+	int32_t dirty_part;
+	int64_t dirty_bytes;
+	int64_t dirty_ms;
+
+	/* Positions of one group of one topic. */
+	struct sink_position *positions;
+	size_t position_count;
+	size_t position_cap;
+	uint32_t group_topic;
+	char group[GROUPS_NAME_MAX + 1];
+
+	int64_t ticked_ms;
+	struct receiver_totals totals;
+};
+
+/* Both sides are told, and nothing more of it is taken (partition -1: all). */
+int receiver_refuse(struct receiver *r, uint32_t topic, int32_t partition,
+    int rc, const struct fault *f, struct buf *out);
+int receiver_refuse_text(struct receiver *r, uint32_t topic, int32_t partition,
+    int status, const char *text, struct buf *out);
+/* Errors after which nothing can be done for any partition. */
+bool receiver_concerns_all(int rc);
+
+/* receiver_topics.c: TOPIC has come. */
+int receiver_take_topic(struct receiver *r, const struct frame *f,
+    struct buf *out, const char **what);
+/* Keep what was heard of ends; also what was not for idle_ms. */
+void receiver_keep_all(struct receiver *r, int64_t idle_ms);
+
+/* receiver_parts.c: a frame that is about a partition has come. */
+int receiver_take_part_frame(struct receiver *r, const struct frame *f,
+    struct buf *out);
+/* What was appended is made durable. */
+int receiver_sync_dirty(struct receiver *r, struct buf *out);
+
+/* receiver_groups.c: GROUP has come. */
+int receiver_take_group(struct receiver *r, const struct frame *f,
+    struct buf *out);
+/* Those that have come are committed, or are not. */
+int receiver_commit_positions(struct receiver *r, struct buf *out);
+void receiver_forget_positions(struct receiver *r);
+
+#endif
