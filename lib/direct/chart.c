@@ -7,7 +7,6 @@
 #include <time.h>
 
 #include "base/now.h"
-#include "base/siphash.h"
 #include "base/status.h"
 #include "client/place.h"
 #include "direct/trouble.h"
@@ -193,15 +192,9 @@ void
 chart_identity(const struct chart *c, size_t topic,
     uint8_t out[CHART_IDENTITY_LEN])
 {
-	/* Fixed: it is to be the same everywhere. */
-	static const uint64_t key[2] = {0x6b61666b61746f70, 0x69636964656e7469};
 	const struct chart_topic *t = c->topics[topic];
-	struct siphash h = siphash_128(key, t->name, strlen(t->name));
 
-	memcpy(out, &h, 16);
-	if (!wire_uuid_is_zero(&t->id))
-		memcpy(out, t->id.bytes, 16);
-	cluster_id_hash(c->cluster_id, out + 16);
+	cluster_id_topic(c->cluster_id, t->name, t->id.bytes, out);
 }
 
 /* --- connections ---------------------------------------------------------- */

@@ -112,10 +112,13 @@ look(struct disk_topic *t, struct fault *f)
 	t->first = place.first;
 	t->count = place.first + place.count;
 	properties_init(&t->settings);
-	t->lineage.count = 0;
+	lineage_init(&t->lineage);
 	if (place.has_topic) {
 		t->settings = place.topic.settings;
 		lineage_of(&place.topic, &t->lineage);
+	} else {
+		lineage_foreign_id(place.dirfd, place.name, t->lineage.ids[0]);
+		t->lineage.count = 1;
 	}
 	disk_source_identity(place.has_topic ? place.topic.dirfd : place.dirfd,
 	    t->identity);

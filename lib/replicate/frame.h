@@ -80,6 +80,11 @@ enum {
 	FRAME_WINDOW_MIN = 64 << 10,
 	/* Capabilities of HELLO: EXAMINE is answered. */
 	FRAME_EXAMINES = 1,
+	/*
+	 * Of a batch that HAVE tells: its leader epoch is not known, nor its
+	 * CRC; only its records count.
+	 */
+	FRAME_EPOCH_ANY = INT32_MAX,
 };
 
 enum frame_type {

@@ -6,6 +6,7 @@
 #include "base/bounds.h"
 #include "base/siphash.h"
 #include "base/status.h"
+#include "replicate/frame.h"
 #include "store/batch.h"
 
 void
@@ -21,8 +22,8 @@ imprints_release(struct imprints *l)
 	imprints_init(l);
 }
 
-static int
-add(struct imprints *l, const struct imprint *item)
+int
+imprints_add_one(struct imprints *l, const struct imprint *item)
 {
 	struct imprint *more;
 
@@ -54,8 +55,8 @@ add_bytes(struct buf *b, struct bytes bytes)
 }
 
 /* A key that all know: nobody is kept from making two records of one hash. */
-static int
-hash_record(const struct record *r, struct buf *scratch, uint64_t *hash)
+int
+imprints_hash(const struct record *r, struct buf *scratch, uint64_t *hash)
 {
 	static const uint64_t key[2] = {0, 0};
 	int rc;
@@ -93,9 +94,9 @@ add_batch(struct reading *g, const uint8_t *data, const struct batch *b,
 
 		if (r.offset < g->from || r.offset > g->last)
 			continue;
-		rc = hash_record(&r, &g->scratch, &item.hash);
+		rc = imprints_hash(&r, &g->scratch, &item.hash);
 		if (rc == 0)
-			rc = add(l, &item);
+			rc = imprints_add_one(l, &item);
 	}
 	return rc == STATUS_END ? 0 : rc;
 }
@@ -170,7 +171,7 @@ imprints_decode(struct view data, struct imprints *l)
 		if (rc != 0 || item.offset <= before)
 			return STATUS_CORRUPT;
 		before = item.offset;
-		rc = add(l, &item);
+		rc = imprints_add_one(l, &item);
 	}
 	return rc;
 }
@@ -199,7 +200,8 @@ imprints_compare(const struct imprints *ours, const struct imprints *theirs,
 			return IMPRINT_DIFFERENT;
 		if (a == b) {
 			if (ours->items[i].hash != theirs->items[k].hash ||
-			    ours->items[i].epoch != epoch)
+			    (ours->items[i].epoch != epoch &&
+				epoch != FRAME_EPOCH_ANY))
 				return IMPRINT_DIFFERENT;
 			verdict = IMPRINT_SAME;
 		}

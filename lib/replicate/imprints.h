@@ -32,6 +32,8 @@ struct imprint {
 	int32_t epoch;		/* leader epoch; not on the wire */
 };
 
+struct record;
+
 struct imprints {
 	struct imprint *items;	/* owned; offsets ascend */
 	size_t count;
@@ -57,11 +59,18 @@ void imprints_release(struct imprints *l);
  */
 int imprints_add(struct imprints *l, struct view batches, int64_t from,
     int64_t last);
+/* One, behind those that are in l. */
+int imprints_add_one(struct imprints *l, const struct imprint *item);
+/* The hash of a record; scratch is for its bytes. */
+int imprints_hash(const struct record *r, struct buf *scratch, uint64_t *hash);
 /* Errors as buf_reserve(). */
 int imprints_encode(const struct imprints *l, struct buf *out);
 /* STATUS_CORRUPT: no such list. */
 int imprints_decode(struct view data, struct imprints *l);
-/* Theirs are those of one batch, of that epoch; ours of the same stretch. */
+/*
+ * Theirs are those of one batch, of that epoch (or FRAME_EPOCH_ANY); ours of
+ * the same stretch.
+ */
 enum imprint_verdict imprints_compare(const struct imprints *ours,
     const struct imprints *theirs, int32_t epoch);
 

@@ -173,13 +173,16 @@ refuse_diverged(struct receiver *r, const struct frame *f,
 	bool damaged = p->is_damaged && p->damaged == f->offset;
 	char text[RECEIVER_REASON_LEN];
 
+	if (r->o.lasting)
+		return receiver_refuse_text(r, f->topic, f->partition, 4,
+		    "diverged: what was sent is not what the source has, which "
+		    "needs another destination topic",
+		    out);
 	snprintf(text, sizeof(text), "%s from offset %lld on%s%s",
 	    damaged ? "the copy is damaged:" : "diverged:",
 	    (long long)f->offset,
 	    damaged ? "" : " it is not what the source has",
-	    r->o.lasting   ? ""
-		: r->o.cut ? " (would be cut)"
-			   : " (--on-diverge truncate)");
+	    r->o.cut ? " (would be cut)" : " (--on-diverge truncate)");
 	return receiver_refuse_text(r, f->topic, f->partition, damaged ? 3 : 4,
 	    text, out);
 }

@@ -38,7 +38,7 @@ parse_settings(struct view text, struct properties *out,
 	char *copy, *rest, *line;
 	int rc = 0;
 
-	lineage->count = 0;
+	lineage_init(lineage);
 	properties_init(out);
 	copy = rest =
 	    strndup(text.len > 0 ? (const char *)text.data : "", text.len);

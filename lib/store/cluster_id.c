@@ -96,3 +96,21 @@ cluster_id_hash(const char *id, uint8_t out[CLUSTER_ID_HASH_LEN])
 
 	memcpy(out, &h, CLUSTER_ID_HASH_LEN);
 }
+
+void
+cluster_id_topic(const char *cluster, const char *name, const uint8_t id[16],
+    uint8_t out[16 + CLUSTER_ID_HASH_LEN])
+{
+	static const uint8_t none[16];
+	uint64_t key[2];
+	struct siphash h;
+
+	cluster_id_hash(cluster, out + 16);
+	if (memcmp(id, none, sizeof(none)) != 0) {
+		memcpy(out, id, 16);
+		return;
+	}
+	memcpy(key, out + 16, sizeof(key));
+	h = siphash_128(key, name, strlen(name));
+	memcpy(out, &h, 16);
+}

@@ -30,5 +30,11 @@ int cluster_id_derive(int rootfd, char id[CLUSTER_ID_LEN + 1]);
 int cluster_id_of(int rootfd, char id[CLUSTER_ID_LEN + 1]);
 /* What stands for an id, of whatever length, in the identity of a topic. */
 void cluster_id_hash(const char *id, uint8_t out[CLUSTER_ID_HASH_LEN]);
+/*
+ * The identity of a cluster's topic: its id, or, if that is zero, what stands
+ * for the cluster and its name; and what stands for the cluster.
+ */
+void cluster_id_topic(const char *cluster, const char *name,
+    const uint8_t id[16], uint8_t out[16 + CLUSTER_ID_HASH_LEN]);
 
 #endif

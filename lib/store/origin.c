@@ -120,7 +120,7 @@ origin_read(int dirfd, struct origin *o)
 		buf_release(&text);
 		return rc;
 	}
-	o->lineage.count = 0;
+	lineage_init(&o->lineage);
 	pairs_init(&p, text.data, text.len);
 	while ((rc = pairs_next(&p, &key, &value)) == 0 &&
 	    (rc = set(o, key, value)) == 0)

@@ -7,12 +7,15 @@
 #include "base/bounds.h"
 #include "base/now.h"
 #include "base/status.h"
+#include "cluster_topic.h"
 #include "direct/trouble.h"
 #include "kafka/error.h"
 #include "kafka/messages.h"
 #include "marks.h"
 #include "nodes.h"
+#include "provenance.h"
 #include "replicate/hold.h"
+#include "replicate/imprints.h"
 #include "replicate/report.h"
 #include "replicate/stamp.h"
 
@@ -29,25 +32,6 @@ enum {
 	KEEP_BYTES = 64 << 20,
 	KEEP_MS = 30000,
 	TEXT_LEN = 700,
-};
-
-struct part {
-	bool known;		/* the mark is */
-	bool begun;		/* the mark was kept, of this producer */
-	bool broken;		/* refused; answers that come do not count */
-	int32_t leader;
-	struct stamp_mark mark;	/* behind what was sent */
-	struct hold *hold;
-	size_t flights;
-	int64_t unkept_bytes;
-	int64_t kept_ms;
-};
-
-struct cluster_topic {
-	char name[TOPIC_NAME_MAX + 1];
-	bool missing;		/* in a dry run */
-	struct part *parts;
-	int32_t count;
 };
 
 struct flight {
@@ -102,57 +86,6 @@ cluster_sink_text(const struct sink *s)
 
 /* --- topics --------------------------------------------------------------- */
 
-/* As many partitions as there are leaders; those known before stay. */
-static int
-set_parts(struct cluster_topic *t, const int32_t *leaders, int32_t count)
-{
-	struct part *more;
-
-	if (count > PARTITIONS_MAX)
-		return STATUS_TOO_BIG;
-	if (count > t->count) {
-		more = recallocarray(t->parts, (size_t)t->count, (size_t)count,
-		    sizeof(*more));
-		if (more == NULL)
-			return ENOMEM;
-		t->parts = more;
-		t->count = count;
-	}
-	for (int32_t i = 0; i < count; i++)
-		t->parts[i].leader = leaders[i];
-	return 0;
-}
-
-static int
-look_at_topic(struct cluster_sink *c, struct cluster_topic *t,
-    const struct sink_topic *from, struct fault *f)
-{
-	int32_t count = 0, *leaders = NULL;
-	int rc = nodes_topic(c->nodes, t->name, &count, &leaders, f);
-	bool missing = rc == STATUS_NO_TOPIC;
-
-	if (c->o.dry_run && (missing || (rc == 0 && count < from->partitions)))
-		rc = set_parts(t, leaders, missing ? 0 : count);
-	else if (missing || (rc == 0 && count < from->partitions)) {
-		free(leaders);
-		leaders = NULL;
-		rc = missing
-		    ? nodes_make(c->nodes, t->name, from->partitions,
-			  from->settings, f)
-		    : nodes_grow(c->nodes, t->name, from->partitions, f);
-		if (rc == 0)
-			rc =
-			    nodes_topic(c->nodes, t->name, &count, &leaders, f);
-		if (rc == 0)
-			rc = set_parts(t, leaders, count);
-	} else if (rc == 0) {
-		rc = set_parts(t, leaders, count);
-	}
-	t->missing = missing && c->o.dry_run;
-	free(leaders);
-	return rc;
-}
-
 static int
 sink_topic(struct sink *s, size_t topic, const struct sink_topic *from,
     struct fault *f)
@@ -171,11 +104,14 @@ sink_topic(struct sink *s, size_t topic, const struct sink_topic *from,
 		    sizeof(c->topics[0].name));
 		c->count++;
 	}
-	return note(c, look_at_topic(c, &c->topics[topic], from, f), f);
+	return note(c,
+	    cluster_topic_look(&c->topics[topic], c->nodes, c->o.dry_run, from,
+		f),
+	    f);
 }
 
 /* NULL: there is none of that number (yet). */
-static struct part *
+static struct cluster_part *
 part_of(struct cluster_sink *c, size_t topic, int32_t partition)
 {
 	struct cluster_topic *t = &c->topics[topic];
@@ -188,16 +124,17 @@ sink_state(struct sink *s, size_t topic, int32_t partition, int64_t offset,
     struct sink_state *out, struct fault *f)
 {
 	struct cluster_sink *c = self(s);
-	struct part *p = part_of(c, topic, partition);
+	struct cluster_part *p = part_of(c, topic, partition);
 	int rc = 0;
 
-	(void)offset;
 	*out = (struct sink_state){.batch = {.base_offset = -1}};
 	if (p == NULL)
 		return c->o.dry_run ? 0 : STATUS_NO_TOPIC;
 	if (!p->known)
 		rc = marks_read(c->nodes, c->topics[topic].name, partition,
 		    p->leader, &p->mark, f);
+	if (rc == 0)
+		rc = provenance_check_mark(&c->topics[topic].way, &p->mark, f);
 	if (rc == 0 && p->hold == NULL)
 		rc = hold_new(HOLD_BYTES, &p->hold);
 	if (rc != 0)
@@ -206,7 +143,25 @@ sink_state(struct sink *s, size_t topic, int32_t partition, int64_t offset,
 	p->begun = p->mark.producer_id >= 0;
 	p->kept_ms = now_mono_ms();
 	out->end = p->mark.next;
+	/* Of one record it is known what it was. */
+	if (p->mark.last >= 0 && (offset < 0 || offset >= p->mark.last))
+		out->batch = (struct frame_batch){p->mark.last, p->mark.last,
+		    FRAME_EPOCH_ANY, 0};
 	return 0;
+}
+
+static int
+sink_records(struct sink *s, size_t topic, int32_t partition, int64_t offset,
+    struct imprints *out, struct fault *f)
+{
+	const struct cluster_part *p = part_of(self(s), topic, partition);
+	struct imprint last = {.offset = -1};
+
+	(void)f;
+	if (p != NULL && p->mark.last <= offset)
+		last = (struct imprint){p->mark.last, p->mark.hash, -1};
+	out->cleaned = true;
+	return last.offset >= 0 ? imprints_add_one(out, &last) : 0;
 }
 
 static int
@@ -243,7 +198,7 @@ is_of_records(int code)
 }
 
 static int
-judge(struct cluster_sink *c, const struct flight *fl, struct part *p,
+judge(struct cluster_sink *c, const struct flight *fl, struct cluster_part *p,
     const struct produce_response_responses_partition_responses *r,
     struct fault *f)
 {
@@ -273,7 +228,7 @@ static int
 land_one(struct cluster_sink *c, struct fault *f)
 {
 	struct flight fl = c->flights[c->first];
-	struct part *p = part_of(c, fl.topic, fl.partition);
+	struct cluster_part *p = part_of(c, fl.topic, fl.partition);
 	struct produce_response r;
 	int rc = talk_receive(fl.talk, &c->answer, &r, f);
 
@@ -321,7 +276,7 @@ get_producer(struct cluster_sink *c, struct fault *f)
 
 static int
 keep_mark(struct cluster_sink *c, size_t topic, int32_t partition,
-    struct part *p, struct fault *f)
+    struct cluster_part *p, struct fault *f)
 {
 	int rc = marks_write(c->nodes, c->topics[topic].name, partition,
 	    &p->mark, f);
@@ -335,8 +290,8 @@ keep_mark(struct cluster_sink *c, size_t topic, int32_t partition,
 
 /* The producer is known to the next run before anything is sent. */
 static int
-begin(struct cluster_sink *c, size_t topic, int32_t partition, struct part *p,
-    struct fault *f)
+begin(struct cluster_sink *c, size_t topic, int32_t partition,
+    struct cluster_part *p, struct fault *f)
 {
 	int rc = 0;
 
@@ -346,6 +301,8 @@ begin(struct cluster_sink *c, size_t topic, int32_t partition, struct part *p,
 		rc = get_producer(c, f);
 	if (rc != 0)
 		return rc;
+	memcpy(p->mark.source, provenance_source(&c->topics[topic].way),
+	    sizeof(p->mark.source));
 	p->mark.producer_id = c->producer_id;
 	p->mark.producer_epoch = c->producer_epoch;
 	rc = keep_mark(c, topic, partition, p, f);
@@ -359,7 +316,7 @@ sink_begin(struct sink *s, size_t topic, int32_t partition, int64_t start,
     struct fault *f)
 {
 	struct cluster_sink *c = self(s);
-	struct part *p = part_of(c, topic, partition);
+	struct cluster_part *p = part_of(c, topic, partition);
 
 	if (p->mark.next < start)
 		p->mark.next = start;
@@ -370,7 +327,7 @@ static int
 send_batch(struct cluster_sink *c, size_t topic, int32_t partition,
     const uint8_t *data, size_t size, int32_t count, struct fault *f)
 {
-	struct part *p = part_of(c, topic, partition);
+	struct cluster_part *p = part_of(c, topic, partition);
 	struct produce_request_topic_data_partition_data d = {.index =
 								  partition,
 	    .records = {.data = data, .len = (int64_t)size}};
@@ -403,7 +360,7 @@ send_batch(struct cluster_sink *c, size_t topic, int32_t partition,
 static int
 flush(struct cluster_sink *c, size_t topic, int32_t partition, struct fault *f)
 {
-	struct part *p = part_of(c, topic, partition);
+	struct cluster_part *p = part_of(c, topic, partition);
 	int32_t count = c->builder.builder.count;
 	const uint8_t *data;
 	size_t size;
@@ -425,11 +382,16 @@ static int
 resend(struct cluster_sink *c, size_t topic, int32_t partition,
     const uint8_t *data, const struct batch *b, struct fault *f)
 {
-	struct part *p = part_of(c, topic, partition);
+	struct cluster_part *p = part_of(c, topic, partition);
+	struct provenance *way = &c->topics[topic].way;
 	struct batch_records it;
 	struct record r;
-	int rc = batch_records_init(&it, data, b, &c->scratch);
+	int rc = provenance_check_batch(way, data, b, &c->scratch, f);
 
+	memcpy(c->builder.source, provenance_source(way),
+	    sizeof(c->builder.source));
+	if (rc == 0)
+		rc = batch_records_init(&it, data, b, &c->scratch);
 	while (rc == 0 && (rc = batch_records_next(&it, &r)) == 0) {
 		if (r.offset < p->mark.next)
 			continue;
@@ -450,7 +412,7 @@ static int
 resend_committed(struct cluster_sink *c, size_t topic, int32_t partition,
     struct fault *f)
 {
-	struct part *p = part_of(c, topic, partition);
+	struct cluster_part *p = part_of(c, topic, partition);
 	const uint8_t *data;
 	struct batch b;
 	int rc;
@@ -471,12 +433,39 @@ empty_builder(struct cluster_sink *c)
 	stamp_builder_init(&c->builder);
 }
 
+/* All of a partition that is on its way. */
+static int
+land_all(struct cluster_sink *c, struct cluster_part *p, struct fault *f)
+{
+	int rc = 0;
+
+	while (rc == 0 && p->flights > 0)
+		rc = land_one(c, f);
+	return rc;
+}
+
+/* A batch that may not be sent: those before it are, as ever. */
+static int
+send_rest(struct cluster_sink *c, size_t topic, int32_t partition,
+    struct fault *f)
+{
+	struct fault other = {.file = ""};
+	int rc = flush(c, topic, partition, &other);
+
+	if (rc == 0)
+		rc = land_all(c, part_of(c, topic, partition), &other);
+	if (rc == 0)
+		return ELOOP;
+	*f = other;
+	return rc;
+}
+
 static int
 sink_append(struct sink *s, size_t topic, int32_t partition, int64_t segment,
     uint8_t *data, size_t len, struct fault *f)
 {
 	struct cluster_sink *c = self(s);
-	struct part *p = part_of(c, topic, partition);
+	struct cluster_part *p = part_of(c, topic, partition);
 	struct batch b;
 	int rc = 0;
 
@@ -498,6 +487,8 @@ sink_append(struct sink *s, size_t topic, int32_t partition, int64_t segment,
 	}
 	if (rc == 0)
 		rc = resend_committed(c, topic, partition, f);
+	if (rc == ELOOP)
+		rc = send_rest(c, topic, partition, f);
 	if (rc != 0)
 		empty_builder(c);
 	return note(c, rc, f);
@@ -507,11 +498,9 @@ static int
 sink_sync(struct sink *s, size_t topic, int32_t partition, struct fault *f)
 {
 	struct cluster_sink *c = self(s);
-	struct part *p = part_of(c, topic, partition);
-	int rc = 0;
+	struct cluster_part *p = part_of(c, topic, partition);
+	int rc = land_all(c, p, f);
 
-	while (rc == 0 && p->flights > 0)
-		rc = land_one(c, f);
 	if (rc == 0 && p->unkept_bytes > 0 &&
 	    (p->unkept_bytes >= KEEP_BYTES ||
 		now_mono_ms() - p->kept_ms >= KEEP_MS))
@@ -553,14 +542,13 @@ close_topic(struct cluster_sink *c, size_t topic)
 	struct fault f;
 
 	for (int32_t i = 0; i < t->count; i++) {
-		struct part *p = &t->parts[i];
+		struct cluster_part *p = &t->parts[i];
 
 		if (p->unkept_bytes > 0 && p->flights == 0 && !p->broken &&
 		    c->text[0] == '\0')
 			(void)note(c, keep_mark(c, topic, i, p, &f), &f);
-		hold_free(p->hold);
 	}
-	free(t->parts);
+	cluster_topic_release(t);
 }
 
 static void
@@ -605,6 +593,7 @@ cluster_sink_open(const struct cluster_sink_options *o, struct sink **out,
 static const struct sink_ops ops = {
     .topic = sink_topic,
     .state = sink_state,
+    .records = sink_records,
     .begin = sink_begin,
     .cut = sink_cut,
     .append = sink_append,

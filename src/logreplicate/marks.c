@@ -20,6 +20,8 @@ enum {
 	FETCH_WAIT_MS = 500,
 	/* From the end backward, at first. */
 	BACK_RECORDS = 1000,
+	/* Of so many partitions the positions are asked for at once. */
+	POSITIONS_EACH = 1000,
 };
 
 /* What is read of one partition. */
@@ -195,85 +197,130 @@ walk_back(struct walk *w, struct stamp_mark *m, struct fault *f)
 
 /* --- the position --------------------------------------------------------- */
 
+/* A question for the group's positions in some partitions of a topic. */
 static int
-ask_group(struct nodes *n, struct walk *w, struct offset_fetch_response *r,
-    struct fault *f)
+ask_group(struct nodes *n, struct offset_fetch_request_topics *t,
+    struct talk_answer *a, struct offset_fetch_response *r, struct fault *f)
 {
-	struct offset_fetch_request_topics t = {.name = bytes_of(w->topic),
-	    .partition_indexes = &w->partition,
-	    .partition_indexes_count = 1};
 	struct offset_fetch_request q;
 	struct talk *talk;
 	int64_t until_ms = nodes_until(n);
-	int rc = nodes_group(n, STAMP_GROUP, &talk, f);
+	int rc;
 
-	if (rc != 0)
-		return rc;
 	wire_defaults(&messages_offset_fetch_request, &q);
 	q.group_id = bytes_of(STAMP_GROUP);
-	q.topics = &t;
+	q.topics = t;
 	q.topics_count = 1;
 	do {
-		rc = talk_send_in(talk, API_OFFSET_FETCH,
-		    talk_version(talk, API_OFFSET_FETCH, OFFSET_FETCH_MAX), &q,
-		    f);
+		rc = nodes_group(n, STAMP_GROUP, &talk, f);
 		if (rc == 0)
-			rc = talk_receive(talk, &w->answer, r, f);
-	} while (rc == 0 && nodes_again(r->error_code, until_ms));
+			rc = talk_send_in(talk, API_OFFSET_FETCH,
+			    talk_version(talk, API_OFFSET_FETCH,
+				OFFSET_FETCH_MAX),
+			    &q, f);
+		if (rc == 0)
+			rc = talk_receive(talk, a, r, f);
+	} while (rc == 0 && nodes_group_again(n, r->error_code, until_ms));
 	return rc == 0 && r->error_code != 0
 	    ? nodes_refused(STAMP_GROUP, r->error_code, f)
 	    : rc;
 }
 
 static int
-ask_position(struct nodes *n, struct walk *w, struct stamp_mark *m,
-    struct fault *f)
+take_position(const char *topic,
+    const struct offset_fetch_response_topics_partitions *p,
+    struct stamp_mark *m, struct fault *f)
 {
-	const struct offset_fetch_response_topics_partitions *p;
-	struct offset_fetch_response r;
-	int rc = ask_group(n, w, &r, f);
-
-	if (rc != 0 || r.topics_count != 1 || r.topics[0].partitions_count != 1)
-		return rc;
-	p = &r.topics[0].partitions[0];
 	if (p->error_code != 0)
 		return nodes_refused(STAMP_GROUP, p->error_code, f);
 	if (p->committed_offset < 0)
 		return 0;
 	if (!stamp_parse(p->metadata, m))
 		return trouble(f, STATUS_CLUSTER, STAMP_GROUP,
-		    "its position in %s/%d is not one of logreplicate's",
-		    w->topic, (int)w->partition);
+		    "its position in %s/%d is not one of logreplicate's", topic,
+		    (int)p->partition_index);
 	m->end = p->committed_offset;
 	return 0;
 }
 
+static int
+ask_positions(struct nodes *n, const char *topic, int32_t first, int32_t count,
+    struct stamp_mark *out, struct fault *f)
+{
+	int32_t numbers[POSITIONS_EACH];
+	struct offset_fetch_request_topics t = {.name = bytes_of(topic),
+	    .partition_indexes = numbers,
+	    .partition_indexes_count = count};
+	struct offset_fetch_response r;
+	struct talk_answer a;
+	int rc;
+
+	for (int32_t i = 0; i < count; i++) {
+		numbers[i] = first + i;
+		stamp_init(&out[i]);
+	}
+	talk_answer_init(&a);
+	rc = ask_group(n, &t, &a, &r, f);
+	for (int32_t i = 0;
+	     rc == 0 && r.topics_count == 1 && i < r.topics[0].partitions_count;
+	     i++) {
+		const struct offset_fetch_response_topics_partitions *p =
+		    &r.topics[0].partitions[i];
+
+		if (p->partition_index >= first &&
+		    p->partition_index < first + count)
+			rc = take_position(topic, p,
+			    &out[p->partition_index - first], f);
+	}
+	talk_answer_release(&a);
+	return rc;
+}
+
+int
+marks_kept(struct nodes *n, const char *topic, int32_t first, int32_t count,
+    struct stamp_mark *out, struct fault *f)
+{
+	int rc = 0;
+
+	for (int32_t at = 0; rc == 0 && at < count; at += POSITIONS_EACH)
+		rc = ask_positions(n, topic, first + at,
+		    count - at < POSITIONS_EACH ? count - at : POSITIONS_EACH,
+		    out + at, f);
+	return rc;
+}
+
 int
 marks_read(struct nodes *n, const char *topic, int32_t partition,
-    int32_t leader, struct stamp_mark *out, struct fault *f)
+    int32_t leader, struct stamp_mark *m, struct fault *f)
 {
 	struct walk w = {.topic = topic,
 	    .partition = partition,
 	    .until_ms = nodes_until(n)};
 	int rc = nodes_ask(n, leader, &w.talk, f);
 
-	stamp_init(out);
 	talk_answer_init(&w.answer);
 	buf_init(&w.scratch, RECORDS_BYTES_MAX);
-	if (rc == 0)
-		rc = ask_position(n, &w, out, f);
 	if (rc == 0)
 		rc = ask_offset(&w, EARLIEST, &w.start, f);
 	if (rc == 0)
 		rc = ask_offset(&w, LATEST, &w.end, f);
-	if (rc == 0 && out->producer_id >= 0)
-		rc = walk(&w, out->end, out, f);
+	if (rc == 0 && m->producer_id >= 0)
+		rc = walk(&w, m->end, m, f);
 	else if (rc == 0)
-		rc = walk_back(&w, out, f);
-	out->end = w.end;
+		rc = walk_back(&w, m, f);
+	m->end = w.end;
 	talk_answer_release(&w.answer);
 	buf_release(&w.scratch);
 	return rc;
+}
+
+/* What was said of the one partition; -1: nothing that is understood. */
+static int
+code_of(const struct offset_commit_response *r)
+{
+	return r->topics_count == 1 && r->topics[0].partitions_count == 1
+	    ? r->topics[0].partitions[0].error_code
+	    : -1;
 }
 
 int
@@ -292,7 +339,8 @@ marks_write(struct nodes *n, const char *topic, int32_t partition,
 	struct offset_commit_response r;
 	struct talk_answer a;
 	struct talk *talk;
-	int code, rc = nodes_group(n, STAMP_GROUP, &talk, f);
+	int64_t until_ms = nodes_until(n);
+	int code = -1, rc;
 
 	stamp_print(m, text);
 	p.committed_metadata = bytes_of(text);
@@ -302,20 +350,18 @@ marks_write(struct nodes *n, const char *topic, int32_t partition,
 	q.topics = &t;
 	q.topics_count = 1;
 	talk_answer_init(&a);
-	if (rc == 0)
-		rc = talk_send_in(talk, API_OFFSET_COMMIT,
-		    talk_version(talk, API_OFFSET_COMMIT, OFFSET_COMMIT_MAX),
-		    &q, f);
-	if (rc == 0)
-		rc = talk_receive(talk, &a, &r, f);
-	if (rc == 0 && r.topics_count == 1 &&
-	    r.topics[0].partitions_count == 1) {
-		code = r.topics[0].partitions[0].error_code;
-		if (code != 0)
-			rc = nodes_refused(STAMP_GROUP, code, f);
-	} else if (rc == 0) {
-		rc = nodes_refused(STAMP_GROUP, -1, f);
-	}
+	do {
+		rc = nodes_group(n, STAMP_GROUP, &talk, f);
+		if (rc == 0)
+			rc = talk_send_in(talk, API_OFFSET_COMMIT,
+			    talk_version(talk, API_OFFSET_COMMIT,
+				OFFSET_COMMIT_MAX),
+			    &q, f);
+		if (rc == 0)
+			rc = talk_receive(talk, &a, &r, f);
+		if (rc == 0)
+			code = code_of(&r);
+	} while (rc == 0 && nodes_group_again(n, code, until_ms));
 	talk_answer_release(&a);
-	return rc;
+	return rc == 0 && code != 0 ? nodes_refused(STAMP_GROUP, code, f) : rc;
 }

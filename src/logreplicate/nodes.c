@@ -8,16 +8,18 @@
 #include "base/bounds.h"
 #include "base/now.h"
 #include "base/status.h"
+#include "direct/chart.h"
 #include "direct/login.h"
 #include "direct/trouble.h"
 #include "kafka/error.h"
 #include "kafka/messages.h"
 #include "net/addr.h"
+#include "store/cluster_id.h"
 #include "store/properties.h"
 
 enum {
 	/* Versions in which topics have names, and answers one shape. */
-	METADATA_MAX = 9,
+	METADATA_MAX = 12,
 	FIND_COORDINATOR_MAX = 3,
 	LOOK_AGAIN_MS = 100,
 	VALUE_LEN = 128,
@@ -179,7 +181,7 @@ ask_metadata(struct nodes *n, const char *topic, struct metadata_response *r,
 
 static int
 take_leaders(const struct metadata_response_topics *t, const char *topic,
-    int32_t *count, int32_t **leaders, struct fault *f)
+    struct nodes_topic *out, struct fault *f)
 {
 	int32_t *list = calloc((size_t)t->partitions_count + 1, sizeof(*list));
 
@@ -197,9 +199,28 @@ take_leaders(const struct metadata_response_topics *t, const char *topic,
 		}
 		list[at] = t->partitions[i].leader_id;
 	}
-	*count = t->partitions_count;
-	*leaders = list;
+	out->count = t->partitions_count;
+	out->leaders = list;
 	return 0;
+}
+
+static int
+take_topic(const struct metadata_response *r, const char *topic,
+    struct nodes_topic *out, struct fault *f)
+{
+	struct bytes id = r->cluster_id;
+	char cluster[CHART_CLUSTER_ID_MAX + 1] = "";
+
+	if (id.len > CHART_CLUSTER_ID_MAX)
+		return trouble(f, STATUS_CLUSTER, topic,
+		    "the cluster's id is too long");
+	if (id.len > 0) {
+		memcpy(cluster, id.data, (size_t)id.len);
+		cluster[id.len] = '\0';
+	}
+	cluster_id_topic(cluster, topic, r->topics[0].topic_id.bytes,
+	    out->identity);
+	return take_leaders(&r->topics[0], topic, out, f);
 }
 
 static void
@@ -235,8 +256,8 @@ has_leaders(const struct metadata_response_topics *t)
 }
 
 int
-nodes_topic(struct nodes *n, const char *topic, int32_t *count,
-    int32_t **leaders, struct fault *f)
+nodes_look(struct nodes *n, const char *topic, struct nodes_topic *out,
+    struct fault *f)
 {
 	int64_t until_ms = nodes_until(n);
 	struct metadata_response r;
@@ -254,8 +275,7 @@ nodes_topic(struct nodes *n, const char *topic, int32_t *count,
 		if (code == KAFKA_UNKNOWN_TOPIC_OR_PARTITION)
 			return STATUS_NO_TOPIC;
 		if (code == 0 && has_leaders(&r.topics[0]))
-			return take_leaders(&r.topics[0], topic, count, leaders,
-			    f);
+			return take_topic(&r, topic, out, f);
 		if (code == 0)
 			code = KAFKA_LEADER_NOT_AVAILABLE;
 		if (!nodes_again(code, until_ms))
@@ -341,6 +361,20 @@ nodes_group(struct nodes *n, const char *group, struct talk **out,
 	return rc;
 }
 
+bool
+nodes_group_again(struct nodes *n, int code, int64_t until_ms)
+{
+	/* It has moved, or is not one yet. */
+	if (code == KAFKA_NOT_COORDINATOR) {
+		talk_close(n->group);
+		n->group = NULL;
+		code = KAFKA_COORDINATOR_NOT_AVAILABLE;
+	}
+	return (code == KAFKA_COORDINATOR_NOT_AVAILABLE ||
+		   code == KAFKA_COORDINATOR_LOAD_IN_PROGRESS) &&
+	    nodes_again(code, until_ms);
+}
+
 /* --- topics --------------------------------------------------------------- */
 
 /* Settings that say what is kept, in names that Kafka has, too. */
@@ -399,14 +433,14 @@ await_topic(struct nodes *n, const char *topic, int32_t partitions,
     struct fault *f)
 {
 	int64_t until_ms = nodes_until(n);
-	int32_t count = 0, *leaders = NULL;
+	struct nodes_topic now;
 	int rc;
 
 	do {
-		rc = nodes_topic(n, topic, &count, &leaders, f);
+		rc = nodes_look(n, topic, &now, f);
 		if (rc == 0)
-			free(leaders);
-		if (rc == 0 && count >= partitions)
+			free(now.leaders);
+		if (rc == 0 && now.count >= partitions)
 			return 0;
 		pause_before_look();
 	} while (

@@ -16,6 +16,7 @@
 #include "client/place.h"
 #include "client/settings.h"
 #include "direct/talk.h"
+#include "store/lineage.h"
 
 struct fault;
 struct nodes;
@@ -27,12 +28,15 @@ int nodes_open(const struct place *place, const struct settings *settings,
     int64_t timeout_ms, struct nodes **out, struct fault *f);
 void nodes_close(struct nodes *n);
 
-/*
- * A topic's partitions, each by the node that leads it (-1: none now); *leaders
- * is the caller's to free.  STATUS_NO_TOPIC.
- */
-int nodes_topic(struct nodes *n, const char *topic, int32_t *count,
-    int32_t **leaders, struct fault *f);
+struct nodes_topic {
+	int32_t count;		/* of partitions */
+	int32_t *leaders;	/* node of each, -1: none now; to be freed */
+	uint8_t identity[LINEAGE_ID_LEN];
+};
+
+/* What there is of a topic.  STATUS_NO_TOPIC. */
+int nodes_look(struct nodes *n, const char *topic, struct nodes_topic *out,
+    struct fault *f);
 /*
  * Make a topic with what settings says of those that are kept, or have so many
  * partitions.  What the cluster says to it: STATUS_FAILED.
@@ -62,6 +66,8 @@ int nodes_group(struct nodes *n, const char *group, struct talk **out,
  * Waits a moment before it says yes; no after until_ms (monotonic).
  */
 bool nodes_again(int code, int64_t until_ms);
+/* The same of what nodes_group() gave, which is then to be asked for anew. */
+bool nodes_group_again(struct nodes *n, int code, int64_t until_ms);
 /* Words for an error code of the answer to what; STATUS_CLUSTER. */
 int nodes_refused(const char *what, int code, struct fault *f);
 

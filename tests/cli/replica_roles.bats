@@ -183,3 +183,18 @@ is_at() {
 	run_tool 1 logadmin topic promote copy/b/0
 	run_tool 2 logadmin topic promote kafka://127.0.0.1:1/b
 }
+
+@test "an emptied copy goes on with what has taken the place of its source" {
+	seq 10 | logappend --create a
+	run_tool 0 logreplicate a b
+	run_tool 0 logreplicate a c
+	logadmin topic promote c
+	logcompact --before end c
+	logadmin topic demote c
+	logadmin topic promote b
+	echo 11 | logappend b
+	run_tool 0 logreplicate b c
+	same "$(logcat c)" 11
+	same "$(grep -c '^origin' c/replica.properties)" 2
+	grep -q '^origin.was.0=' c/replica.properties
+}

@@ -40,7 +40,8 @@ teardown() {
 # Records of a place but for what is another one there: a line each.
 records_of() {
 	logcat -J "$1" | jq -c 'del(.topic, .offset) |
-	    .headers = [(.headers // [])[] | select(.key != "logkit.offset")]' |
+	    .headers = [(.headers // [])[] |
+		select(.key != "logkit.offset" and .key != "logkit.source")]' |
 	    sort -s -t , -k 1,1
 }
 
@@ -48,6 +49,12 @@ same_records() {
 	records_of "$1" >one
 	records_of "$2" >other
 	diff one other
+}
+
+# What is kept of how far it has come.
+forget_positions() {
+	logadmin group rm "kafka://$broker" logkit.reproduce ||
+		logadmin group rm "$at" logkit.reproduce
 }
 
 @test 'keys, nulls, headers, timestamps, codecs; then what is new' {
@@ -73,8 +80,9 @@ same_records() {
 	run_tool 0 logreplicate --reproduce "$topic" "$at"
 	same_records "$topic" "$at"
 	# Where each was is told with it.
-	same "$(logcat -J -p 3 "$at" | jq -c .headers)" \
-	    '[{"key":"logkit.offset","value":"0"}]'
+	same "$(logcat -J -p 3 "$at" | jq -r '.headers[] | .key + " " + .value')" \
+	    "$(printf 'logkit.offset 0\nlogkit.source %s' "$(
+		sed -n 's/^logkit.topic.id=//p' "$topic/topic.properties")")"
 }
 
 @test 'what Kafka wrote: transactions, aborted ones, compacted logs' {
@@ -101,8 +109,7 @@ same_records() {
 	run_tool 0 logreplicate --reproduce "$topic" "$at"
 	same "$(logcat "$at" | grep -v e)" "$(seq 1 200)"
 	# Without its position: from what stands in the log.
-	logadmin group rm "kafka://$broker" logkit.reproduce ||
-		logadmin group rm "$at" logkit.reproduce
+	forget_positions
 	run_tool 0 logreplicate --reproduce "$topic" "$at"
 	echo 201 | logappend "$topic"
 	run_tool 0 logreplicate --reproduce "$topic" "$at"
@@ -116,14 +123,45 @@ same_records() {
 	run_tool 1 logreplicate --reproduce "$topic" "$at"
 	has "$err" "logreplicate: $topic/0: "
 	has "$err" 'max.message.bytes'
-	# A source that has less than was sent is another one.
-	logadmin topic rm "$at"
-	logcreate other
-	logcreate empty
-	seq 1 10 | logappend other
-	run_tool 0 logreplicate --reproduce other "$at"
-	run_tool 4 logreplicate --reproduce empty "$at"
-	same "$err" 'logreplicate: empty/0: diverged: from offset 0 on it is not what the source has'
+}
+
+@test 'of one source, which is told by its id and its records' {
+	logcreate x y
+	seq 1 6 | logappend x
+	seq 11 30 | logappend y
+	run_tool 0 logreplicate --reproduce x "$at"
+	run_tool 4 logreplicate --reproduce y "$at"
+	has "$err" 'it has records of another source'
+	# A copy may take its place, unless it lacks something.
+	logreplicate x z
+	logadmin -q topic promote z
+	echo 7 | logappend z
+	run_tool 0 logreplicate --reproduce z "$at"
+	same "$(logcat "$at")" "$(seq 1 7)"
+	seq 7 9 | logappend x
+	run_tool 4 logreplicate --reproduce x "$at"
+	forget_positions
+	run_tool 4 logreplicate --reproduce y "$at"
+	has "$err" 'it has records of another source'
+}
+
+@test 'never in a ring' {
+	local back=$at.back
+	logcreate "$at"
+	seq 1 6 | logappend "$at"
+	# To itself, and to what it is a copy of.
+	run_tool 4 logreplicate -f --reproduce "$at" "$at"
+	has "$err" 'source and destination are the same topic'
+	logreplicate "$at" copy
+	run_tool 4 logreplicate -f --reproduce copy "$at"
+	has "$err" 'the source is a copy of it'
+	# To another one, and back.
+	run_tool 0 logreplicate --reproduce "$at" "$back"
+	run_tool 4 logreplicate -f --reproduce "$back" "$at"
+	has "$err" 'offset 0 has come from there: a loop'
+	same "$(logcat "$at")" "$(seq 1 6)"
+	same "$(logcat "$back")" "$(seq 1 6)"
+	logadmin topic rm "$back"
 }
 
 @test 'a cluster that takes no copies' {

@@ -164,56 +164,6 @@ same_text() {
 	[ "$(logcat root/b)" = "$(seq 1 "$1")" ]
 }
 
-@test '--reproduce: records sent again, each once' {
-	local at=kafka://$address/b
-	logcreate -P 2 a
-	seq 1 1000 | logappend -z zstd a
-	run_tool 0 logreplicate -n --reproduce a "$at"
-	has "$out" ': offsets 0 to 999'
-	same "$(ls root)" ''
-	run_tool 0 logreplicate --reproduce a "$at"
-	run_tool 0 logreplicate -v --reproduce a "$at"
-	same "$out" ''
-	echo more | logappend -p 1 a
-	echo theirs | logappend -p 0 "$at"
-	run_tool 0 logreplicate --reproduce a "$at"
-	echo last | logappend -p 0 a
-	run_tool 0 logreplicate --reproduce a "$at"
-	same "$(logcat -p 0 root/b | grep -v theirs)" "$(logcat -p 0 a)"
-	same "$(logcat -p 1 root/b)" "$(logcat -p 1 a)"
-	same "$(logcat -J -p 1 -o -1 root/b | jq -c .headers)" \
-	    "$(logcat -J -p 1 -o -1 a |
-		jq -c '[{key: "logkit.offset", value: (.offset | tostring)}]')"
-	local option
-	for option in --groups --checksum '--cleanup mirror' \
-	    '--on-diverge truncate' '--replica-secret secret'; do
-		# shellcheck disable=SC2086 # an option and its value
-		run_tool 2 logreplicate --reproduce $option a "$at"
-		has "$err" "${option% *}"
-	done
-	run_tool 2 logreplicate --reproduce a c
-	run_tool 2 logreplicate --replica-secret secret a c
-}
-
-@test '--reproduce: nothing from before the log start, or what -o says' {
-	logcreate a
-	seq 0 999 | logappend --batch-bytes 1000 a
-	logcompact -q --before 505 a
-	run_tool 0 logreplicate --reproduce a "kafka://$address/whole"
-	cmp <(logcat root/whole) <(seq 505 999)
-	run_tool 0 logreplicate --reproduce -o 705 a "kafka://$address/part"
-	cmp <(logcat root/part) <(seq 705 999)
-	# Where nothing came it goes on all the same.
-	run_tool 0 logreplicate --reproduce -o end a "kafka://$address/new"
-	seq 1000 1004 | logappend a
-	for place in whole part new; do
-		run_tool 0 logreplicate --reproduce -o end a "kafka://$address/$place"
-	done
-	cmp <(logcat root/whole) <(seq 505 1004)
-	cmp <(logcat root/part) <(seq 705 1004)
-	cmp <(logcat root/new) <(seq 1000 1004)
-}
-
 @test 'examples/replica.sh' {
 	mkdir here
 	for t in a b; do seq 10 | logappend --create "here/$t"; done
