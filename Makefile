@@ -209,7 +209,7 @@ check-slow:
 	    $(PART) SAN=1 $(FUZZ_BUILD) fuzzers; \
 	    else echo 'skipped: the builds with clang'; fi
 	@FUZZ_SECONDS=$${FUZZ_SECONDS:-10} FUZZ_JOBS=$${FUZZ_JOBS:-1} \
-	    TEST_TIMEOUT=900 $(PROVE_SLOW) $(LONGEST) tests/fuzz/run $(UNIT_SRCS:%.c=build/valgrind/%) \
+	    TEST_TIMEOUT=1800 $(PROVE_SLOW) $(LONGEST) tests/fuzz/run $(UNIT_SRCS:%.c=build/valgrind/%) \
 	    $(if $(shell command -v clang),$(UNIT_SRCS:%.c=build/clang-san/%)) \
 	    $(SLOWS) $(filter-out $(LONGEST),$(SLOW_TESTS)) $(SAN_SLOW:%=build/san/%)
 

@@ -2,8 +2,8 @@
 #define REPLICATE_DISK_SINK_H
 
 /*
- * A sink that is a directory: a topic, which is made if it is missing, or a
- * root of them.
+ * A sink that is a directory: a topic, or a root of them, which is made if it
+ * is missing.
  */
 
 #include <stdbool.h>

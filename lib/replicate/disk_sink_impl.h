@@ -31,6 +31,8 @@ struct disk_sink {
 	char *path;
 	struct disk_topic *topics;
 	size_t count;
+	bool is_made;		/* a root: it was seen to */
+	bool missing;		/* in a dry run */
 	struct opened opened;
 };
 

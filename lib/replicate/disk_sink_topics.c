@@ -17,6 +17,7 @@
 #include "store/origin.h"
 #include "store/partition.h"
 #include "store/replica.h"
+#include "store/root.h"
 #include "store/topic.h"
 
 _Static_assert((int)LINEAGE_ID_LEN == (int)FRAME_IDENTITY_LEN,
@@ -252,8 +253,14 @@ look_at_topic(struct disk_sink *d, const struct sink_topic *from,
 {
 	struct topic topic;
 	bool is_copy, made = false;
-	int rc = check_place(d, t, f);
+	int rc;
 
+	if (d->missing) {
+		t->missing = true;
+		t->count = from->partitions;
+		return note(from, "made,", from->partitions);
+	}
+	rc = check_place(d, t, f);
 	if (rc == 0)
 		rc = topic_open(t->path, &topic, f);
 
@@ -289,6 +296,21 @@ look_at_topic(struct disk_sink *d, const struct sink_topic *from,
 	return rc;
 }
 
+/* The root that topics are to be in: it is made with the first one. */
+static int
+make_root(struct disk_sink *d, struct fault *f)
+{
+	enum root_stand stand;
+	int rc = root_look(d->path, &stand);
+
+	if (rc == 0 && stand == ROOT_MISSING && d->o.dry_run)
+		d->missing = true;
+	else if (rc == 0 && stand == ROOT_MISSING)
+		rc = root_make(d->path);
+	d->is_made = rc == 0;
+	return rc == 0 ? 0 : status_fault(f, rc, d->path, -1, -1, NULL);
+}
+
 /* Whatever its path is: it has its number from now on. */
 static int
 add_topic(struct disk_sink *d, const struct sink_topic *from)
@@ -322,6 +344,8 @@ take_topic(struct disk_sink *d, size_t topic, const struct sink_topic *from,
 		return ENOMEM;
 	if (topic == d->count)
 		rc = add_topic(d, from);
+	if (rc == 0 && from->name[0] != '\0' && !d->is_made)
+		rc = make_root(d, f);
 	return rc == 0 ? look_at_topic(d, from, &d->topics[topic], f) : rc;
 }
 

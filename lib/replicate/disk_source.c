@@ -228,6 +228,15 @@ is_stale(const struct disk_source *d, bool *stale)
 	return is || d->changes == NULL || changes_fd(d->changes) < 0;
 }
 
+/* An error that does not say where. */
+static int
+at_source(const struct disk_source *d, int rc, struct fault *f)
+{
+	return rc == 0 || f->file[0] != '\0'
+	    ? rc
+	    : status_fault(f, rc, d->path, -1, -1, NULL);
+}
+
 static int
 source_refresh(struct source *s, size_t *count, struct fault *f)
 {
@@ -242,13 +251,13 @@ source_refresh(struct source *s, size_t *count, struct fault *f)
 			watch_topic(d, i);
 		/* One that was removed from a root is told when it is read. */
 		if (rc != 0 && !d->is_root)
-			return rc;
+			return at_source(d, rc, f);
 	}
 	rc = 0;
 	if (d->is_root && is_stale(d, &d->stale))
 		rc = look_at_root(d, f);
 	*count = d->count;
-	return rc;
+	return at_source(d, rc, f);
 }
 
 static int
@@ -562,7 +571,10 @@ begin_sweep(struct disk_source *d)
 	if (now - d->swept_ms < 1000)
 		return;
 	d->swept_ms = now;
-	if (d->sweep_left == 0)
+	/* Also of a root that has none yet. */
+	if (all == 0)
+		d->sweep_left = 1;
+	else if (d->sweep_left == 0)
 		d->sweep_left = changes_fd(d->changes) < 0 ? all : part;
 }
 
@@ -577,6 +589,11 @@ sweep(struct disk_source *d, struct source_changed *out)
 
 	if (d->sweep_left == 0)
 		return false;
+	if (d->count == 0) {
+		d->sweep_left = 0;
+		*out = root_changed;
+		return true;
+	}
 	if (d->sweep_topic >= d->count) {
 		d->sweep_topic = 0;
 		d->stale = true;
@@ -646,6 +663,55 @@ check_partitions(const struct disk_source *d, struct fault *f)
 	return 0;
 }
 
+/* Is there a topic that is not asked for? */
+static bool
+has_others(const struct disk_source *d)
+{
+	struct topic_place place;
+	char path[PATH_MAX + NAME_MAX + 2];
+	struct root_list l;
+	bool has = false;
+
+	if (d->o->patterns.count == 0 || root_read(d->path, &l) != 0)
+		return false;
+	for (size_t i = 0; i < l.count && !has; i++) {
+		snprintf(path, sizeof(path), "%s/%s", d->path, l.names[i]);
+		has = !disk_source_takes(&d->o->patterns, l.names[i]) &&
+		    topic_locate(path, &place, NULL) == 0;
+		if (!has)
+			continue;
+		has = place.kind == TOPIC_PLACE_TOPIC;
+		topic_place_close(&place);
+	}
+	root_list_release(&l);
+	return has;
+}
+
+/* It is no topic: is it a directory of topics, if perhaps of none yet? */
+static int
+open_root(struct disk_source *d, struct fault *f)
+{
+	enum root_stand stand;
+	int rc;
+
+	d->is_root = true;
+	if (d->changes != NULL)
+		(void)changes_add(d->changes, d->path, &root_changed);
+	rc = look_at_root(d, f);
+	if (rc == ENOTDIR)
+		return STATUS_NOT_TOPIC;
+	if (rc != 0 || d->count > 0 || has_others(d))
+		return rc;
+	rc = root_look(d->path, &stand);
+	return rc == 0 && stand != ROOT_EMPTY ? STATUS_NOT_TOPIC : rc;
+}
+
+bool
+disk_source_is_root(const struct source *s)
+{
+	return ((const struct disk_source *)s)->is_root;
+}
+
 int
 disk_source_open(const char *path, const struct disk_source_options *o,
     struct source **out, struct fault *f)
@@ -667,14 +733,8 @@ disk_source_open(const char *path, const struct disk_source_options *o,
 		rc = add_topic(d, path, false, f);
 	if (rc == 0)
 		rc = check_partitions(d, f);
-	if (rc == STATUS_NOT_TOPIC) {
-		d->is_root = true;
-		if (d->changes != NULL)
-			(void)changes_add(d->changes, path, &root_changed);
-		rc = look_at_root(d, f);
-		if (rc == ENOTDIR || (rc == 0 && d->count == 0))
-			rc = STATUS_NOT_TOPIC;
-	}
+	if (rc == STATUS_NOT_TOPIC)
+		rc = open_root(d, f);
 	if (rc != 0) {
 		source_close(&d->source);
 		return rc;

@@ -30,11 +30,14 @@ struct disk_source_options {
 };
 
 /*
- * Errors of topic_locate(); STATUS_NO_TOPIC also for a directory in which there
- * is no topic.  What o points to must stay.
+ * Errors of topic_locate().  A directory in which there is no topic is a root
+ * that has none yet if it is empty (root.h), or if the patterns choose none of
+ * those that it has; else it is STATUS_NOT_TOPIC.  What o points to must stay.
  */
 int disk_source_open(const char *path, const struct disk_source_options *o,
     struct source **out, struct fault *f);
+/* Have its topics names? */
+bool disk_source_is_root(const struct source *s);
 
 /* Which topic's directory this is, on whatever machine. */
 void disk_source_identity(int dirfd, uint8_t out[FRAME_IDENTITY_LEN]);

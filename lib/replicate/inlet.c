@@ -34,6 +34,7 @@ struct inlet {
 	struct buf input;	/* a frame that is not whole, what follows */
 	size_t taken;		/* of input, by frames */
 	char path[TOPIC_NAME_MAX + 2];
+	char *real;		/* the same, on the disk */
 	struct sink *sink;
 	struct receiver *receiver;
 	char text[TEXT_LEN];	/* why it is over */
@@ -61,6 +62,7 @@ inlet_free(struct inlet *in)
 	if (in->sink != NULL)
 		in->sink->ops->close(in->sink);
 	buf_release(&in->input);
+	free(in->real);
 	free(in);
 }
 
@@ -177,7 +179,9 @@ begin(struct inlet *in, const struct request *r, struct buf *out)
 
 	if (why != NULL)
 		return fail(in, out, EXIT_FAIL, "%s", why);
-	rc = disk_sink_open(path, &so, &in->sink);
+	in->real = strdup(path);
+	ro.place = (struct report_place){in->real, in->path};
+	rc = in->real == NULL ? ENOMEM : disk_sink_open(path, &so, &in->sink);
 	if (rc == 0)
 		rc = receiver_new(in->sink, &ro, &in->receiver);
 	if (rc != 0)
@@ -225,7 +229,7 @@ take_frame(struct inlet *in, const struct frame *f, struct buf *out)
 	rc = receiver_frame(in->receiver, f, out, &what);
 	if (rc == STATUS_END)
 		in->state = OVER;
-	if (rc == STATUS_CORRUPT)
+	if (rc == STATUS_CORRUPT || rc == STATUS_NOT_TOPIC)
 		return fail(in, out, EXIT_FAIL, "%s: %s", frame_name(f->type),
 		    what);
 	return rc == 0 || rc == STATUS_END ? rc : fail_with(in, out, rc);

@@ -83,7 +83,7 @@ receiver_refuse(struct receiver *r, uint32_t topic, int32_t partition, int rc,
 {
 	char text[RECEIVER_REASON_LEN];
 
-	report_reason(rc, f, text, sizeof(text));
+	report_reason_at(&r->o.place, rc, f, text, sizeof(text));
 	return receiver_refuse_text(r, topic, partition, report_status(rc),
 	    text, out);
 }

@@ -5,9 +5,10 @@
  * The side that writes: a state machine that is given the sender's frames and
  * answers each.  No descriptors; it blocks on its sink alone.
  *
- * It believes nothing: names of topics must be names, numbers those that it was
- * told, batches whole, their CRCs right, their offsets behind the last.  What
- * it was sent is durable when it says SYNCED, and visible not before.
+ * It believes little: names of topics must be names, topics and partitions such
+ * as it was told of, batches whole, their CRCs right, their offsets behind the
+ * last; where the source begins and ends is what it says.  What it was sent is
+ * durable when it says SYNCED, and visible not before.
  */
 
 #include <stdbool.h>
@@ -27,9 +28,11 @@ struct receiver_options {
 	bool mirror;		/* delete what the source has deleted */
 	bool dry_run;
 	bool named;		/* topics must have names: the sink is a root */
+	bool either;		/* what the first one says: it is not there */
 	const char *source;	/* where it is, in words; NULL: not known */
 	int64_t parts_max;	/* topics and partitions; 0: no bound */
 	struct reporter reporter;
+	struct report_place place; /* for what the sender is told */
 };
 
 struct receiver_totals {
@@ -58,10 +61,11 @@ void receiver_free(struct receiver *r);
 /*
  * A frame has come; its data may be changed.  Answers go to out.  STATUS_END:
  * it was END, and is answered.  STATUS_CORRUPT: not now, or not one of a
- * sender; *what says why.  STATUS_MISMATCH: somebody else has written to a
- * partition meanwhile, such as an earlier connection that was given up here and
- * not there: what it has is to be asked again.  Else an error that concerns
- * all.
+ * sender; *what says why.  STATUS_NOT_TOPIC: one side is a topic, the other a
+ * directory of them; *what says which.  STATUS_MISMATCH: somebody else has
+ * written to a partition meanwhile, such as an earlier connection that was
+ * given up here and not there: what it has is to be asked again.  Else an error
+ * that concerns all.
  */
 int receiver_frame(struct receiver *r, const struct frame *f, struct buf *out,
     const char **what);

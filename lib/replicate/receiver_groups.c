@@ -38,7 +38,7 @@ receiver_commit_positions(struct receiver *r, struct buf *out)
 	receiver_forget_positions(r);
 	if (rc == 0)
 		return 0;
-	report_reason(rc, &fault, text, sizeof(text));
+	report_reason_at(&r->o.place, rc, &fault, text, sizeof(text));
 	report.topic = r->topics[r->group_topic].name;
 	report.partition = -1;
 	report.status = report_status(rc);

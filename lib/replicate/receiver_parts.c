@@ -352,7 +352,8 @@ take_refusal(struct receiver *r, const struct frame *f, struct receiver_part *p)
 	    .topic = r->topics[f->topic].name,
 	    .partition = f->partition,
 	    .status = f->status,
-	    .text = text};
+	    .text = text,
+	    .theirs = true};
 
 	if (f->status == 0)
 		return STATUS_CORRUPT;

@@ -159,12 +159,12 @@ receiver_take_topic(struct receiver *r, const struct frame *f, struct buf *out,
 	bool known = f->topic < r->count;
 	int rc = frame_string(&data, name, sizeof(name));
 
-	*what = r->o.named
-	    ? "the source is one topic, the destination a directory of them"
-	    : "the source is a directory of topics, so the destination has to "
-	      "be one, and to be there";
+	if (r->o.either && rc == 0 && r->count == 0)
+		r->o.named = name[0] != '\0';
+	*what = r->o.named ? "is a directory of topics, the source one topic"
+			   : "is no directory of topics, as the source is";
 	if (rc == 0 && (name[0] != '\0') != r->o.named)
-		return STATUS_CORRUPT;
+		return STATUS_NOT_TOPIC;
 	*what = "a topic that cannot be";
 	if (rc != 0 || f->count < 0 || f->count > PARTITIONS_MAX ||
 	    (r->o.named && (!topic_is_name(name) || name[0] == '.')))

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/status.h"
 
@@ -65,6 +66,49 @@ report_reason(int rc, const struct fault *f, char *out, int size)
 		    (long long)f->offset, what);
 	else
 		snprintf(out, (size_t)size, "%s: %s", f->file, what);
+}
+
+/* Of a path, without slashes at its end. */
+static size_t
+plain_len(const char *path)
+{
+	size_t len = strlen(path);
+
+	while (len > 0 && path[len - 1] == '/')
+		len--;
+	return len;
+}
+
+const char *
+report_behind(const char *text, const char *path)
+{
+	size_t len = plain_len(path);
+
+	if (strncmp(text, path, len) != 0 ||
+	    (text[len] != '/' && text[len] != ':' && text[len] != '\0'))
+		return NULL;
+	while (text[len] == '/' && text[len + 1] == '/')
+		len++;
+	return text + len;
+}
+
+void
+report_reason_at(const struct report_place *p, int rc, const struct fault *f,
+    char *out, int size)
+{
+	const char *behind = p->path == NULL || f == NULL || f->file[0] == '\0'
+	    ? NULL
+	    : report_behind(f->file, p->path);
+	struct fault named;
+
+	if (behind == NULL) {
+		report_reason(rc, f, out, size);
+		return;
+	}
+	named = *f;
+	snprintf(named.file, sizeof(named.file), "%.*s%s",
+	    (int)plain_len(p->called), p->called, behind);
+	report_reason(rc, &named, out, size);
 }
 
 void

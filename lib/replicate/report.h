@@ -6,9 +6,19 @@
  * user: of a partition what became of it.
  */
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct fault;
+
+/*
+ * What is at path was asked for by another name: who asked, perhaps on another
+ * host, is told of it, and of what is in it, by that.
+ */
+struct report_place {
+	const char *path;	/* NULL: paths are told as they are */
+	const char *called;
+};
 
 enum report_kind {
 	REPORT_CURRENT,		/* it has all there is; or would have */
@@ -28,6 +38,7 @@ struct report {
 	int64_t bytes;
 	int32_t status;		/* of refused: exit status */
 	const char *text;	/* why */
+	bool theirs;		/* the other end's words */
 };
 
 struct reporter {
@@ -41,6 +52,13 @@ void report_add(int64_t *sum, int64_t n);
 int report_status(int rc);
 /* What went wrong, and where: at most size bytes. */
 void report_reason(int rc, const struct fault *f, char *out, int size);
+void report_reason_at(const struct report_place *p, int rc,
+    const struct fault *f, char *out, int size);
+/*
+ * Does text begin with path, or with what is in it?  Then what is behind path,
+ * without a slash at its end; else NULL.
+ */
+const char *report_behind(const char *text, const char *path);
 void report_send(const struct reporter *r, const struct report *what);
 
 #endif

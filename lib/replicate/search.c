@@ -95,9 +95,9 @@ go_on(struct sender *s, struct sender_part *p, struct buf *out)
 	/* One that is empty goes on where it begins, whatever the segment. */
 	if (p->theirs.base_offset < 0)
 		p->floor = p->their_end;
-	else if (p->theirs.last_offset + 1 == p->their_end &&
-	    p->theirs.leader_epoch != FRAME_EPOCH_ANY)
-		p->last = p->theirs;
+	else if (p->ours.base_offset >= 0 &&
+	    p->ours.last_offset + 1 == p->their_end)
+		p->last = p->ours;
 	search_go_on(s, p, p->their_end);
 	return 0;
 }
@@ -229,6 +229,7 @@ search_judge(struct sender *s, struct sender_part *p, struct buf *out)
 	bool cleaned;
 	int rc;
 
+	p->ours.base_offset = -1;
 	if (p->their_end > p->end && !p->halving.diverged)
 		return take_verdict(s, p, IMPRINT_DIFFERENT, out);
 	if (p->theirs.base_offset < 0)
@@ -239,6 +240,8 @@ search_judge(struct sender *s, struct sender_part *p, struct buf *out)
 	    p->theirs.base_offset, &ours, &cleaned, &fault);
 	if (rc != 0 && rc != STATUS_END)
 		return sender_refuse(s, p, rc, &fault, out);
+	if (rc == 0)
+		p->ours = ours;
 	if (rc == 0 && is_same(&ours, &p->theirs))
 		return take_same(s, p, cleaned, out);
 	if (rc == 0 && ours.leader_epoch > p->theirs.leader_epoch)

@@ -26,6 +26,8 @@
  *	SENDING -> CLOSING	DATA until the end, then DONE
  *	CLOSING -> CURRENT	SYNCED: it is on the disk over there
  *	CURRENT -> SENDING	there is more (sender_look)
+ *	CURRENT -> NEW		following: the source was cut, or is another
+ *	SENDING -> NEW		the same
  *	any -> REFUSED		REFUSE, from either side
  *	REFUSED -> NEW		following, after a while, if its status was 1
  *
@@ -61,6 +63,7 @@ struct sender_options {
 	struct position from;
 	uint32_t window;	/* of the receiver's HELLO */
 	struct reporter reporter;
+	struct report_place place; /* for what the receiver is told */
 };
 
 struct sender_totals {

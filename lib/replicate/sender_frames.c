@@ -48,13 +48,14 @@ is_passing(const struct sender *s, int status)
 /* Something of a topic (p NULL), or a partition, is given up. */
 static void
 give_up(struct sender *s, size_t topic, struct sender_part *p, int status,
-    const char *text)
+    const char *text, bool theirs)
 {
 	struct report r = {.kind = REPORT_REFUSED,
 	    .topic = s->topics[topic].name,
 	    .partition = p != NULL ? p->number : -1,
 	    .status = status,
-	    .text = text};
+	    .text = text,
+	    .theirs = theirs};
 
 	if (status > s->totals.status)
 		s->totals.status = status;
@@ -94,9 +95,9 @@ sender_refuse(struct sender *s, struct sender_part *p, int rc,
 	}
 	if (rc == STATUS_REMOVED && s->o.follow)
 		return tell_removed(s, p, out);
-	report_reason(rc, f, text, sizeof(text));
+	report_reason_at(&s->o.place, rc, f, text, sizeof(text));
 	frame.data = (struct view){(const uint8_t *)text, strlen(text)};
-	give_up(s, p->topic, p, frame.status, text);
+	give_up(s, p->topic, p, frame.status, text, false);
 	return frame_encode(&frame, out);
 }
 
@@ -129,7 +130,7 @@ take_note(struct sender *s, const struct frame *f)
 	if (f->status == 0)
 		report_send(&s->o.reporter, &done);
 	else
-		give_up(s, f->topic, NULL, f->status, text);
+		give_up(s, f->topic, NULL, f->status, text, true);
 	return 0;
 }
 
@@ -143,7 +144,8 @@ take_refusal(struct sender *s, const struct frame *f)
 		return STATUS_CORRUPT;
 	plain_copy(f->data.data, f->data.len, text, sizeof(text));
 	if (f->partition >= 0) {
-		give_up(s, f->topic, t->parts[f->partition], f->status, text);
+		give_up(s, f->topic, t->parts[f->partition], f->status, text,
+		    true);
 		return 0;
 	}
 	if (t->refused)
@@ -151,7 +153,7 @@ take_refusal(struct sender *s, const struct frame *f)
 	t->refused = true;
 	if (is_passing(s, f->status))
 		t->again_ms = when_again(&t->pause_ms);
-	give_up(s, f->topic, NULL, f->status, text);
+	give_up(s, f->topic, NULL, f->status, text, true);
 	for (int32_t n = 0; n < t->count; n++)
 		if (t->parts[n] != NULL && t->parts[n]->state != SENDER_REFUSED)
 			enter_refused(s, t->parts[n], is_passing(s, f->status));

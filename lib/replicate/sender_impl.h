@@ -52,10 +52,12 @@ struct sender_part {
 	bool is_foreign;	/* theirs is of another topic, it seems */
 	bool renewed;		/* the topic is another one, by its name */
 	int64_t missed;		/* from here on was deleted too early; or -1 */
-	struct frame_batch last; /* both have it, last; base_offset -1: none */
+	/* The source's, where both have the same last; base_offset -1: none. */
+	struct frame_batch last;
 	struct halving halving;	/* for where both part */
 	int64_t asked;		/* what ASK or DIVERGED said */
 	struct frame_batch theirs; /* what is compared */
+	struct frame_batch ours; /* where that begins; base_offset -1: none */
 	int64_t looked_ms;	/* when start and end were looked at */
 	int64_t again_ms;	/* refused: it is tried again then; 0 never */
 	int64_t pause_ms;	/* it was waited for that; 0 not */

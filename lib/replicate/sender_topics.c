@@ -118,6 +118,11 @@ sender_look_at_topics(struct sender *s, struct buf *out, struct fault *f)
 	size_t count, known = s->count;
 	int rc = s->src->ops->refresh(s->src, &count, f);
 
+	/* Where there are none yet some may come. */
+	if (rc == 0 && count == 0) {
+		s->looked = true;
+		s->topics_ms = now_mono_ms();
+	}
 	if (rc != 0 || count == 0)
 		return rc;
 	more = recallocarray(s->topics, s->count, count, sizeof(*more));

@@ -6,9 +6,10 @@
  * (disk_sink.h), and of whatever else may hold the same log.
  *
  * Topics have the numbers that the sender gave them, from 0 on.  All calls may
- * block on a disk, none on anything else; errors are those of lib/store, and f
- * says where.  STATUS_ROLE: it is no replica.  STATUS_CLUSTER: a cluster cannot
- * be asked any more, which ends all; other errors concern a partition.
+ * block on a disk, and those of a cluster on its answers; errors are those of
+ * lib/store, and f says where.  STATUS_ROLE: it is no replica.  STATUS_CLUSTER:
+ * a cluster cannot be asked any more, which ends all; other errors concern a
+ * partition.
  */
 
 #include <stdbool.h>

@@ -460,6 +460,7 @@ raw_is_kept(struct raw *r, const struct batch *was, bool *kept, struct fault *f)
 	if (*kept)
 		return 0;
 	rc = raw_batch_at(r, was->last_offset, &b, &cleaned, f);
-	*kept = rc == 0 && (is_same(&b, was) || cleaned);
+	/* It may have taken all that stood there and before. */
+	*kept = cleaned || (rc == 0 && is_same(&b, was));
 	return rc == STATUS_END ? 0 : rc;
 }

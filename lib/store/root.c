@@ -6,9 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/io.h"
-#include "store/topic.h"
+#include "base/status.h"
+#include "store/topic_impl.h"
 
 static int
 add(struct root_list *l, size_t *cap, const char *name)
@@ -85,4 +87,74 @@ root_list_release(struct root_list *l)
 		free(l->names[i]);
 	free(l->names);
 	*l = (struct root_list){NULL, 0};
+}
+
+static bool
+is_hidden(const char *name)
+{
+	return name[0] == '.' || strcmp(name, "lost+found") == 0;
+}
+
+/* Of a directory that is no topic: is there nothing in it? */
+static int
+look_inside(const char *path, enum root_stand *out)
+{
+	struct dirent *d;
+	DIR *dir;
+	int fd = -1,
+	    rc = io_open(AT_FDCWD, path, O_RDONLY | O_DIRECTORY, 0, &fd);
+
+	*out = ROOT_NOT;
+	if (rc != 0)
+		return rc == ENOTDIR ? 0 : rc;
+	*out = ROOT_EMPTY;
+	if (faccessat(fd, "../" TOPIC_FILE, F_OK, 0) == 0)
+		*out = ROOT_IS;
+	dir = fdopendir(fd);
+	if (dir == NULL) {
+		rc = errno;
+		(void)io_close(&fd);
+		return rc;
+	}
+	while (errno = 0, (d = readdir(dir)) != NULL)
+		if (!is_hidden(d->d_name))
+			*out = ROOT_IS;
+	rc = errno;
+	closedir(dir);
+	return rc;
+}
+
+int
+root_look(const char *path, enum root_stand *out)
+{
+	struct topic_place place;
+	char name[NAME_MAX + 1];
+	int parent = -1, rc = topic_locate(path, &place, NULL);
+
+	if (rc == STATUS_NOT_TOPIC)
+		return look_inside(path, out);
+	*out = rc == STATUS_NO_TOPIC ? ROOT_MISSING : ROOT_NOT;
+	if (rc == 0)
+		topic_place_close(&place);
+	if (rc != STATUS_NO_TOPIC)
+		return rc;
+	rc = topic_open_parent(path, &parent, name);
+	if (rc == 0 && faccessat(parent, name, F_OK, 0) == 0)
+		*out = ROOT_NOT;
+	(void)io_close(&parent);
+	return rc;
+}
+
+int
+root_make(const char *path)
+{
+	char name[NAME_MAX + 1];
+	int parent = -1, rc = topic_open_parent(path, &parent, name);
+
+	if (rc == 0)
+		rc = io_mkdir(parent, name, 0777);
+	if (rc == 0)
+		rc = io_sync_dir(parent);
+	(void)io_close(&parent);
+	return rc == EEXIST ? 0 : rc;
 }

@@ -20,4 +20,20 @@ struct root_list {
 int root_read(const char *path, struct root_list *l);
 void root_list_release(struct root_list *l);
 
+enum root_stand {
+	ROOT_IS,		/* a directory that is no topic */
+	/*
+	 * The same, with nothing in it but hidden names and lost+found, and
+	 * not in a topic itself: so one that is to be filled.
+	 */
+	ROOT_EMPTY,
+	ROOT_MISSING,		/* nothing; what it would be in is there */
+	ROOT_NOT,		/* a topic, a part of one, a file */
+};
+
+/* What stands at path?  ENOENT: not even what it would be in.  EACCES... */
+int root_look(const char *path, enum root_stand *out);
+/* Make it, for good.  One that is there is not an error. */
+int root_make(const char *path);
+
 #endif

@@ -297,29 +297,57 @@ promote_partition(const struct admin_options *o, const char *path, int32_t n,
 	return rc == 0 ? CLI_DONE : message_warn(name, rc, &f);
 }
 
+/* What is done to each partition of each topic. */
+struct change {
+	const struct admin_options *o;
+	int (*partition)(const struct admin_options *o, const char *path,
+	    int32_t n, const struct partition_settings *settings);
+	size_t topics;		/* seen to */
+};
+
 static int
-each_partition(const struct admin_options *o, const char *path,
-    const struct topic_place *place,
-    int (*fn)(const struct admin_options *o, const char *path, int32_t n,
-	const struct partition_settings *settings))
+change_topic(const char *path, struct topic_place *place, void *arg)
 {
+	struct change *c = arg;
 	struct partition_settings settings;
 	int worst = CLI_DONE;
 
+	c->topics++;
 	partition_settings_of(&place->topic.settings, &settings);
 	for (int32_t n = 0; n < place->topic.partitions; n++) {
-		int status = fn(o, path, n, &settings);
+		int status = c->partition(c->o, path, n, &settings);
 
 		worst = status > worst ? status : worst;
 	}
 	return worst;
 }
 
+/* A word is a topic, or a root of some. */
 static int
-promote_one(const struct admin_options *o, const char *path,
-    struct topic_place *place)
+change_roles(struct change *c, const char *verb, char **words)
 {
-	return each_partition(o, path, place, promote_partition);
+	int status, worst = CLI_DONE;
+
+	for (; *words != NULL; words++) {
+		if (place_is_remote(*words))
+			places_refuse(verb, "a cluster chooses its leaders");
+		c->topics = 0;
+		status = admin_each(*words, change_topic, c);
+		if (status == CLI_DONE && c->topics == 0) {
+			warnx("%s: no topic in it", *words);
+			status = CLI_FAIL;
+		}
+		worst = status > worst ? status : worst;
+	}
+	return worst;
+}
+
+int
+topics_promote(const struct admin_options *o, char **words)
+{
+	struct change c = {.o = o, .partition = promote_partition};
+
+	return change_roles(&c, "topic promote", words);
 }
 
 static int
@@ -344,37 +372,10 @@ demote_partition(const struct admin_options *o, const char *path, int32_t n,
 	return rc == 0 ? CLI_DONE : message_warn(name, rc, &f);
 }
 
-static int
-demote_one(const struct admin_options *o, const char *path,
-    struct topic_place *place)
-{
-	return each_partition(o, path, place, demote_partition);
-}
-
-static int
-refuse_promote(const struct admin_options *o, const char *path)
-{
-	(void)o;
-	(void)path;
-	places_refuse("topic promote", "a cluster chooses its leaders");
-}
-
-int
-topics_promote(const struct admin_options *o, char **words)
-{
-	return for_each_topic(o, words, promote_one, refuse_promote);
-}
-
-static int
-refuse_demote(const struct admin_options *o, const char *path)
-{
-	(void)o;
-	(void)path;
-	places_refuse("topic demote", "a cluster chooses its leaders");
-}
-
 int
 topics_demote(const struct admin_options *o, char **words)
 {
-	return for_each_topic(o, words, demote_one, refuse_demote);
+	struct change c = {.o = o, .partition = demote_partition};
+
+	return change_roles(&c, "topic demote", words);
 }

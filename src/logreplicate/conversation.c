@@ -16,7 +16,6 @@
 #include "reproduce.h"
 #include "session.h"
 #include "store/root.h"
-#include "store/topic.h"
 #include "telling.h"
 #include "tunnel.h"
 
@@ -35,8 +34,9 @@ name_source(void)
 
 	if (opt.is_from_cluster) {
 		snprintf(asked.source, sizeof(asked.source),
-		    "kafka%s://%.2000s/%s", opt.from.tls ? "+tls" : "",
-		    opt.from.brokers, opt.from.topic);
+		    "kafka%s://%.2000s%s%s", opt.from.tls ? "+tls" : "",
+		    opt.from.brokers, opt.from.topic[0] != '\0' ? "/" : "",
+		    opt.from.topic);
 		return;
 	}
 	if (opt.src.remote) {
@@ -158,16 +158,13 @@ push_from_disk(struct session *s)
 		: NULL,
 	    .patterns = opt.request.patterns,
 	    .follow = opt.request.follow};
-	struct source_topic first;
 	struct fault f = {.file = ""};
 	struct source *src;
 	int status, rc = disk_source_open(opt.src.path, &o, &src, &f);
 
-	if (rc == 0)
-		rc = src->ops->topic(src, 0, &first, &f);
 	if (rc != 0)
 		return fail_local(s, opt.src.path, rc, &f);
-	asked.named = first.name[0] != '\0';
+	asked.named = disk_source_is_root(src);
 	status = push(s, src);
 	src->ops->close(src);
 	return status;
@@ -207,22 +204,6 @@ push_from_cluster(struct session *s)
 	return status;
 }
 
-/* Is it a directory that is no topic, and so one of topics? */
-static bool
-is_root(const char *path)
-{
-	struct topic_place place;
-	struct root_list l;
-	int rc = topic_locate(path, &place, NULL);
-
-	if (rc == 0)
-		topic_place_close(&place);
-	if (rc != STATUS_NOT_TOPIC || root_read(path, &l) != 0)
-		return false;
-	root_list_release(&l);
-	return true;
-}
-
 static int
 pull_to_disk(struct session *s)
 {
@@ -230,12 +211,18 @@ pull_to_disk(struct session *s)
 	struct receiver_options ro = {.cut = opt.request.cut,
 	    .mirror = opt.request.mirror,
 	    .dry_run = opt.request.dry_run,
-	    .named = is_root(opt.dst.path),
 	    .source = asked.source,
 	    .reporter = {telling_report, NULL}};
+	enum root_stand stand = ROOT_NOT;
 	struct fault f = {.file = ""};
 	struct sink *sink;
-	int status, rc = disk_sink_open(opt.dst.path, &o, &sink);
+	int status, rc = root_look(opt.dst.path, &stand);
+
+	/* What is not there, or empty, becomes what the source is. */
+	ro.named = stand == ROOT_IS;
+	ro.either = stand == ROOT_EMPTY || stand == ROOT_MISSING;
+	if (rc == 0)
+		rc = disk_sink_open(opt.dst.path, &o, &sink);
 
 	if (rc != 0)
 		return fail_local(s, opt.dst.path, rc, &f);
@@ -250,13 +237,17 @@ pull_to_disk(struct session *s)
 static void
 explain(struct session *s, const struct peer *p, int peer_status)
 {
-	if (p->host == NULL)
+	bool unknown = peer_status == 127 && !opt.is_to_cluster;
+
+	if (p->host == NULL ||
+	    (!unknown && (peer_status == 0 || p->line[0] == '\0')))
 		return;
-	if (peer_status == 127 && !opt.is_to_cluster)
+	s->about = SESSION_LINK;
+	if (unknown)
 		snprintf(s->text, sizeof(s->text),
 		    "no %s there (--remote-path says where it is)",
 		    opt.remote_path);
-	else if (peer_status != 0 && p->line[0] != '\0')
+	else
 		snprintf(s->text, sizeof(s->text), "%s", p->line);
 }
 
@@ -285,9 +276,16 @@ judge(const struct session *s, const struct peer *p, int status,
 
 	out->lost = (s->text[0] != '\0' && status == CLI_FAIL && !refused) ||
 	    cluster_lost;
-	if (s->text[0] != '\0' && s->told)
+	if (s->text[0] == '\0')
+		return;
+	if (s->about == SESSION_THEIRS)
+		telling_error(s->text);
+	else if (s->about == SESSION_TOLD)
 		warnx("%s", s->text);
-	else if (s->text[0] != '\0')
+	else if (s->about == SESSION_HERE)
+		warnx("%s: %s", opt.src.remote ? opt.dst.path : opt.src.path,
+		    s->text);
+	else
 		warnx("%s: %s", p->host != NULL ? p->host : opt.dst.path,
 		    s->text);
 }
@@ -340,6 +338,8 @@ conversation_hold(const volatile sig_atomic_t *stop, struct conversation *out)
 		explain(&s, &p, peer_status);
 	if (*stop == 0)
 		judge(&s, &p, status, peer_status, out);
+	if (status == CLI_DONE && s.text[0] == '\0' && s.partitions == 0)
+		telling_nothing();
 	out->worked = s.bytes > 0 || now_mono_ms() - began_ms > WORKED_MS;
 	if (opt.stats)
 		telling_stats(&s, began_ms);

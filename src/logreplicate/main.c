@@ -88,6 +88,20 @@ die_by_signal(void)
 	(void)raise(stopped);
 }
 
+static void
+begin_telling(bool ignores_pipe)
+{
+	const struct peer_place *there = opt.src.remote ? &opt.src : &opt.dst;
+	bool away = there->remote || opt.is_to_cluster;
+
+	telling_begin(&(struct telling_options){.name = opt.name,
+	    .other = {there->path, opt.other, away ? there->host : NULL},
+	    .dry_run = opt.request.dry_run,
+	    .itemize = opt.itemize,
+	    .follow = opt.request.follow,
+	    .ignores_pipe = ignores_pipe});
+}
+
 int
 main(int argc, char **argv)
 {
@@ -97,11 +111,7 @@ main(int argc, char **argv)
 	options_parse(argc, argv);
 	if (opt.server)
 		return serve(STDIN_FILENO, STDOUT_FILENO, &opt.limits);
-	(void)signal(SIGPIPE, SIG_IGN);
-	telling_begin(&(struct telling_options){.name = opt.name,
-	    .dry_run = opt.request.dry_run,
-	    .itemize = opt.itemize,
-	    .follow = opt.request.follow});
+	begin_telling(signal(SIGPIPE, SIG_IGN) == SIG_IGN);
 	catch_signals();
 	status = run();
 	options_release();

@@ -358,6 +358,7 @@ take_operands(int count, char **operand)
 		parse_place(operand[1], &opt.dst);
 	if (opt.src.remote && (opt.dst.remote || opt.is_to_cluster))
 		cli_usage("only one of SRC and DST may be on another host");
+	opt.other = operand[opt.src.remote ? 0 : 1];
 	opt.name = last_part(opt.src.path);
 }
 

@@ -27,6 +27,7 @@ struct options {
 	struct places places;		/* -X --config --timeout */
 
 	struct peer_place src, dst;
+	const char *other;		/* the other end's, as it was written */
 	bool is_from_cluster;		/* SRC is from, by way of login */
 	struct place from;
 	struct login *login;

@@ -5,7 +5,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cli.h"
@@ -14,6 +13,7 @@
 #include "replicate/disk_source.h"
 #include "replicate/under.h"
 #include "session.h"
+#include "store/root.h"
 
 static int
 refuse(struct session *s, int status, const char *text)
@@ -23,15 +23,13 @@ refuse(struct session *s, int status, const char *text)
 }
 
 static int
-refuse_with(struct session *s, const char *path, int rc, const struct fault *f)
+refuse_with(struct session *s, const char *path, int rc, struct fault *f)
 {
-	char why[700], text[SESSION_TEXT_LEN];
+	char text[SESSION_TEXT_LEN];
 
-	report_reason(rc, f, why, sizeof(why));
-	if (f->file[0] != '\0')
-		strlcpy(text, why, sizeof(text));
-	else
-		snprintf(text, sizeof(text), "%.90s: %s", path, why);
+	if (f->file[0] == '\0')
+		status_fault(f, rc, path, -1, -1, NULL);
+	report_reason_at(&s->place, rc, f, text, sizeof(text));
 	return refuse(s, report_status(rc), text);
 }
 
@@ -55,7 +53,7 @@ check_path(struct session *s, const struct serve_limits *limits,
 	int rc = under_resolve(limits->under, r->path, path);
 
 	if (rc == EXDEV)
-		return refuse(s, CLI_FAIL,
+		rc = status_fault(&f, EACCES, r->path, -1, -1,
 		    "outside of what this key may reach");
 	if (rc != 0)
 		return refuse_with(s, r->path, rc, &f);
@@ -89,15 +87,17 @@ send_disk(struct session *s, const struct request *r, const char *under)
 	return status;
 }
 
-/* A directory of topics is not made: once is enough to say that. */
+/* May topics be put there?  Once is enough to say that they may not. */
 static int
-check_root(const char *path)
+check_root(const char *path, struct fault *f)
 {
-	struct stat st;
+	enum root_stand stand;
+	int rc = root_look(path, &stand);
 
-	if (stat(path, &st) != 0)
-		return errno;
-	return S_ISDIR(st.st_mode) ? 0 : ENOTDIR;
+	return rc == 0 && stand == ROOT_NOT
+	    ? status_fault(f, STATUS_NOT_TOPIC, path, -1, -1,
+		  "is no directory of topics, as the source is")
+	    : rc;
 }
 
 static int
@@ -111,11 +111,10 @@ receive_disk(struct session *s, const struct request *r, const char *under)
 	    .source = r->source[0] != '\0' ? r->source : NULL};
 	struct fault f = {.file = ""};
 	struct sink *sink;
-	int status, rc = r->named ? check_root(r->path) : 0;
+	int status, rc = r->named ? check_root(r->path, &f) : 0;
 
 	if (rc == 0)
 		rc = disk_sink_open(r->path, &o, &sink);
-
 	if (rc != 0)
 		return refuse_with(s, r->path, rc, &f);
 	status = session_receive(s, sink, &ro);
@@ -128,6 +127,7 @@ serve(int in, int out, const struct serve_limits *limits)
 {
 	struct session s;
 	struct request r;
+	char asked[PATH_MAX];
 	const char *why;
 	int status;
 
@@ -140,6 +140,8 @@ serve(int in, int out, const struct serve_limits *limits)
 	if (status == CLI_DONE) {
 		if (r.timeout_ms > 0)
 			link_set_timeout(&s.link, r.timeout_ms);
+		strlcpy(asked, r.path, sizeof(asked));
+		s.place = (struct report_place){r.path, asked};
 		why = check_mode(limits, &r);
 		if (why != NULL)
 			status = refuse(&s, CLI_FAIL, why);

@@ -58,8 +58,10 @@ fail_with(struct session *s, int rc, const struct fault *f)
 		return fail(s, CLI_FAIL, "nothing was heard for %.3g s",
 		    (double)s->link.dead_ms / 1000);
 	}
-	report_reason(rc, f, text, sizeof(text));
-	s->told = f != NULL && f->file[0] != '\0';
+	report_reason_at(&s->place, rc, f, text, sizeof(text));
+	s->about = f != NULL && f->file[0] != '\0' ? SESSION_TOLD
+	    : rc == STATUS_MISMATCH                ? SESSION_HERE
+						   : SESSION_LINK;
 	return fail(s, report_status(rc), "%s", text);
 }
 
@@ -70,6 +72,7 @@ fail_as_told(struct session *s, const struct frame *f)
 	char text[SESSION_TEXT_LEN];
 
 	plain_copy(f->data.data, f->data.len, text, sizeof(text));
+	s->about = SESSION_THEIRS;
 	return fail(s, f->status > 0 ? f->status : CLI_FAIL, "%s", text);
 }
 
@@ -228,7 +231,10 @@ take_all(struct session *s, take_frame *take, void *arg)
 		if (rc == STATUS_CORRUPT)
 			(void)fail(s, CLI_FAIL, "%s: %s", frame_name(f.type),
 			    what);
-		else if (rc != 0)
+		else if (rc == STATUS_NOT_TOPIC) {
+			s->about = SESSION_HERE;
+			(void)fail(s, CLI_FAIL, "%s", what);
+		} else if (rc != 0)
 			(void)fail_with(s, rc, s->fault);
 		if (rc != 0)
 			return STATUS_FAILED;
@@ -328,6 +334,7 @@ note_sent(struct session *s, const struct sender *snd)
 	const struct sender_totals *t = sender_totals(snd);
 
 	s->bytes = t->bytes;
+	s->partitions = t->partitions;
 	s->cut = t->cut;
 	s->compared = t->compared;
 	s->skipped = t->skipped;
@@ -344,6 +351,7 @@ note_received(struct session *s, const struct receiver *r)
 	const struct receiver_totals *t = receiver_totals(r);
 
 	s->bytes = t->bytes;
+	s->partitions = t->partitions;
 	s->cut = t->cut;
 	s->done = t->done;
 	s->wanted = t->wanted;
@@ -421,6 +429,7 @@ session_send(struct session *s, struct source *src,
 	struct sender *snd;
 	int rc, status;
 
+	own.place = s->place;
 	own.window = s->hello.window;
 	own.examines = (s->hello.capabilities & FRAME_EXAMINES) != 0;
 	rc = sender_new(src, &own, &snd);
@@ -490,9 +499,12 @@ int
 session_receive(struct session *s, struct sink *sink,
     const struct receiver_options *o)
 {
+	struct receiver_options own = *o;
 	struct receiver *r;
-	int rc = receiver_new(sink, o, &r), status;
+	int rc, status;
 
+	own.place = s->place;
+	rc = receiver_new(sink, &own, &r);
 	if (rc != 0)
 		return fail_with(s, rc, NULL);
 	status = receive_loop(s, r);

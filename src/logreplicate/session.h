@@ -21,15 +21,21 @@ struct session {
 	char version[32];	/* of the other side's program */
 	bool greeted;
 	bool dead;		/* nothing was heard for too long */
-	/* What ended it: of the other side (ERROR), or of ours. */
-	char text[SESSION_TEXT_LEN];
-	bool told;		/* text begins with what it is about */
+	char text[SESSION_TEXT_LEN]; /* what ended it */
+	enum {
+		SESSION_LINK,	/* is about the connection */
+		SESSION_TOLD,	/* begins with what it is about */
+		SESSION_HERE,	/* is about what this side reads or writes */
+		SESSION_THEIRS,	/* the other side's words (ERROR) */
+	} about;
 	int status;
+	struct report_place place; /* where this side is, for the other one */
 	const struct fault *fault; /* where a sender's source was lost */
 	int64_t bytes;
 	int64_t cut;
 	int64_t compared, skipped; /* of what this side has sent */
 	int64_t done, wanted;	/* offsets */
+	int64_t partitions;
 	int64_t behind;		/* offsets, looked at each second */
 	size_t behind_in;	/* partitions */
 	int64_t counted_ms;

@@ -1,8 +1,12 @@
 #include "telling.h"
 
 #include <err.h>
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/cli.h"
 #include "base/now.h"
@@ -12,6 +16,8 @@ enum {
 	/* To the service manager at most so often; with -v, how far behind. */
 	STATUS_MS = 1000,
 	BEHIND_MS = 10000,
+	/* Words of the other end, and where that is. */
+	TEXT_LEN = SESSION_TEXT_LEN + PATH_MAX,
 };
 
 static struct {
@@ -32,6 +38,20 @@ telling_begin(const struct telling_options *o)
 	telling.behind_ms = now_mono_ms();
 }
 
+/* Nobody gets it: then there is nothing to go on for. */
+static void
+flush(void)
+{
+	if (fflush(stdout) == 0)
+		return;
+	if (errno != EPIPE)
+		err(CLI_FAIL, "stdout");
+	if (telling.o.ignores_pipe)
+		_exit(CLI_FAIL);
+	(void)signal(SIGPIPE, SIG_DFL);
+	(void)raise(SIGPIPE);
+}
+
 /* A line of stdout does not go where the progress is. */
 static void
 print_what(const char *what, const char *text)
@@ -39,7 +59,7 @@ print_what(const char *what, const char *text)
 	if (cli_progress_wanted())
 		cli_progress_end();
 	printf("%s: %s\n", what, text);
-	(void)fflush(stdout);
+	flush();
 }
 
 static void
@@ -68,6 +88,50 @@ print_compared(const char *what, const struct report *r)
 	print_what(what, text);
 }
 
+/*
+ * The other end's words, with the host where they begin with a path; false:
+ * they do not.
+ */
+static bool
+place_words(const char *text, char *out, size_t size)
+{
+	const struct telling_place *at = &telling.o.other;
+	const char *behind = report_behind(text, at->path);
+	size_t len = strlen(at->called);
+
+	while (len > 0 && at->called[len - 1] == '/')
+		len--;
+	if (behind != NULL)
+		snprintf(out, size, "%.*s%s", (int)len, at->called, behind);
+	else if (text[0] == '/' && at->host != NULL)
+		snprintf(out, size, "%s:%s", at->host, text);
+	else
+		snprintf(out, size, "%s", text);
+	return behind != NULL || text[0] == '/';
+}
+
+void
+telling_error(const char *text)
+{
+	const struct telling_place *at = &telling.o.other;
+	char words[TEXT_LEN];
+
+	if (place_words(text, words, sizeof(words)))
+		warnx("%s", words);
+	else
+		warnx("%s: %s", at->host != NULL ? at->host : at->called, text);
+}
+
+static void
+warn_refused(const char *what, const struct report *r)
+{
+	char words[TEXT_LEN];
+
+	if (r->theirs)
+		(void)place_words(r->text, words, sizeof(words));
+	warnx("%s: %s", what, r->theirs ? words : r->text);
+}
+
 void
 telling_report(void *arg, const struct report *r)
 {
@@ -83,7 +147,7 @@ telling_report(void *arg, const struct report *r)
 		snprintf(what, sizeof(what), "%s", topic);
 	switch (r->kind) {
 	case REPORT_REFUSED:
-		warnx("%s: %s", what, r->text);
+		warn_refused(what, r);
 		break;
 	case REPORT_CUT:
 		cli_warn("%s: cut from offset %lld on, kept in lost+found/",
@@ -171,7 +235,9 @@ tell_behind(const struct session *s)
 		    (long long)s->behind, s->behind_in,
 		    s->behind_in == 1 ? "" : "s");
 	else
-		snprintf(text, sizeof(text), "current");
+		snprintf(text, sizeof(text), "%s",
+		    s->counted_ms > 0 && s->partitions == 0 ? "no topics yet"
+							    : "current");
 	tell_status(text);
 	if (cli_verbose == 0 || (s->behind == 0 && !telling.behind) ||
 	    (s->behind > 0 && now - telling.behind_ms < BEHIND_MS))
@@ -223,6 +289,14 @@ telling_stats(const struct session *s, int64_t began_ms)
 		    (long long)s->behind, s->behind_in,
 		    s->behind_in == 1 ? "" : "s");
 	printf("\n");
+	flush();
+}
+
+void
+telling_nothing(void)
+{
+	if (cli_verbose > 0)
+		print_what(telling.o.name, "no topics to copy");
 }
 
 void

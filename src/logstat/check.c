@@ -10,7 +10,7 @@
 #include "base/now.h"
 
 static struct {
-	int64_t max_age_ms;
+	struct check_limits limits;
 	int64_t now_ms;
 	enum check_status worst;
 	struct buf lines; /* problems, a line each */
@@ -22,7 +22,6 @@ static struct {
 	int64_t partitions;
 	int64_t records, bytes; /* -1: not known */
 	int64_t age_ms; /* the greatest of a topic; -1 none */
-	int64_t max_lag;
 	int64_t lag; /* the greatest of a group; -1 none */
 } check;
 
@@ -113,7 +112,7 @@ end_topic(void)
 	int64_t age_ms = check.now_ms - check.topic_newest;
 	char age[32], limit[32];
 
-	if (check.topic[0] == '\0' || check.max_age_ms < 0)
+	if (check.topic[0] == '\0' || check.limits.age_ms < 0)
 		return;
 	if (check.topic_newest < 0) {
 		problem(CHECK_WARNING, "%s: no events", check.topic);
@@ -123,17 +122,16 @@ end_topic(void)
 		age_ms = 0;
 	if (age_ms > check.age_ms)
 		check.age_ms = age_ms;
-	if (age_ms > check.max_age_ms)
+	if (age_ms > check.limits.age_ms)
 		problem(CHECK_CRITICAL, "%s: newest event %s old (limit %s)",
 		    check.topic, age_text(age_ms, age),
-		    age_text(check.max_age_ms, limit));
+		    age_text(check.limits.age_ms, limit));
 }
 
 void
-check_init(int64_t max_age_ms, int64_t max_lag)
+check_init(const struct check_limits *limits)
 {
-	check.max_age_ms = max_age_ms;
-	check.max_lag = max_lag;
+	check.limits = *limits;
 	check.lag = -1;
 	check.now_ms = now_wall_ms();
 	check.age_ms = -1;
@@ -177,31 +175,56 @@ check_lag(const char *where, int64_t lag)
 {
 	if (lag > check.lag)
 		check.lag = lag;
-	if (check.max_lag >= 0 && lag > check.max_lag)
+	if (check.limits.lag >= 0 && lag > check.limits.lag)
 		problem(CHECK_CRITICAL, "%s: %jd behind (limit %jd)", where,
-		    (intmax_t)lag, (intmax_t)check.max_lag);
+		    (intmax_t)lag, (intmax_t)check.limits.lag);
+}
+
+/* Nobody said how long that may be; but a lag of long ago is none. */
+static void
+check_known(const char *where, int64_t silence_ms, bool never)
+{
+	char age[32];
+
+	if (never)
+		problem(CHECK_UNKNOWN,
+		    "%s: its source was never heard of, so its lag is not "
+		    "known",
+		    where);
+	else if (silence_ms < -CHECK_SILENCE_MS)
+		problem(CHECK_UNKNOWN,
+		    "%s: its source was heard of in the future, so its lag is "
+		    "not known",
+		    where);
+	else if (silence_ms > CHECK_SILENCE_MS)
+		problem(CHECK_UNKNOWN,
+		    "%s: its source heard of %s ago, so its lag is not known "
+		    "(--max-silence)",
+		    where, age_text(silence_ms, age));
 }
 
 void
 check_copy(const char *where, int64_t lag, int64_t seen_ms)
 {
+	const struct check_limits *l = &check.limits;
+	int64_t silence_ms = check.now_ms - seen_ms;
+	int64_t limit_ms = l->silence_ms >= 0 ? l->silence_ms : l->age_ms;
 	char age[32], limit[32];
 
 	check_lag(where, lag);
-	if (check.max_age_ms < 0)
-		return;
-	if (seen_ms < 0)
+	if (limit_ms < 0)
+		check_known(where, silence_ms, seen_ms < 0);
+	else if (seen_ms < 0)
 		problem(CHECK_WARNING, "%s: its source was never heard of",
 		    where);
 	/* So far, as it may be written while this runs. */
-	else if (seen_ms - check.now_ms > check.max_age_ms)
+	else if (silence_ms < -limit_ms)
 		problem(CHECK_WARNING,
 		    "%s: its source was heard of in the future", where);
-	else if (check.now_ms - seen_ms > check.max_age_ms)
+	else if (silence_ms > limit_ms)
 		problem(CHECK_CRITICAL,
 		    "%s: its source heard of %s ago (limit %s)", where,
-		    age_text(check.now_ms - seen_ms, age),
-		    age_text(check.max_age_ms, limit));
+		    age_text(silence_ms, age), age_text(limit_ms, limit));
 }
 
 void
@@ -260,11 +283,11 @@ check_end(void)
 	if (check.age_ms >= 0)
 		printf(" age=%jd.%03ds;;%jd.%03d;0",
 		    (intmax_t)(check.age_ms / 1000), (int)(check.age_ms % 1000),
-		    (intmax_t)(check.max_age_ms / 1000),
-		    (int)(check.max_age_ms % 1000));
+		    (intmax_t)(check.limits.age_ms / 1000),
+		    (int)(check.limits.age_ms % 1000));
 	if (check.lag >= 0)
 		printf(" lag=%jd;;%jd;0", (intmax_t)check.lag,
-		    (intmax_t)check.max_lag);
+		    (intmax_t)check.limits.lag);
 	printf("\n%.*s", (int)check.lines.len,
 	    check.lines.len > 0 ? (const char *)check.lines.data : "");
 	buf_release(&check.lines);

@@ -21,8 +21,17 @@ enum check_status {
 	CHECK_CRITICAL = 2,
 };
 
-/* max_age_ms < 0: any age is fine; max_lag < 0: any lag is. */
-void check_init(int64_t max_age_ms, int64_t max_lag);
+/* How long a source may be silent, if nobody says it, for a lag to be known. */
+enum { CHECK_SILENCE_MS = 5 * 60 * 1000 };
+
+/* Each of them below 0: any is fine. */
+struct check_limits {
+	int64_t age_ms;		/* of a topic's newest event */
+	int64_t lag;		/* of a group, of a copy */
+	int64_t silence_ms;	/* of a copy's source; else age_ms is for it */
+};
+
+void check_init(const struct check_limits *limits);
 /* What follows is of this topic. */
 void check_topic(const char *path);
 /* A partition of it. */
@@ -32,7 +41,7 @@ void check_partition(const char *path, const struct count *c,
 void check_lag(const char *where, int64_t lag);
 /*
  * The copy that is furthest behind its source, which was heard of at seen_ms
- * (-1 never): that is a limit on age, too.
+ * (-1 never).
  */
 void check_copy(const char *where, int64_t lag, int64_t seen_ms);
 /* The group that was asked for is in none of them. */

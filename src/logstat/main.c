@@ -34,6 +34,7 @@ enum {
 	OPT_GROUPS,
 	OPT_REPLICAS,
 	OPT_MAX_LAG,
+	OPT_MAX_SILENCE,
 };
 
 static const struct cli_option options[] = {
@@ -46,10 +47,12 @@ static const struct cli_option options[] = {
     {'J', "json", NULL, "print a line of JSON each"},
     {OPT_CHECK, "check", NULL, "one verdict for monitoring: exit 0, 1, 2 or 3"},
     {OPT_MAX_AGE, "max-age", "DUR",
-	"with --check: a newest event, or a copy's news, that is older is "
-	"critical"},
+	"with --check: a newest event that is older is critical"},
     {OPT_MAX_LAG, "max-lag", "N",
 	"with --check: a group or copy that is further behind is critical"},
+    {OPT_MAX_SILENCE, "max-silence", "DUR",
+	"with --check: a copy's news of its source that are older are "
+	"critical"},
     {0, NULL, NULL, NULL},
 };
 
@@ -93,17 +96,24 @@ static struct partition_list chosen;
 static bool by_segment;
 static bool checking;
 static bool json;
-static int64_t max_age_ms = -1;
 static bool by_group;
 static bool by_copy;
 static const char *group;	/* NULL: all */
-static int64_t max_lag = -1;
+static struct check_limits limits = {-1, -1, -1};
 static size_t group_rows;
 
 static struct places places;
 
 static struct listing listing;
 static int worst = CLI_DONE;
+
+static void
+set_duration(int id, int64_t *out)
+{
+	if (parse_duration(cli_arg, out) != 0)
+		cli_usage("%s %s: not a duration (5m)",
+		    cli_option_name(&program, id), cli_arg);
+}
 
 static void
 set_option(int id)
@@ -131,7 +141,7 @@ set_option(int id)
 		group = cli_arg;
 		break;
 	case OPT_MAX_LAG:
-		if (parse_int(cli_arg, 0, INT64_MAX, &max_lag) != 0)
+		if (parse_int(cli_arg, 0, INT64_MAX, &limits.lag) != 0)
 			cli_usage("--max-lag %s: not a number", cli_arg);
 		break;
 	case OPT_CHECK:
@@ -139,8 +149,10 @@ set_option(int id)
 		cli_usage_status = CHECK_UNKNOWN;
 		break;
 	case OPT_MAX_AGE:
-		if (parse_duration(cli_arg, &max_age_ms) != 0)
-			cli_usage("--max-age %s: not a duration (5m)", cli_arg);
+		set_duration(id, &limits.age_ms);
+		break;
+	case OPT_MAX_SILENCE:
+		set_duration(id, &limits.silence_ms);
 		break;
 	default:
 		(void)places_set(&places, id);
@@ -293,9 +305,10 @@ visit_place(const char *path, struct topic_place *place)
 {
 	char partition[PATH_MAX];
 
-	if (by_group || max_lag >= 0)
+	if (by_group || limits.lag >= 0)
 		visit_groups(path, place);
-	if (by_copy || max_lag >= 0 || max_age_ms >= 0)
+	if (by_copy || limits.lag >= 0 || limits.age_ms >= 0 ||
+	    limits.silence_ms >= 0)
 		visit_copies(path, place);
 	if ((by_group || by_copy) && !checking)
 		return;
@@ -438,7 +451,7 @@ visit_remote(const char *path)
 		places_refuse("--segments", "a cluster does not tell them");
 	if (by_copy)
 		places_refuse("--replicas", "a cluster does not tell them");
-	if (by_group || max_lag >= 0)
+	if (by_group || limits.lag >= 0)
 		rc = visit_remote_groups(path, &f);
 	if (rc == 0 && (!by_group || checking))
 		rc = remote_visit(path, &places, &v, &f);
@@ -495,17 +508,20 @@ check_options(void)
 		cli_usage("--check prints a verdict, not JSON");
 	if (checking && by_segment)
 		cli_usage("--check and --segments exclude each other");
-	if (!checking && max_age_ms >= 0)
+	if (!checking && limits.age_ms >= 0)
 		cli_usage("--max-age needs --check");
-	if (!checking && max_lag >= 0)
+	if (!checking && limits.lag >= 0)
 		cli_usage("--max-lag needs --check");
+	if (!checking && limits.silence_ms >= 0)
+		cli_usage("--max-silence needs --check");
 	if (by_group && by_segment)
 		cli_usage("--segments does not go with --groups and -g");
 	if (by_copy && (by_segment || by_group))
 		cli_usage("--replicas stands alone");
 	if (by_copy && checking)
-		cli_usage("--check looks at copies with --max-lag, --max-age");
-	if (by_group && checking && max_lag < 0)
+		cli_usage(
+		    "--check looks at copies with --max-lag, --max-silence");
+	if (by_group && checking && limits.lag < 0)
 		cli_usage("--check looks at groups with --max-lag");
 }
 
@@ -536,7 +552,7 @@ main(int argc, char **argv)
 			     : partition_columns,
 	    json);
 	if (checking)
-		check_init(max_age_ms, max_lag);
+		check_init(&limits);
 	places_take(&places, argc - cli_operand, argv + cli_operand);
 	if (cli_operand == argc && places.brokers != NULL)
 		visit_all_of(places.brokers);

@@ -25,6 +25,7 @@ setup() {
 }
 
 teardown() {
+	helpers_teardown
 	[ -z "${place:-}" ] || rm -rf "$place"
 }
 

@@ -197,14 +197,17 @@ switches() {
 	wait_for have 1 a.out
 	wait_for have 1 b.out
 	logcreate other
+	local begin=${EPOCHREALTIME/./} most
 	a=$(switches "$a_pid")
 	b=$(switches "$b_pid")
 	run_tool 0 logtail -f --idle 2s other
 	a=$(($(switches "$a_pid") - a))
 	b=$(($(switches "$b_pid") - b))
-	echo "in 2 s: $a, $b"
-	[ "$a" -lt 60 ]
-	[ "$b" -lt 60 ]
+	# Thirty a second, of which there are more on a slow machine.
+	most=$(((${EPOCHREALTIME/./} - begin) * 30 / 1000000))
+	echo "$a, $b, of $most"
+	[ "$a" -lt "$most" ]
+	[ "$b" -lt "$most" ]
 }
 
 @test 'where a new group begins is where it goes on' {

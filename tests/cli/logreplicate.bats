@@ -339,8 +339,6 @@ a/0: offsets 0 to 9"
 	same "$(logcat copy/orders)" orders
 	same "$(logcat copy/metrics)" mine
 	fake_ssh
-	run_tool 1 logreplicate --rsh ./ssh host:root none
-	has "$err" 'so the destination has to be one, and to be there'
 	run_tool 0 logreplicate --rsh ./ssh host:root/orders/ single/
 	same "$(logcat single)" orders
 }
@@ -433,6 +431,11 @@ has_records() {
 	wait_exit 4 "$rep_pid"
 }
 
+# The one at work now: on a slow machine it may have been given up before.
+stop_server() {
+	server=$(cat server.pid) && [ -n "$server" ] && kill -STOP "$server"
+}
+
 @test "a link that is silent is given up by both ends" {
 	# What stops a link, or the other end, without a word.
 	cat >ssh <<'END'
@@ -446,8 +449,7 @@ END
 	run_tool 2 logreplicate --io-timeout 10ms a host:b
 	start rep logreplicate -f --io-timeout 1s --rsh ./ssh a "host:$PWD/b"
 	wait_for has_records b 1
-	server=$(cat server.pid)
-	kill -STOP "$server"
+	wait_for stop_server
 	# Another one takes its place, and the one that stands still is gone.
 	wait_for grep -q 'nothing was heard for 1 s' rep.err
 	echo 2 | logappend a
@@ -492,9 +494,9 @@ END
 	same_log a b
 	logadmin topic promote c
 	run_tool 4 logreplicate --rsh ./ssh a host:c
-	has "$err" 'a: c/0: it was promoted'
+	has "$err" 'a: host:c/0: it was promoted'
 	run_tool 1 logreplicate --rsh ./ssh host:none d
-	has "$err" 'host: none: no such topic'
+	same "$err" 'logreplicate: host:none: no such topic'
 }
 
 @test "a remote shell: one line for what is wrong" {

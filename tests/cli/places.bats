@@ -4,6 +4,9 @@
 
 load ../helpers
 
+# Nobody listens there.
+nobody=kafka://127.0.0.1:1/t
+
 # mock TOPIC:PARTITIONS...: such a cluster, at $brokers, until the test ends.
 mock() {
 	need cc
@@ -12,13 +15,6 @@ mock() {
 	start mock ./mock "$@"
 	wait_for has_lines mock.out 1
 	brokers=$(cat mock.out)
-}
-
-# A port on which nobody listens.
-closed_port() {
-	perl -MIO::Socket::INET -e '
-	    print IO::Socket::INET->new(Listen => 1,
-		LocalAddr => "127.0.0.1", LocalPort => 0)->sockport'
 }
 
 @test 'directories do not load the client' {
@@ -116,7 +112,7 @@ closed_port() {
 
 @test 'properties from a file' {
 	export HOME=$PWD
-	at=kafka://127.0.0.1:$(closed_port)/t
+	at=$nobody
 	printf '# mine\n\nclient.id=me\ngroup.id=g\n' >bad
 	run_tool 1 logcat --config bad "$at"
 	same "$err" 'logcat: bad:4: -g names the group'
@@ -136,23 +132,30 @@ closed_port() {
 }
 
 @test 'a broker that is not there' {
-	at=kafka://127.0.0.1:$(closed_port)/t
-	for command in logcat 'logtail -f' 'logcat -g g' 'logcreate' logstat \
-	    'logcompact --before 3' 'logadmin topic rm' 'logadmin topic ls' \
-	    logappend; do
+	local commands=(logcat 'logtail -f' 'logcat -g g' 'logcreate' logstat
+	    'logcompact --before 3' 'logadmin topic rm' 'logadmin topic ls'
+	    logappend) i pid
+	# All at once: it takes a while until they know that they are refused.
+	for i in "${!commands[@]}"; do
 		# shellcheck disable=SC2086 # a list of words
-		set -- $command
-		program=$1
-		shift
-		run_tool 1 "$program" --timeout 300ms "$@" "$at"
-		has "$err" "$program: $at: no answer within 300 ms: "
-		has "$err" 'Connection refused'
-		same "$(lines "$tool_err")" 1
+		set -- ${commands[i]}
+		start "c$i" "$1" --timeout 3s "${@:2}" "$nobody"
 	done
-	run_tool 3 logstat --check --timeout 300ms "$at"
-	has "$out" 'no answer within 300 ms'
-	run_tool 1 logcat --timeout 300ms kafka://nosuch.invalid/t
-	has "$err" 'resolve'
+	start check logstat --check --timeout 3s "$nobody"
+	# No label is that long, so that nobody has to be asked.
+	start named logcat --timeout 3s \
+	    "kafka://$(printf '%064d' 0 | tr 0 x)/t"
+	for i in "${!commands[@]}"; do
+		pid=c${i}_pid
+		wait_exit 1 "${!pid}"
+		has "$(<"c$i.err")" "${commands[i]%% *}: $nobody: no answer within 3000 ms: "
+		has "$(<"c$i.err")" 'Connection refused'
+		same "$(lines "c$i.err")" 1
+	done
+	wait_exit 3 "$check_pid"
+	has "$(<check.out)" 'no answer within 3000 ms'
+	wait_exit 1 "$named_pid"
+	has "$(<named.err)" 'resolve'
 }
 
 @test 'records there and back' {

@@ -103,6 +103,39 @@ one_by_one() {
 	logcat c | cmp - of_b
 }
 
+has_last() {
+	[ "$(logtail -n 1 "$1")" = "$2" ]
+}
+
+@test "what compaction has taken, on either side, stops no follower" {
+	logcreate --compact a
+	printf '%s\n' k=1 k=2 | logappend -K = a
+	run_tool 0 logreplicate a b
+	# What both have last is gone at the source, and all before it.
+	echo k=3 | logappend -K = a
+	logcompact --include-active a
+	start rep logreplicate -f a b
+	wait_for has_last b 3
+	echo k=4 | logappend -K = a
+	logcompact --include-active a
+	wait_for has_last b 4
+	stop "$rep_pid"
+	run_tool 0 logfsck b
+	# The copy has it in a batch of its own making.
+	printf '%s\n' k=5 l=5 k=6 | logappend -K = a
+	run_tool 0 logreplicate a b
+	logadmin topic promote b
+	logcompact --include-active b
+	logadmin topic demote b
+	start rep logreplicate -f a b
+	echo k=7 | logappend -K = a
+	wait_for has_last b 7
+	stop "$rep_pid"
+	same "$(<rep.err)" ''
+	cmp <(logcat --latest -K = a | sort) <(logcat --latest -K = b | sort)
+	run_tool 0 logfsck b
+}
+
 @test "a topic that is removed, and another one made, has diverged" {
 	mkdir root copy
 	one_by_one root/t 1 2 3

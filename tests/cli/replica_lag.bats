@@ -85,6 +85,45 @@ has_setting() {
 	same "$(lag b)" 0
 }
 
+# Of its source b has heard that long ago, as date(1) says it.
+heard() {
+	sed -i "s/^seen.ms=.*/seen.ms=$(date -d "$1" +%s)000/" b/replica.properties
+}
+
+@test "a lag of long ago is none" {
+	logcreate a
+	seq 10 | logappend --timestamp 2026-01-31 a
+	run_tool 0 logreplicate a b
+	run_tool 0 logstat --check --max-lag 1 b
+	heard '-3 hours'
+	run_tool 3 logstat --check --max-lag 1 b
+	same "${out%% |*}" 'LOGSTAT UNKNOWN: copy b/0: its source heard of 3h ago, so its lag is not known (--max-silence)'
+	run_tool 3 logstat --check --max-lag 1 a b
+	heard '+3 hours'
+	run_tool 3 logstat --check --max-lag 1 b
+	has "$out" 'its source was heard of in the future, so its lag is not known'
+	heard '-3 minutes'
+	run_tool 0 logstat --check --max-lag 1 b
+	# Whoever says how old it may be is told no more than that.
+	heard '-3 hours'
+	run_tool 0 logstat --check --max-lag 1 --max-silence 1d b
+	run_tool 2 logstat --check --max-lag 1 --max-silence 1h b
+	has "$out" 'CRITICAL: copy b/0: its source heard of 3h ago (limit 1h)'
+	run_tool 2 logstat --check --max-silence 1h b
+	# How old events are is another matter, but where it is all that is said.
+	run_tool 2 logstat --check --max-age 1h --max-silence 1d b
+	same "$(grep -c 'its source' <<<"$out")" 0
+	run_tool 0 logstat --check --max-age 5000d --max-silence 1d b
+	run_tool 0 logstat --check --max-lag 1 --max-age 5000d b
+	run_tool 2 logstat --check --max-age 5000d --max-silence 1h b
+	run_tool 2 logstat --max-silence 1h b
+	rm b/replica.properties
+	run_tool 3 logstat --check --max-lag 1 b
+	has "$out" 'its source was never heard of, so its lag is not known'
+	run_tool 1 logstat --check --max-silence 1h b
+	has "$out" 'WARNING: copy b/0: its source was never heard of'
+}
+
 @test "settings that the source changes are changed in the copy" {
 	logcreate --retention 7d a
 	echo 1 | logappend a

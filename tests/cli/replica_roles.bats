@@ -129,9 +129,10 @@ is_at() {
 	mkdir root
 	cp -a a root/a
 	cp -a a root/b
-	run_tool 1 logreplicate root none
-	has "$err" 'none: No such file or directory'
-	same "$(wc -l <<<"$err")" 1
+	run_tool 1 logreplicate root none/root
+	same "$err" 'logreplicate: none/root: No such file or directory'
+	run_tool 1 logreplicate root c
+	same "$err" 'logreplicate: c: is no directory of topics, as the source is'
 }
 
 @test "an emptied copy of a topic that was made anew has diverged" {
@@ -150,6 +151,37 @@ is_at() {
 	run_tool 0 logfsck c
 	logcat a >want
 	logcat c | cmp - want
+}
+
+@test "all topics of a directory are promoted, and made copies again" {
+	mkdir root
+	logcreate -P 2 root/a
+	logcreate root/b
+	seq 10 | logappend -p 0 root/a
+	run_tool 0 logreplicate root copy
+	logcreate copy/own
+	mkdir copy/.hidden copy/lost+found copy/other
+	run_tool 0 logadmin --dry-run topic promote copy
+	same "$out" $'copy/a/0\ncopy/a/1\ncopy/b/0'
+	run_tool 4 logappend copy/b <<<x
+	run_tool 0 logadmin topic promote copy
+	same "$out" $'copy/a/0\ncopy/a/1\ncopy/b/0'
+	run_tool 0 logappend copy/b <<<x
+	run_tool 0 logadmin topic promote copy
+	same "$out$err" ''
+	# The others do not wait for one that fails.
+	run_tool 0 logadmin topic demote copy
+	same "$out" $'copy/a/0\ncopy/a/1\ncopy/b/0\ncopy/own/0'
+	echo logkit.version=99 >copy/a/topic.properties
+	run_tool 1 logadmin topic promote copy
+	same "$out" $'copy/b/0\ncopy/own/0'
+	has "$err" 'logadmin: copy/a'
+	# Nothing was promoted: whoever asked for it has to know.
+	mkdir none
+	run_tool 1 logadmin topic promote none
+	same "$err" 'logadmin: none: no topic in it'
+	run_tool 1 logadmin topic promote copy/b/0
+	run_tool 2 logadmin topic promote kafka://127.0.0.1:1/b
 }
 
 @test "an emptied copy goes on with what has taken the place of its source" {

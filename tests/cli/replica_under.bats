@@ -38,7 +38,7 @@ outside='outside of what this key may reach'
 	cp -a a root/t
 	cp -a a root/u
 	copy 1 root host:.
-	has "$err" "in/t: $outside"
+	same "$err" "logreplicate: t: host:./t: $outside"
 	same "$(logcat out/t)" ''
 	same "$(logcat in/u)" 1
 	echo secret | logappend out/t
@@ -54,10 +54,10 @@ outside='outside of what this key may reach'
 	copy 0 a host:three/
 	same "$(logcat in/two in/three)" $'1\n1'
 	copy 1 a host:none/b
-	has "$err" 'none/b: No such file or directory'
+	same "$err" 'logreplicate: host:none/b: No such file or directory'
 	# Where nothing is, nothing is told of what is outside.
 	copy 1 a "host:$PWD/none/b"
-	has "$err" "$outside"
+	same "$err" "logreplicate: host:$PWD/none/b: $outside"
 	copy 1 a "host:three/../b"
 	has "$err" "$outside"
 	copy 1 a "host:$PWD/in-other"

@@ -26,6 +26,7 @@ teardown_file() {
 setup() {
 	[ -n "${broker:-}" ] || kafka_need
 	helpers_setup
+	transact=$BATS_FILE_TMPDIR/transact
 	topic=archive-$BATS_TEST_NUMBER
 	at=kafka://$broker/$topic
 }
@@ -37,10 +38,9 @@ teardown() {
 }
 
 transact() {
-	[ -x "$BATS_FILE_TMPDIR/transact" ] ||
-		cc -o "$BATS_FILE_TMPDIR/transact" \
-		    "$ROOT/tests/clients/transact.c" -lrdkafka
-	"$BATS_FILE_TMPDIR/transact" "$broker" "$topic" "$@"
+	[ -x "$transact" ] ||
+		cc -o "$transact" "$ROOT/tests/clients/transact.c" -lrdkafka
+	"$transact" "$broker" "$topic" "$@"
 }
 
 # Segments of a partition of the broker, and of a copy, one behind the other.
@@ -133,7 +133,8 @@ consumed() {
 	fill
 	# Of a transaction that is not over, nothing is told yet.
 	transact 2 x y commit
-	start open transact 2 z open
+	# The program, for a function is a shell around it, which dies alone.
+	start open "$transact" "$broker" "$topic" 2 z open
 	wait_for grep -q open open.out
 	mkdir root
 	run_tool 0 logreplicate "$at" "root/$topic"
@@ -148,7 +149,9 @@ consumed() {
 	kill "$server_pid"
 	wait_exit 0 "$server_pid"
 	server_pid=
-	kill "$open_pid" || true
+	[ "/proc/$open_pid/exe" -ef "$transact" ]
+	kill "$open_pid"
+	wait_exit 143 "$open_pid"
 }
 
 # Has the broker's cleaner been at it?  Fewer batches than were written.

@@ -23,11 +23,18 @@ kafka_need() {
 		skip 'maven is not installed'
 }
 
-# COUNT ports of loopback that were free a moment ago, on one line.
+# COUNT ports of loopback that were free a moment ago, on one line: none of those
+# that the system gives to who asks for any.
 kafka_free_ports() {
 	perl -MIO::Socket::INET -e '
-	    my @s = map { IO::Socket::INET->new(Listen => 1,
-		LocalAddr => "127.0.0.1", LocalPort => 0) or die } 1 .. shift;
+	    my ($count, @s) = shift;
+	    for (1 .. 1000) {
+		my $s = IO::Socket::INET->new(Listen => 1,
+		    LocalAddr => "127.0.0.1", LocalPort => 10000 + int(rand(20000)));
+		push @s, $s if $s;
+		last if @s == $count;
+	    }
+	    @s == $count or die "no free port";
 	    print join(" ", map { $_->sockport } @s), "\n";' "$1"
 }
 
@@ -75,38 +82,64 @@ kafka_gone() {
 	! kill -0 "$kafka_pid"
 }
 
-# What connects before it serves is answered when it does.
-kafka_listens_or_gone() {
-	(: <"/dev/tcp/${KAFKA_BROKER/://}") || kafka_gone
+# It, and nobody who has taken its port since that was free.  What connects
+# before it serves is answered when it does.
+kafka_listens() {
+	local port inode
+	printf -v port ':%04X$' "${KAFKA_BROKER##*:}"
+	while read -r inode; do
+		[ -z "$(find "/proc/$kafka_pid/fd" \
+		    -lname "socket:\[$inode\]")" ] || return 0
+	done < <(awk -v port="$port" '$4 == "0A" && $2 ~ port { print $10 }' \
+	    /proc/net/tcp /proc/net/tcp6)
+	return 1
 }
 
-kafka_start() {
-	local dir ports
-	dir=$(mkdir -p "$1" && cd "$1" && pwd) || return 1
-	shift
-	kafka_jars=$("$kafka_root/tests/golden/make/jars") || return 1
-	ports=$(kafka_free_ports 2) || return 1
-	# shellcheck disable=SC2086 # two words
-	kafka_config "$dir" $ports "$@" >"$dir/server.properties"
-	[ -e "$dir/data/meta.properties" ] ||
+kafka_listens_or_gone() {
+	kafka_listens || kafka_gone
+}
+
+# kafka_format_data DIR: if there is none yet.
+kafka_format_data() {
+	[ -e "$1/data/meta.properties" ] ||
 		(kafka_java kafka.tools.StorageTool format \
 		    "--cluster-id=$(head -c 16 /dev/urandom |
 			basenc --base64url | tr -d =)" \
-		    -c "$dir/server.properties" "${kafka_format[@]}") \
-		    >"$dir/format.out" 2>&1 || {
-		cat "$dir/format.out"
+		    -c "$1/server.properties" "${kafka_format[@]}") \
+		    >"$1/format.out" 2>&1 || {
+		cat "$1/format.out"
 		return 1
 	}
+}
+
+# kafka_try DIR [PROP=VALUE]...: start it, at ports that are free now.
+kafka_try() {
+	local dir=$1 ports
+	shift
+	ports=$(kafka_free_ports 2) || return 1
+	# shellcheck disable=SC2086 # two words
+	kafka_config "$dir" $ports "$@" >"$dir/server.properties"
+	kafka_format_data "$dir" || return 1
 	(kafka_java kafka.Kafka "$dir/server.properties") \
 	    >"$dir/broker.out" 2>&1 3>&- &
 	kafka_pid=$!
 	KAFKA_BROKER=127.0.0.1:${ports% *}
-	if ! kafka_until kafka_listens_or_gone || kafka_gone 2>/dev/null; then
-		echo "kafka_start: no broker:"
-		tail -n 20 "$dir/broker.out"
+	kafka_until kafka_listens_or_gone && ! kafka_gone 2>/dev/null
+}
+
+kafka_start() {
+	local dir
+	dir=$(mkdir -p "$1" && cd "$1" && pwd) || return 1
+	shift
+	kafka_jars=$("$kafka_root/tests/golden/make/jars") || return 1
+	# It ends where somebody else has taken a port since.
+	for _ in 1 2 3; do
+		! kafka_try "$dir" "$@" || return 0
 		kafka_stop
-		return 1
-	fi
+	done
+	echo "kafka_start: no broker:"
+	tail -n 20 "$dir/broker.out"
+	return 1
 }
 
 kafka_stop() {

@@ -210,9 +210,12 @@ position_there() {
 	has "$err" 'not a replica, and not empty'
 	# One topic is no directory of topics.
 	mkdir dir
-	copy 1 "kafka://$address/" b
+	copy 1 "kafka://$address/" seeded
+	same "$err" 'logreplicate: seeded: is no directory of topics, as the source is'
 	copy 1 "kafka://$address/a" dir
-	[ ! -e b ]
+	# It is made, if it is missing.
+	copy 0 "kafka://$address/" copies
+	same_batches root/a copies/a
 }
 
 @test 'examples/archive.sh' {
@@ -224,5 +227,5 @@ position_there() {
 	same "$(ls kept)" "$(printf 'orders-a\norders-b')"
 	FOLLOW='' run_tool 0 "$ROOT/examples/archive.sh" "$address" kept
 	same "$(logcat kept/* | wc -l)" 30
-	has "$(cat kept/other/replica.properties)" "kafka://$address/"
+	grep -qxF "source=kafka://$address/other" kept/other/replica.properties
 }

@@ -89,7 +89,12 @@ same_log() {
 	echo 'not in a' | logappend root/b
 	echo 'not in b' | logappend a
 	copy 4 a "kafka://$address/b"
-	has "$err" 'root/b/0: it was promoted'
+	has "$err" "a: kafka://$address/b/0: it was promoted"
+	# The server's directories are told by what is asked of it.
+	mkdir many
+	cp -r a many/b
+	copy 4 many "kafka://$address/"
+	has "$err" "b: kafka://$address/b/0: it was promoted"
 	logadmin topic demote root/b
 	copy 4 a "kafka://$address/b"
 	has "$err" 'a/0: diverged: from offset 10 on'

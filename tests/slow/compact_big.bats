@@ -39,7 +39,10 @@ followed() {
 	while [ "$kills" -lt "${COMPACT_KILLS:-20}" ]; do
 		if [ "$finished" -ge 0 ]; then
 			# It is compacted now: begin with another copy.
-			[ -z "${follower_pid:-}" ] || kill "$follower_pid"
+			[ -z "${follower_pid:-}" ] || {
+				kill "$follower_pid"
+				wait_for process_gone "$follower_pid"
+			}
 			rm -r t
 			cp -r first t
 			upto=$events

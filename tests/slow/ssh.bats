@@ -125,7 +125,7 @@ cat_there() {
 	same_log b c
 	run_tool 0 logreplicate --rsh "$rsh" c "there:relative-$$" -n
 	run_tool 1 logreplicate --rsh "$rsh" there:/none/such d
-	same "$err" 'logreplicate: there: /none/such: no such topic'
+	same "$err" 'logreplicate: there:/none/such: no such topic'
 }
 
 @test '-f over ssh, each end killed' {

@@ -342,7 +342,7 @@ test_gaps(void)
 	struct partition *p;
 	struct raw *raw;
 	struct batch b;
-	bool cleaned = false;
+	bool cleaned = false, kept = false;
 
 	fresh();
 	p = open_dir(source_dir, PARTITION_WRITE);
@@ -362,6 +362,11 @@ test_gaps(void)
 	tap_int(raw_batch_at(raw, end_of(source_dir) - 1, &b, &cleaned, NULL),
 	    0, "the last one");
 	tap(b.last_offset == end_of(source_dir) - 1 && !cleaned, "is not");
+	tap_int(raw_batch_at(raw, 0, &b, &cleaned, NULL), STATUS_END,
+	    "nothing is left of the beginning");
+	b = (struct batch){.base_offset = 0, .crc = 1};
+	tap(raw_is_kept(raw, &b, &kept, NULL) == 0 && kept,
+	    "which may have been as it is said");
 	raw_close(raw);
 	partition_close(p);
 }

@@ -280,7 +280,8 @@ test_refused(void)
 		f = (struct frame){.type = FRAME_TOPIC,
 		    .count = 1,
 		    .data = {(const uint8_t *)names[i], strlen(names[i]) + 1}};
-		tap_int(receiver_frame(r, &f, &out, &what), STATUS_CORRUPT,
+		tap_int(receiver_frame(r, &f, &out, &what),
+		    names[i][0] == '\0' ? STATUS_NOT_TOPIC : STATUS_CORRUPT,
 		    "no topic \"%s\"", names[i]);
 		f = (struct frame){.type = FRAME_DATA};
 		tap_int(receiver_frame(r, &f, &out, &what), STATUS_CORRUPT,
