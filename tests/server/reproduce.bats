@@ -212,7 +212,7 @@ sources() {
 	logreplicate "$at" d
 	for from in b c d; do
 		reproduce 4 -f "$from" "$at"
-		same "$err" "logreplicate: $from: a: the source is a copy of it"
+		same "$err" "logreplicate: $from: $at: the source is a copy of it"
 	done
 	same "$(ends root/a)" '10 '
 	# A server does not tell of what its topics are copies.
@@ -240,7 +240,8 @@ follow() {
 	follow ba b a
 	seq 1 10 | logappend root/a
 	wait_exit 4 "$ba_pid"
-	has "$(cat ba.err)" 'b/0: a: offset 0 has come from there: a loop'
+	has "$(cat ba.err)" \
+	    "b/0: kafka://$address/a: offset 0 has come from there: a loop"
 	wait_for sent root/b 10
 	same "$(ends root/a)$(ends root/b)" '10 10 '
 	# What b has before that is sent, and where it goes on it is said again.
@@ -251,7 +252,8 @@ follow() {
 	wait_for sent root/b 20
 	reproduce 0 root/b "kafka://$address/c"
 	reproduce 4 root/c "kafka://$address/a"
-	has "$err" 'c/0: a: offset 0 has come from there: a loop'
+	has "$err" \
+	    "c/0: kafka://$address/a: offset 0 has come from there: a loop"
 	same "$(ends root/a)$(ends root/c)" '15 5 '
 }
 
