@@ -163,7 +163,7 @@ sink_state(struct sink *s, size_t topic, int32_t partition, int64_t offset,
 		return disk_sink_locate(d, topic, partition, rc, f);
 	out->start = o.log_start;
 	out->end = d->topics[topic].ends[partition] = o.log_end;
-	out->is_foreign = d->topics[topic].is_foreign;
+	out->is_foreign = disk_sink_is_foreign(&d->topics[topic], partition);
 	if (o.log_end == 0) {
 		/* Nothing of it has come: it is told anew. */
 		if (partition < d->topics[topic].origin.count)
@@ -178,15 +178,6 @@ sink_state(struct sink *s, size_t topic, int32_t partition, int64_t offset,
 	return rc;
 }
 
-/* It has the same records as the source: that is what it comes from. */
-static void
-accept_source(struct disk_topic *t)
-{
-	if (t->is_foreign)
-		t->origin.lineage = t->lineage;
-	t->is_foreign = false;
-}
-
 static int
 sink_cut(struct sink *s, size_t topic, int32_t partition, int64_t offset,
     struct fault *f)
@@ -199,9 +190,12 @@ sink_cut(struct sink *s, size_t topic, int32_t partition, int64_t offset,
 		return rc;
 	raw_close(part->raw);
 	part->raw = NULL;
-	rc = replica_truncate(part->p, offset, f);
+	/* Until it is cut it is of what the source was. */
+	rc = disk_sink_accept(disk_sink_self(s), topic, -1, f);
 	if (rc == 0)
-		accept_source(&disk_sink_self(s)->topics[topic]);
+		rc = replica_truncate(part->p, offset, f);
+	if (rc == 0)
+		rc = disk_sink_accept(disk_sink_self(s), topic, partition, f);
 	return disk_sink_locate(disk_sink_self(s), topic, partition, rc, f);
 }
 
@@ -287,13 +281,13 @@ sink_append(struct sink *s, size_t topic, int32_t partition, int64_t segment,
 	int rc = disk_sink_find(s, topic, partition, &p, f);
 
 	if (rc == 0)
+		rc = disk_sink_accept(disk_sink_self(s), topic, partition, f);
+	if (rc == 0)
 		rc = replica_append_at(p,
 		    &disk_sink_self(s)->topics[topic].ends[partition], segment,
 		    data, len, f);
-	if (rc == 0) {
-		accept_source(&disk_sink_self(s)->topics[topic]);
+	if (rc == 0)
 		partition_sync_start(p);
-	}
 	return disk_sink_locate(disk_sink_self(s), topic, partition, rc, f);
 }
 

@@ -54,6 +54,16 @@ int disk_sink_check_stand(struct partition *p, enum replica_stand *stand,
     struct fault *f);
 int disk_sink_check_role(struct partition *p, struct fault *f);
 
+/* Is it of another topic than the source is, by what is known? */
+bool disk_sink_is_foreign(const struct disk_topic *t, int32_t partition);
+/*
+ * The topic comes from what is its source now, and this partition does: it has
+ * the same records (-1: none has been found to).  Of the others that is not
+ * known; that is kept with the topic.
+ */
+int disk_sink_accept(struct disk_sink *d, size_t topic, int32_t partition,
+    struct fault *f);
+
 /* Keep what is known of where it comes from; and an error of that file. */
 int disk_sink_write_origin(const struct disk_topic *t);
 int disk_sink_origin_fault(const struct disk_topic *t, int rc, struct fault *f);

@@ -368,10 +368,64 @@ disk_sink_write_origin(const struct disk_topic *t)
 		return rc;
 	/* What is to be done must not be forgotten; all else may be. */
 	for (int32_t n = 0; n < t->origin.count; n++)
-		durable = durable || t->origin.begins[n] >= 0;
+		durable = durable || t->origin.begins[n] >= 0 ||
+		    t->origin.others[n] >= 0;
 	rc = origin_write(fd, &t->origin, durable);
 	(void)io_close(&fd);
 	return rc;
+}
+
+/* --- of another topic ---------------------------------------------------- */
+
+bool
+disk_sink_is_foreign(const struct disk_topic *t, int32_t partition)
+{
+	return t->is_foreign ||
+	    (partition < t->origin.count && t->origin.others[partition] >= 0);
+}
+
+/* What a partition has is of what the source was. */
+static int
+mark_other(struct disk_topic *t, int32_t n, struct fault *f)
+{
+	struct partition_settings settings;
+	struct partition_offsets o;
+	struct partition *p;
+	char path[PATH_MAX + 16];
+	int rc;
+
+	snprintf(path, sizeof(path), "%s/%d", t->path, (int)n);
+	partition_settings_of(&t->settings, &settings);
+	rc = partition_open(path, PARTITION_READ, &settings, &p, f);
+	if (rc == 0)
+		rc = partition_offsets(p, &o, f);
+	if (rc == 0 && o.log_end > 0)
+		t->origin.others[n] = o.log_end;
+	partition_close(p);
+	return rc;
+}
+
+int
+disk_sink_accept(struct disk_sink *d, size_t topic, int32_t partition,
+    struct fault *f)
+{
+	struct disk_topic *t = &d->topics[topic];
+	bool changed = t->is_foreign;
+	int rc = t->is_foreign ? origin_grow(&t->origin, t->count) : 0;
+
+	for (int32_t n = 0; rc == 0 && t->is_foreign && n < t->count; n++)
+		rc = mark_other(t, n, f);
+	if (rc != 0)
+		return rc;
+	if (t->is_foreign)
+		t->origin.lineage = t->lineage;
+	t->is_foreign = false;
+	if (partition >= 0 && disk_sink_is_foreign(t, partition)) {
+		t->origin.others[partition] = -1;
+		changed = true;
+	}
+	return changed ? disk_sink_origin_fault(t, disk_sink_write_origin(t), f)
+		       : 0;
 }
 
 int

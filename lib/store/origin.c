@@ -21,6 +21,7 @@
 #define KEY_SEEN "seen.ms"
 #define KEY_END "end."
 #define KEY_BEGIN "begin."
+#define KEY_OTHER "other."
 #define KEY_SETTING "setting."
 
 /* Of a great many partitions. */
@@ -38,32 +39,44 @@ origin_release(struct origin *o)
 {
 	free(o->ends);
 	free(o->begins);
+	free(o->others);
 	origin_init(o);
+}
+
+static int
+grow(int64_t **list, int32_t have, int32_t count)
+{
+	int64_t *more = reallocarray(*list, (size_t)count, sizeof(*more));
+
+	if (more == NULL)
+		return ENOMEM;
+	*list = more;
+	while (have < count)
+		more[have++] = -1;
+	return 0;
 }
 
 int
 origin_grow(struct origin *o, int32_t count)
 {
-	int64_t *ends, *begins;
+	int rc;
 
 	if (count <= o->count)
 		return 0;
-	ends = reallocarray(o->ends, (size_t)count, sizeof(*ends));
-	if (ends != NULL)
-		o->ends = ends;
-	begins = reallocarray(o->begins, (size_t)count, sizeof(*begins));
-	if (begins != NULL)
-		o->begins = begins;
-	if (ends == NULL || begins == NULL)
-		return ENOMEM;
-	for (; o->count < count; o->count++)
-		ends[o->count] = begins[o->count] = -1;
-	return 0;
+	rc = grow(&o->ends, o->count, count);
+	if (rc == 0)
+		rc = grow(&o->begins, o->count, count);
+	if (rc == 0)
+		rc = grow(&o->others, o->count, count);
+	if (rc == 0)
+		o->count = count;
+	return rc;
 }
 
-/* An offset of a partition, in one of the two lists. */
+/* An offset of a partition, in one of the lists, which grows with the rest. */
 static int
-set_offset(struct origin *o, bool is_end, const char *number, const char *value)
+set_offset(struct origin *o, int64_t **list, const char *number,
+    const char *value)
 {
 	int64_t n, offset;
 	int rc;
@@ -73,7 +86,7 @@ set_offset(struct origin *o, bool is_end, const char *number, const char *value)
 		return STATUS_SYNTAX;
 	rc = origin_grow(o, (int32_t)n + 1);
 	if (rc == 0)
-		(is_end ? o->ends : o->begins)[n] = offset;
+		(*list)[n] = offset;
 	return rc;
 }
 
@@ -94,9 +107,13 @@ set(struct origin *o, const char *key, const char *value)
 	if (strcmp(key, KEY_SEEN) == 0)
 		return parse_int(value, 0, INT64_MAX, &o->seen_ms);
 	if (strncmp(key, KEY_END, strlen(KEY_END)) == 0)
-		return set_offset(o, true, key + strlen(KEY_END), value);
+		return set_offset(o, &o->ends, key + strlen(KEY_END), value);
 	if (strncmp(key, KEY_BEGIN, strlen(KEY_BEGIN)) == 0)
-		return set_offset(o, false, key + strlen(KEY_BEGIN), value);
+		return set_offset(o, &o->begins, key + strlen(KEY_BEGIN),
+		    value);
+	if (strncmp(key, KEY_OTHER, strlen(KEY_OTHER)) == 0)
+		return set_offset(o, &o->others, key + strlen(KEY_OTHER),
+		    value);
 	if (strncmp(key, KEY_SETTING, strlen(KEY_SETTING)) == 0 &&
 	    properties_find(key + strlen(KEY_SETTING), &id) == 0)
 		return properties_set(&o->settings, id, value, NULL);
@@ -185,6 +202,8 @@ add_all(struct buf *out, const struct origin *o)
 		rc = add_offsets(out, KEY_END, o->ends, o->count);
 	if (rc == 0)
 		rc = add_offsets(out, KEY_BEGIN, o->begins, o->count);
+	if (rc == 0)
+		rc = add_offsets(out, KEY_OTHER, o->others, o->count);
 	if (rc == 0)
 		rc = add_settings(out, &o->settings);
 	return rc == 0 ? lineage_add(&o->lineage, out) : rc;

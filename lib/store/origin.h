@@ -12,6 +12,7 @@
  *	seen.ms=1795414032471	when these ends were the source's
  *	end.0=1200		by partition: the offset of its next record
  *	begin.0=505		where the copy is to begin, but does not yet
+ *	other.0=3	below this offset are records of what the source was
  *	setting.retention.ms=604800000	what the source has set
  *	origin.0=0a1b...	what the source is, and is a copy of (lineage.h)
  *
@@ -36,6 +37,11 @@ struct origin {
 	int64_t seen_ms;	/* -1: never */
 	int64_t *ends;		/* owned; -1: not known */
 	int64_t *begins;	/* owned; -1: it does */
+	/*
+	 * Owned.  What stands below this is of another topic that was the
+	 * source, and has not been found in this one; -1: nothing is.
+	 */
+	int64_t *others;
 	int32_t count;		/* of each */
 	struct properties settings;
 	struct lineage lineage; /* of the source */

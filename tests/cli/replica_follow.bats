@@ -197,6 +197,71 @@ other_behind() {
 	same "$(grep -c 't/[12]: ' rep.err)" 2
 }
 
+# new_behind TOPIC: of partition 1 it has what begins behind offset 3.
+new_behind() {
+	logcreate -P 2 "$1"
+	seq 5 | logappend -p 0 "$1"
+	seq 10 | sed s/^/new/ | logappend -p 1 "$1"
+	logcompact -p 1 --include-active "$1"
+	seq 11 20 | sed s/^/new/ | logappend -p 1 "$1"
+	logcompact -p 1 --before 10 "$1"
+}
+
+@test "partitions of another topic are refused as often as they are asked for" {
+	logcreate -P 2 o
+	printf '%s\n' old1 old2 old3 | logappend -p 1 o
+	run_tool 0 logreplicate o c
+	rm -r o
+	new_behind o
+	# One goes on, so the copy is of that topic now.
+	start rep logreplicate -f o c
+	wait_for has_records c 8
+	echo x | logappend -p 0 o
+	wait_for has_records c 9
+	stop "$rep_pid"
+	grep -q '^other.1=3$' c/replica.properties
+	run_tool 4 logreplicate o c
+	has "$err" 'o/1: diverged: from offset 0 on'
+	run_tool 4 logreplicate o c
+	same "$(logcat -p 1 c | tail -n 1)" old3
+	run_tool 0 logreplicate --on-diverge truncate o c
+	logcat -p 1 o >want
+	logcat -p 1 c | cmp - want
+	[ "$(grep -c '^other' c/replica.properties)" -eq 0 ]
+	run_tool 0 logreplicate o c
+}
+
+@test "a source that was taken by mistake leaves nothing behind" {
+	one_by_one a 1 2 3
+	run_tool 0 logreplicate a c
+	one_by_one other 1 2 x y z
+	run_tool 4 logreplicate other c
+	seq 10 | logappend a
+	logcompact --before end a
+	seq 3 | logappend a
+	run_tool 0 logreplicate a c
+	same "$(logcat c | tail -n 1)" 3
+}
+
+@test "what was cut for another topic is a copy of that one" {
+	one_by_one o 1 2 3
+	run_tool 0 logreplicate o c
+	rm -r o
+	one_by_one o 100 101
+	run_tool 0 logreplicate --on-diverge truncate o c
+	[ "$(grep -c '^other' c/replica.properties)" -eq 0 ]
+	# So it cannot be its source's source,
+	logadmin topic demote o
+	run_tool 4 logreplicate c o
+	logadmin topic promote o
+	# and goes on where retention was faster.
+	seq 20 | logappend o
+	logcompact --before end o
+	seq 3 | logappend o
+	run_tool 0 logreplicate o c
+	same "$(logcat c | tail -n 1)" 3
+}
+
 @test "retention that was faster is no other topic" {
 	one_by_one a 1 2 3
 	logreplicate a b
