@@ -7,10 +7,11 @@
 #include "base/now.h"
 #include "base/status.h"
 #include "direct/chart.h"
+#include "direct/committed.h"
 #include "direct/configs.h"
 #include "direct/fetcher.h"
 #include "direct/lister.h"
-#include "direct/committed.h"
+#include "direct/trouble.h"
 #include "kafka/error.h"
 
 _Static_assert((int)CHART_IDENTITY_LEN == (int)FRAME_IDENTITY_LEN,
@@ -154,20 +155,38 @@ source_topic(struct source *source, size_t topic, struct source_topic *out,
 	return 0;
 }
 
+/*
+ * The one topic that is the source is another one by its name: nothing that was
+ * asked of it counts, so all begins anew.
+ */
 static int
-source_bounds(struct source *s, size_t topic, int32_t partition, int64_t *start,
-    int64_t *end, struct fault *f)
+check_anew(const struct cluster_source *s, int rc, struct fault *f)
 {
-	return fetcher_bounds(self(s)->fetcher, topic, partition, start, end,
-	    f);
+	if (rc != STATUS_REMOVED || s->o->place->topic[0] == '\0' ||
+	    !chart_topic(s->chart, 0)->gone)
+		return rc;
+	return trouble(f, STATUS_CLUSTER, chart_name(s->chart, 0),
+	    "the topic was removed and made anew");
+}
+
+static int
+source_bounds(struct source *source, size_t topic, int32_t partition,
+    int64_t *start, int64_t *end, struct fault *f)
+{
+	struct cluster_source *s = self(source);
+
+	return check_anew(s,
+	    fetcher_bounds(s->fetcher, topic, partition, start, end, f), f);
 }
 
 static int
 source_next(struct source *s, size_t topic, int32_t partition, int64_t offset,
     size_t max, struct raw_run *out, struct fault *f)
 {
-	return fetcher_next(self(s)->fetcher, topic, partition, offset, max,
-	    out, f);
+	return check_anew(self(s),
+	    fetcher_next(self(s)->fetcher, topic, partition, offset, max, out,
+		f),
+	    f);
 }
 
 static int

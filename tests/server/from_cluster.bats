@@ -180,6 +180,31 @@ position_there() {
 	same "$(logcat -F '%o\n' e)" 100
 }
 
+ends_with() {
+	[ "$(logcat "$1" 2>/dev/null | tail -n 1)" = "$2" ]
+}
+
+@test 'one topic is followed, removed, and made anew' {
+	seq 5 | logappend --create root/t
+	start rep logreplicate -f "kafka://$address/t" copy
+	wait_for has_records copy 5
+	logadmin topic rm "kafka://$address/t"
+	seq 31 40 | logappend --create "kafka://$address/t"
+	wait_exit 4 "$rep_pid"
+	has "$(<rep.err)" 'the topic was removed and made anew'
+	has "$(<rep.err)" 'diverged: from offset 0 on'
+	same "$(logcat copy | tail -n 1)" 5
+	# Or it is taken instead.
+	start rep logreplicate -f --on-diverge truncate "kafka://$address/t" copy
+	wait_for ends_with copy 40
+	logadmin topic rm "kafka://$address/t"
+	seq 3 | logappend --create "kafka://$address/t"
+	wait_for ends_with copy 3
+	same "$(logcat copy)" $'1\n2\n3'
+	kill "$rep_pid"
+	wait_exit 143 "$rep_pid"
+}
+
 @test 'what cannot be' {
 	copy 1 "kafka://$address/none" b
 	same "$err" "logreplicate: kafka://$address/none: no such topic"
