@@ -156,14 +156,14 @@ source_topic(struct source *source, size_t topic, struct source_topic *out,
 }
 
 /*
- * The one topic that is the source is another one by its name: nothing that was
- * asked of it counts, so all begins anew.
+ * Following, the one topic that is the source is another one by its name:
+ * nothing that was asked of it counts, so all begins anew.
  */
 static int
 check_anew(const struct cluster_source *s, int rc, struct fault *f)
 {
-	if (rc != STATUS_REMOVED || s->o->place->topic[0] == '\0' ||
-	    !chart_topic(s->chart, 0)->gone)
+	if (rc != STATUS_REMOVED || !s->o->follow ||
+	    s->o->place->topic[0] == '\0' || !chart_topic(s->chart, 0)->gone)
 		return rc;
 	return trouble(f, STATUS_CLUSTER, chart_name(s->chart, 0),
 	    "the topic was removed and made anew");
