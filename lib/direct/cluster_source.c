@@ -156,16 +156,17 @@ source_topic(struct source *source, size_t topic, struct source_topic *out,
 }
 
 /*
- * Following, the one topic that is the source is another one by its name:
- * nothing that was asked of it counts, so all begins anew.
+ * Following, a topic is another one by its name: nothing that was asked of it
+ * counts, so all begins anew.
  */
 static int
-check_anew(const struct cluster_source *s, int rc, struct fault *f)
+check_anew(const struct cluster_source *s, size_t topic, int rc,
+    struct fault *f)
 {
 	if (rc != STATUS_REMOVED || !s->o->follow ||
-	    s->o->place->topic[0] == '\0' || !chart_topic(s->chart, 0)->gone)
+	    !chart_topic(s->chart, topic)->gone)
 		return rc;
-	return trouble(f, STATUS_CLUSTER, chart_name(s->chart, 0),
+	return trouble(f, STATUS_CLUSTER, chart_name(s->chart, topic),
 	    "the topic was removed and made anew");
 }
 
@@ -175,7 +176,7 @@ source_bounds(struct source *source, size_t topic, int32_t partition,
 {
 	struct cluster_source *s = self(source);
 
-	return check_anew(s,
+	return check_anew(s, topic,
 	    fetcher_bounds(s->fetcher, topic, partition, start, end, f), f);
 }
 
@@ -183,7 +184,7 @@ static int
 source_next(struct source *s, size_t topic, int32_t partition, int64_t offset,
     size_t max, struct raw_run *out, struct fault *f)
 {
-	return check_anew(self(s),
+	return check_anew(self(s), topic,
 	    fetcher_next(self(s)->fetcher, topic, partition, offset, max, out,
 		f),
 	    f);

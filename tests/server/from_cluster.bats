@@ -184,16 +184,20 @@ ends_with() {
 	[ "$(logcat "$1" 2>/dev/null | tail -n 1)" = "$2" ]
 }
 
-@test 'one topic is followed, removed, and made anew' {
+@test 'a topic is followed, removed, and made anew' {
 	seq 5 | logappend --create root/t
 	start rep logreplicate -f "kafka://$address/t" copy
+	start all logreplicate -f "kafka://$address/" all
 	wait_for has_records copy 5
+	wait_for has_records all/t 5
 	logadmin topic rm "kafka://$address/t"
 	seq 31 40 | logappend --create "kafka://$address/t"
 	wait_exit 4 "$rep_pid"
 	has "$(<rep.err)" 'the topic was removed and made anew'
 	has "$(<rep.err)" 'diverged: from offset 0 on'
 	same "$(logcat copy | tail -n 1)" 5
+	wait_exit 4 "$all_pid"
+	has "$(<all.err)" 't/0: diverged: from offset 0 on'
 	# Or it is taken instead.
 	start rep logreplicate -f --on-diverge truncate "kafka://$address/t" copy
 	wait_for ends_with copy 40
