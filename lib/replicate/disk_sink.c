@@ -182,6 +182,7 @@ static int
 sink_cut(struct sink *s, size_t topic, int32_t partition, int64_t offset,
     struct fault *f)
 {
+	struct partition_offsets o;
 	struct opened_part *part;
 	int rc =
 	    opened_find(&disk_sink_self(s)->opened, topic, partition, &part, f);
@@ -192,8 +193,17 @@ sink_cut(struct sink *s, size_t topic, int32_t partition, int64_t offset,
 	part->raw = NULL;
 	/* Until it is cut it is of what the source was. */
 	rc = disk_sink_accept(disk_sink_self(s), topic, -1, f);
+	/* Before it is: who is killed in between has told nobody to go on. */
+	if (rc == 0)
+		rc = disk_sink_pull_groups(disk_sink_self(s), topic, partition,
+		    offset, f);
 	if (rc == 0)
 		rc = replica_truncate(part->p, offset, f);
+	if (rc == 0)
+		rc = partition_offsets(part->p, &o, f);
+	if (rc == 0 && o.log_end < offset)
+		rc = disk_sink_pull_groups(disk_sink_self(s), topic, partition,
+		    o.log_end, f);
 	if (rc == 0)
 		rc = disk_sink_accept(disk_sink_self(s), topic, partition, f);
 	return disk_sink_locate(disk_sink_self(s), topic, partition, rc, f);

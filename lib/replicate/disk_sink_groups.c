@@ -50,14 +50,28 @@ check_positions(struct sink *s, size_t topic,
 	return rc;
 }
 
+static int
+open_groups(struct disk_sink *d, size_t topic, bool write, struct groups **g,
+    struct fault *f)
+{
+	const struct disk_topic *t = &d->topics[topic];
+	struct topic opened;
+	int rc = topic_open(t->path, &opened, f);
+
+	*g = NULL;
+	if (rc != 0)
+		return rc;
+	rc = groups_open(t->path, &opened, write, g, f);
+	topic_close(&opened);
+	return rc == 0 ? groups_refresh(*g, f) : rc;
+}
+
 int
 disk_sink_commit(struct sink *s, size_t topic,
     const struct sink_position *positions, size_t count, struct fault *f)
 {
-	const struct disk_topic *t = &disk_sink_self(s)->topics[topic];
 	struct groups_entry *entries;
-	struct groups *g = NULL;
-	struct topic opened;
+	struct groups *g;
 	size_t chosen;
 	int rc;
 
@@ -66,13 +80,7 @@ disk_sink_commit(struct sink *s, size_t topic,
 	entries = calloc(count, sizeof(*entries));
 	if (entries == NULL)
 		return ENOMEM;
-	rc = topic_open(t->path, &opened, f);
-	if (rc == 0) {
-		rc = groups_open(t->path, &opened, true, &g, f);
-		topic_close(&opened);
-	}
-	if (rc == 0)
-		rc = groups_refresh(g, f);
+	rc = open_groups(disk_sink_self(s), topic, true, &g, f);
 	if (rc == 0)
 		rc = check_positions(s, topic, positions, count, f);
 	if (rc == 0) {
@@ -83,5 +91,52 @@ disk_sink_commit(struct sink *s, size_t topic,
 	}
 	groups_close(g);
 	free(entries);
+	return rc;
+}
+
+/* *count: of those that are behind it, which are added to the next write. */
+static int
+add_pulled(struct groups *g, int32_t partition, int64_t end, size_t *count)
+{
+	const struct groups_entry *e;
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && (e = groups_at(g, i)) != NULL; i++) {
+		struct groups_entry pulled = *e;
+
+		if (e->partition != partition || e->offset <= end)
+			continue;
+		pulled.offset = end;
+		pulled.leader_epoch = -1;
+		pulled.commit_ms = 0;
+		rc = groups_add(g, e->group, &pulled, 1);
+		++*count;
+	}
+	return rc;
+}
+
+int
+disk_sink_pull_groups(struct disk_sink *d, size_t topic, int32_t partition,
+    int64_t end, struct fault *f)
+{
+	struct groups *g;
+	size_t count = 0;
+	int rc = open_groups(d, topic, false, &g, f);
+
+	/* Nobody has committed anything: no directory is made. */
+	if (rc == 0 && groups_at(g, 0) == NULL) {
+		groups_close(g);
+		return 0;
+	}
+	groups_close(g);
+	if (rc == 0)
+		rc = open_groups(d, topic, true, &g, f);
+	else
+		g = NULL;
+	if (rc == 0)
+		rc = add_pulled(g, partition, end, &count);
+	if (rc == 0 && count > 0)
+		rc = groups_write(g, f);
+	groups_close(g);
 	return rc;
 }

@@ -68,6 +68,13 @@ int disk_sink_accept(struct disk_sink *d, size_t topic, int32_t partition,
 int disk_sink_write_origin(const struct disk_topic *t);
 int disk_sink_origin_fault(const struct disk_topic *t, int rc, struct fault *f);
 
+/*
+ * A partition is cut: groups that had come further go on at its new end, so
+ * that they do not pass over what comes there instead.
+ */
+int disk_sink_pull_groups(struct disk_sink *d, size_t topic, int32_t partition,
+    int64_t end, struct fault *f);
+
 /* See struct sink_ops. */
 int disk_sink_topic(struct sink *s, size_t topic, const struct sink_topic *from,
     struct fault *f);

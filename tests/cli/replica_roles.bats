@@ -153,6 +153,29 @@ is_at() {
 	logcat c | cmp - want
 }
 
+@test "groups that were behind a cut go on where it is" {
+	seq 3 | logappend --create o
+	run_tool 0 logreplicate o c
+	seq 900 910 | logappend o
+	run_tool 0 logcat -g G o
+	run_tool 0 logcat -g early -c 2 o
+	logadmin topic promote c
+	seq 4 6 | logappend c
+	logadmin topic demote o
+	run_tool 0 logreplicate --on-diverge truncate c o
+	same "$(logadmin -J group describe o G | jq .offset)" 3
+	same "$(logadmin -J group describe o early | jq .offset)" 2
+	run_tool 0 logcat -g G o
+	same "$out" $'4\n5\n6'
+	# Where there are none nothing is made.
+	logcreate x y
+	seq 3 | logappend x
+	logadmin topic demote c
+	run_tool 4 logreplicate x c
+	run_tool 0 logreplicate --on-diverge truncate x c
+	[ ! -e c/groups ]
+}
+
 @test "all topics of a directory are promoted, and made copies again" {
 	mkdir root
 	logcreate -P 2 root/a
