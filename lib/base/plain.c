@@ -1,29 +1,54 @@
 #include "base/plain.h"
 
-#include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
-static bool
-is_control(const uint8_t *p, size_t left)
+/* How long the letter in UTF-8 is that begins there (RFC 3629); 0: none does. */
+static size_t
+letter(const uint8_t *p, size_t left)
 {
-	return p[0] < ' ' || p[0] == 0x7f ||
-	    (p[0] == 0xc2 && left > 1 && p[1] >= 0x80 && p[1] < 0xa0);
+	size_t len = p[0] < 0x80 ? 1
+	    : p[0] < 0xc2        ? 0
+	    : p[0] < 0xe0        ? 2
+	    : p[0] < 0xf0        ? 3
+	    : p[0] < 0xf5        ? 4
+				 : 0;
+
+	if (len > left)
+		return 0;
+	for (size_t i = 1; i < len; i++)
+		if ((p[i] & 0xc0) != 0x80)
+			return 0;
+	/* Longer than need be, half of a pair, behind the last one. */
+	if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) ||
+	    (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f))
+		return 0;
+	return len;
+}
+
+/* Of C0, DEL, or (C2 80 to C2 9F) of C1. */
+static int
+is_control(const uint8_t *p)
+{
+	return p[0] < ' ' || p[0] == 0x7f || (p[0] == 0xc2 && p[1] < 0xa0);
 }
 
 void
 plain_copy(const void *text, size_t len, char *out, size_t size)
 {
 	const uint8_t *p = text;
+	size_t n;
 
 	if (len > size - 1)
 		len = size - 1;
-	for (size_t i = 0; i < len; i++) {
-		bool control = is_control(p + i, len - i);
-
-		out[i] = control ? '?' : (char)p[i];
-		/* The second byte goes with it. */
-		if (control && p[i] == 0xc2)
-			out[++i] = '?';
+	for (size_t i = 0; i < len; i += n) {
+		n = letter(p + i, len - i);
+		if (n > 0 && !is_control(p + i)) {
+			memcpy(out + i, p + i, n);
+			continue;
+		}
+		n = n == 0 ? 1 : n;
+		memset(out + i, '?', n);
 	}
 	out[len] = '\0';
 }

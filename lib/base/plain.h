@@ -9,8 +9,8 @@
 
 /*
  * Copy len bytes to out, at most size - 1, and end them with NUL.  What a
- * terminal might obey becomes "?": control characters, those of C1 in UTF-8
- * (ECMA-48), too.
+ * terminal might obey becomes "?": control characters, those of C1 (ECMA-48),
+ * too, and bytes that are not of UTF-8, which may be such.
  */
 void plain_copy(const void *text, size_t len, char *out, size_t size);
 

@@ -285,9 +285,11 @@ check_end(void)
 		    (intmax_t)(check.age_ms / 1000), (int)(check.age_ms % 1000),
 		    (intmax_t)(check.limits.age_ms / 1000),
 		    (int)(check.limits.age_ms % 1000));
-	if (check.lag >= 0)
+	if (check.lag >= 0 && check.limits.lag >= 0)
 		printf(" lag=%jd;;%jd;0", (intmax_t)check.lag,
 		    (intmax_t)check.limits.lag);
+	else if (check.lag >= 0)
+		printf(" lag=%jd;;;0", (intmax_t)check.lag);
 	printf("\n%.*s", (int)check.lines.len,
 	    check.lines.len > 0 ? (const char *)check.lines.data : "");
 	buf_release(&check.lines);

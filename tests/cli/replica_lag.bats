@@ -110,6 +110,7 @@ heard() {
 	run_tool 2 logstat --check --max-lag 1 --max-silence 1h b
 	has "$out" 'CRITICAL: copy b/0: its source heard of 3h ago (limit 1h)'
 	run_tool 2 logstat --check --max-silence 1h b
+	has "$out" 'lag=0;;;0'
 	# How old events are is another matter, but where it is all that is said.
 	run_tool 2 logstat --check --max-age 1h --max-silence 1d b
 	same "$(grep -c 'its source' <<<"$out")" 0

@@ -22,7 +22,18 @@ main(void)
 		      "2J",
 		    5),
 	    "a??2J");
-	tap_str(plain("\xc2", 1), "\xc2");
+	tap_str(plain("\xc2", 1), "?");
+	/* CSI in eight bits, letters that are none, or are cut. */
+	tap_str(plain("a\x9b"
+		      "2J",
+		    4),
+	    "a?2J");
+	tap_str(plain("\xc0\x9b\xe0\x82\x9b\xed\xa0\x80", 8), "????????");
+	tap_str(plain("\xf4\x90\x80\x80\xf5\xff", 6), "??????");
+	tap_str(plain("\xe2\x82\xac\xf0\x9f\x98\x80", 7),
+	    "\xe2\x82\xac\xf0\x9f\x98\x80");
+	tap_str(plain("\xe2\x82", 2), "??");
+	tap_str(plain("0123456789abcd\xc3\xbc", 16), "0123456789abcd?");
 	tap_str(plain("0123456789abcdefg", 17), "0123456789abcde");
 	tap_str(plain(NULL, 0), "");
 	return tap_done();
