@@ -485,6 +485,8 @@ partition_append(struct partition *p, struct partition_append *a,
 			rc = roll_segment(p, f);
 		a->rolled = a->rolled || roll;
 		roll = false;
+		if (rc == 0 && p->st.end_offset >= PARTITION_OFFSET_MAX)
+			rc = EOVERFLOW;
 		if (rc == 0)
 			rc = append_some(p, a, &roll, f);
 		rc = name_file(p, rc, f);

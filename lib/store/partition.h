@@ -149,6 +149,13 @@ int partition_offsets(struct partition *p, struct partition_offsets *out,
     struct fault *f);
 
 /*
+ * Offsets are below this, and a leader epoch is not above that, so that there
+ * is always a next one.
+ */
+#define PARTITION_OFFSET_MAX ((int64_t)1 << 62)
+#define PARTITION_EPOCH_MAX (INT32_MAX / 2)
+
+/*
  * Appending.
  *
  * data is one or more whole encoded batches (batch.h), changed in place: base
@@ -184,6 +191,7 @@ struct partition_append {
  *			already: a duplicate may be that of a writer that died
  * ENOSPC, EDQUOT, EFBIG
  *			try again when there is space
+ * EOVERFLOW		the log ends at PARTITION_OFFSET_MAX, or behind it
  * other errno, STATUS_FAILED
  *			the partition is failed; what was appended and not
  *			synced has an unknown outcome

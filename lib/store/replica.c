@@ -205,6 +205,10 @@ check(const struct partition *p, const uint8_t *data, size_t len, int64_t next,
 		else if (rc == 0 && batch_verify(data + at, &b) != 0)
 			what = "crc does not match";
 		else if (rc == 0 &&
+		    (b.last_offset >= PARTITION_OFFSET_MAX ||
+			b.leader_epoch > PARTITION_EPOCH_MAX))
+			what = "offset or leader epoch leaves none behind it";
+		else if (rc == 0 &&
 		    (b.base_offset < next || b.leader_epoch < epoch)) {
 			/* Nothing is damaged: it is another history. */
 			rc = STATUS_DIFFERS;

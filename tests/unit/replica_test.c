@@ -431,11 +431,53 @@ test_refused(void)
 	data[run.len - 1] ^= 1;
 	tap_int(replica_append(c, 0, data, run.len - 1, NULL), STATUS_CORRUPT,
 	    "a batch that is cut");
+	buf_put_64(data, (uint64_t)INT64_MAX - 8);
+	tap_int(replica_append(c, 0, data, run.len, NULL), STATUS_CORRUPT,
+	    "an offset that leaves no room");
+	buf_put_64(data, 0);
+	buf_put_32(data + 12, INT32_MAX);
+	tap_int(replica_append(c, 0, data, run.len, NULL), STATUS_CORRUPT,
+	    "a leader epoch that leaves none for a promotion");
+	buf_put_32(data + 12, 0);
 	tap_int(replica_append(c, 0, data, run.len, NULL), 0, "what is right");
 	free(data);
 	raw_close(raw);
 	partition_close(p);
 	partition_close(c);
+}
+
+/* Where offsets end nothing is appended, and nothing is lost. */
+static void
+test_end_of_offsets(void)
+{
+	const int64_t last = PARTITION_OFFSET_MAX - 1;
+	struct partition_append a = {.expect = -1};
+	struct record r = {.value = bytes_of("x")};
+	struct batch_builder bb;
+	struct partition *c;
+	const uint8_t *data;
+	uint8_t copied[200];
+	size_t size;
+
+	fresh();
+	batch_builder_init(&bb, CODEC_NONE, 0, BATCH_BYTES_MAX);
+	if (batch_builder_add(&bb, &r) != 0 ||
+	    batch_builder_finish(&bb, &data, &size) != 0 ||
+	    size > sizeof(copied))
+		abort();
+	memcpy(copied, data, size);
+	buf_put_64(copied, (uint64_t)last);
+	c = open_dir(copy_dir, PARTITION_WRITE);
+	tap_int(replica_adopt(c, NULL), 0, "a replica");
+	tap_int(replica_append(c, last, copied, size, NULL), 0,
+	    "the last record that can be");
+	tap_int(partition_set_role(c, STATE_ROLE_OPEN, NULL), 0, "promoted");
+	a.data = copied;
+	a.len = size;
+	tap_int(partition_append(c, &a, NULL), EOVERFLOW, "none is behind it");
+	partition_close(c);
+	tap_int(end_of(copy_dir), last + 1, "it is there");
+	batch_builder_release(&bb);
 }
 
 /* Cut anywhere and filled again it is the same as before. */
@@ -892,6 +934,7 @@ main(void)
 	test_gaps();
 	test_retention();
 	test_refused();
+	test_end_of_offsets();
 	test_truncate();
 	test_torn();
 	test_promote();
