@@ -3,7 +3,7 @@
 #include <stdint.h>
 #include <string.h>
 
-/* How long the letter in UTF-8 is that begins there (RFC 3629); 0: none does. */
+/* The length of the letter in UTF-8 (RFC 3629) that begins there; 0: none. */
 static size_t
 letter(const uint8_t *p, size_t left)
 {
