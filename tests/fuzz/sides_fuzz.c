@@ -37,7 +37,7 @@ take_batch(struct frame_batch *b)
 	b->leader_epoch = fuzz_byte(&in) % 4;
 	b->crc = fuzz_byte(&in) % 4;
 	if (b->base_offset < 0)
-		b->base_offset = -1;
+		b->base_offset = b->last_offset = -1;
 }
 
 /* --- what a sender reads from --------------------------------------------- */
