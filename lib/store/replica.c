@@ -321,8 +321,8 @@ check_all(struct partition *p, int64_t segment, const uint8_t *data, size_t len,
 	bool producers = false;
 	int rc = 0;
 
-	/* A segment has offsets behind its base. */
-	if (segment > INT64_MAX - INT32_MAX)
+	/* A log that is full may end with an empty one. */
+	if (segment > PARTITION_OFFSET_MAX)
 		return status_fault(f, STATUS_CORRUPT, p->path, -1, segment,
 		    "a segment's base is out of range");
 	if (is_next(p, segment))

@@ -55,7 +55,8 @@ int replica_demote(struct partition *p, struct fault *f);
  * of 0 does this alone.  segment is REPLICA_OWN_SEGMENTS: the source's are not
  * known.
  * STATUS_CORRUPT	malformed, a CRC does not match, or there would be no
- *			room behind it (PARTITION_OFFSET_MAX, _EPOCH_MAX):
+ *			room behind it or in the segment (PARTITION_OFFSET_MAX,
+ *			_EPOCH_MAX):
  *			nothing is written
  * STATUS_DIFFERS	an offset or leader epoch is below the last one, or an
  *			offset below the segment's base: nor then

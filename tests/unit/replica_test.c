@@ -439,6 +439,9 @@ test_refused(void)
 	tap_int(replica_append(c, 0, data, run.len, NULL), STATUS_CORRUPT,
 	    "a leader epoch that leaves none for a promotion");
 	buf_put_32(data + 12, 0);
+	tap_int(replica_append(c, PARTITION_OFFSET_MAX + 1, data, 0, NULL),
+	    STATUS_CORRUPT, "a segment that leaves no room");
+	tap_int(end_of(copy_dir), 0, "nothing has moved");
 	tap_int(replica_append(c, 0, data, run.len, NULL), 0, "what is right");
 	free(data);
 	raw_close(raw);
