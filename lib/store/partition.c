@@ -484,7 +484,7 @@ partition_append(struct partition *p, struct partition_append *a,
 		if (roll && p->st.end_pos > 0)
 			rc = roll_segment(p, f);
 		else if (roll)
-			/* An empty one that takes nothing: no writer made it. */
+			/* Empty, and takes nothing: no writer made it. */
 			rc = status_fault(f, STATUS_CORRUPT, p->path, -1,
 			    p->st.end_offset,
 			    "the active segment begins too far below the end");

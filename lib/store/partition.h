@@ -152,7 +152,7 @@ int partition_offsets(struct partition *p, struct partition_offsets *out,
  * Offsets are below this, and a leader epoch is not above that, so that there
  * is always a next one.
  */
-#define PARTITION_OFFSET_MAX ((int64_t)1 << 62)
+#define PARTITION_OFFSET_MAX ((int64_t)3 << 61)
 #define PARTITION_EPOCH_MAX (INT32_MAX / 2)
 
 /*
