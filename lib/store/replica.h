@@ -54,9 +54,8 @@ int replica_demote(struct partition *p, struct fault *f);
  * above our active one's, the active segment ends first, at that offset.  A len
  * of 0 does this alone.  segment is REPLICA_OWN_SEGMENTS: the source's are not
  * known.
- * STATUS_CORRUPT	malformed, a CRC does not match, or there would be no
- *			room behind it or in the segment (PARTITION_OFFSET_MAX,
- *			_EPOCH_MAX):
+ * STATUS_CORRUPT	malformed, a CRC does not match, or nothing could come
+ *			behind it (PARTITION_OFFSET_MAX, PARTITION_EPOCH_MAX):
  *			nothing is written
  * STATUS_DIFFERS	an offset or leader epoch is below the last one, or an
  *			offset below the segment's base: nor then

@@ -197,13 +197,26 @@ walk_back(struct walk *w, struct stamp_mark *m, struct fault *f)
 
 /* --- the position --------------------------------------------------------- */
 
+/* One request to the group's coordinator, in a version of at most max. */
+static int
+call_group(struct nodes *n, enum api_key key, int max, const void *request,
+    struct talk_answer *a, void *response, struct fault *f)
+{
+	struct talk *talk;
+	int rc = nodes_group(n, STAMP_GROUP, &talk, f);
+
+	if (rc == 0)
+		rc = talk_send_in(talk, key, talk_version(talk, key, max),
+		    request, f);
+	return rc == 0 ? talk_receive(talk, a, response, f) : rc;
+}
+
 /* A question for the group's positions in some partitions of a topic. */
 static int
 ask_group(struct nodes *n, struct offset_fetch_request_topics *t,
     struct talk_answer *a, struct offset_fetch_response *r, struct fault *f)
 {
 	struct offset_fetch_request q;
-	struct talk *talk;
 	int64_t until_ms = nodes_until(n);
 	int rc;
 
@@ -212,14 +225,8 @@ ask_group(struct nodes *n, struct offset_fetch_request_topics *t,
 	q.topics = t;
 	q.topics_count = 1;
 	do {
-		rc = nodes_group(n, STAMP_GROUP, &talk, f);
-		if (rc == 0)
-			rc = talk_send_in(talk, API_OFFSET_FETCH,
-			    talk_version(talk, API_OFFSET_FETCH,
-				OFFSET_FETCH_MAX),
-			    &q, f);
-		if (rc == 0)
-			rc = talk_receive(talk, a, r, f);
+		rc = call_group(n, API_OFFSET_FETCH, OFFSET_FETCH_MAX, &q, a, r,
+		    f);
 	} while (rc == 0 && nodes_group_again(n, r->error_code, until_ms));
 	return rc == 0 && r->error_code != 0
 	    ? nodes_refused(STAMP_GROUP, r->error_code, f)
@@ -338,7 +345,6 @@ marks_write(struct nodes *n, const char *topic, int32_t partition,
 	struct offset_commit_request q;
 	struct offset_commit_response r;
 	struct talk_answer a;
-	struct talk *talk;
 	int64_t until_ms = nodes_until(n);
 	int code = -1, rc;
 
@@ -351,14 +357,8 @@ marks_write(struct nodes *n, const char *topic, int32_t partition,
 	q.topics_count = 1;
 	talk_answer_init(&a);
 	do {
-		rc = nodes_group(n, STAMP_GROUP, &talk, f);
-		if (rc == 0)
-			rc = talk_send_in(talk, API_OFFSET_COMMIT,
-			    talk_version(talk, API_OFFSET_COMMIT,
-				OFFSET_COMMIT_MAX),
-			    &q, f);
-		if (rc == 0)
-			rc = talk_receive(talk, &a, &r, f);
+		rc = call_group(n, API_OFFSET_COMMIT, OFFSET_COMMIT_MAX, &q, &a,
+		    &r, f);
 		if (rc == 0)
 			code = code_of(&r);
 	} while (rc == 0 && nodes_group_again(n, code, until_ms));
