@@ -1,6 +1,5 @@
 #include "store/cleaned.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -192,15 +191,10 @@ remove_cleaned(struct partition *p)
 	static const char end[] = ".cleaned";
 	struct dirent *e;
 	DIR *dir;
-	int rc = 0, fd = openat(p->dirfd, ".", O_RDONLY | O_CLOEXEC);
+	int rc = io_open_dir(p->dirfd, ".", &dir);
 
-	dir = fd < 0 ? NULL : fdopendir(fd);
-	if (dir == NULL) {
-		rc = errno;
-		if (fd >= 0)
-			(void)close(fd);
+	if (rc != 0)
 		return rc;
-	}
 	while (rc == 0 && (e = readdir(dir)) != NULL) {
 		size_t len = strlen(e->d_name);
 

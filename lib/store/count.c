@@ -10,7 +10,6 @@
 
 #include "store/count.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -555,19 +554,12 @@ count_lost(struct partition *p, int64_t *lost)
 {
 	struct dirent *d;
 	DIR *dir;
-	int fd = -1, rc;
+	int rc;
 
 	*lost = 0;
-	rc = io_open(partition_dirfd(p), "lost+found", O_RDONLY | O_DIRECTORY,
-	    0, &fd);
+	rc = io_open_dir(partition_dirfd(p), "lost+found", &dir);
 	if (rc != 0)
 		return rc == ENOENT ? 0 : rc;
-	dir = fdopendir(fd);
-	if (dir == NULL) {
-		rc = errno;
-		(void)io_close(&fd);
-		return rc;
-	}
 	while (errno = 0, (d = readdir(dir)) != NULL)
 		if (strcmp(d->d_name, ".") != 0 && strcmp(d->d_name, "..") != 0)
 			(*lost)++;

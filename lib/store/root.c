@@ -1,6 +1,5 @@
 #include "store/root.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -54,20 +53,14 @@ root_read(const char *path, struct root_list *l)
 	struct dirent *d;
 	size_t cap = 0;
 	DIR *dir;
-	int fd = -1, rc;
+	int rc;
 
 	*l = (struct root_list){NULL, 0};
-	rc = io_open(AT_FDCWD, path, O_RDONLY | O_DIRECTORY, 0, &fd);
+	rc = io_open_dir(AT_FDCWD, path, &dir);
 	if (rc != 0)
 		return rc;
-	dir = fdopendir(fd);
-	if (dir == NULL) {
-		rc = errno;
-		(void)io_close(&fd);
-		return rc;
-	}
 	while (errno = 0, rc == 0 && (d = readdir(dir)) != NULL)
-		if (may_be_topic(fd, d))
+		if (may_be_topic(dirfd(dir), d))
 			rc = add(l, &cap, d->d_name);
 	if (rc == 0)
 		rc = errno;
@@ -101,21 +94,14 @@ look_inside(const char *path, enum root_stand *out)
 {
 	struct dirent *d;
 	DIR *dir;
-	int fd = -1,
-	    rc = io_open(AT_FDCWD, path, O_RDONLY | O_DIRECTORY, 0, &fd);
+	int rc = io_open_dir(AT_FDCWD, path, &dir);
 
 	*out = ROOT_NOT;
 	if (rc != 0)
 		return rc == ENOTDIR ? 0 : rc;
 	*out = ROOT_EMPTY;
-	if (faccessat(fd, "../" TOPIC_FILE, F_OK, 0) == 0)
+	if (faccessat(dirfd(dir), "../" TOPIC_FILE, F_OK, 0) == 0)
 		*out = ROOT_IS;
-	dir = fdopendir(fd);
-	if (dir == NULL) {
-		rc = errno;
-		(void)io_close(&fd);
-		return rc;
-	}
 	while (errno = 0, (d = readdir(dir)) != NULL)
 		if (!is_hidden(d->d_name))
 			*out = ROOT_IS;

@@ -1,6 +1,5 @@
 #include "store/segment.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -88,18 +87,12 @@ segment_list_read(int dirfd, const char *suffix, struct segment_list *l)
 	size_t cap = 0;
 	int64_t base;
 	DIR *dir;
-	int fd = -1, rc;
+	int rc;
 
 	*l = (struct segment_list){NULL, 0};
-	rc = io_open(dirfd, ".", O_RDONLY | O_DIRECTORY, 0, &fd);
+	rc = io_open_dir(dirfd, ".", &dir);
 	if (rc != 0)
 		return rc;
-	dir = fdopendir(fd);
-	if (dir == NULL) {
-		rc = errno;
-		(void)io_close(&fd);
-		return rc;
-	}
 	while (errno = 0, rc == 0 && (d = readdir(dir)) != NULL)
 		if (segment_parse_name(d->d_name, suffix, &base))
 			rc = list_add(l, &cap, base);
