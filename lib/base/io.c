@@ -1,5 +1,6 @@
 #include "base/io.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
@@ -34,19 +35,6 @@ io_open(int dirfd, const char *name, int flags, mode_t mode, int *fd)
 	}
 	*fd = got;
 	return 0;
-}
-
-int
-io_open_dir(int dirfd, const char *name, DIR **out)
-{
-	int fd = -1, rc = io_open(dirfd, name, O_RDONLY | O_DIRECTORY, 0, &fd);
-
-	*out = rc == 0 ? fdopendir(fd) : NULL;
-	if (rc == 0 && *out == NULL) {
-		rc = errno;
-		(void)io_close(&fd);
-	}
-	return rc;
 }
 
 int

@@ -14,7 +14,6 @@
 #include <sys/types.h>
 #include <sys/uio.h>
 
-#include <dirent.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -28,8 +27,6 @@ struct buf;
  * written where a symbolic link leads.
  */
 int io_open(int dirfd, const char *name, int flags, mode_t mode, int *fd);
-/* Open a directory to list it, to be closed by closedir(3). */
-int io_open_dir(int dirfd, const char *name, DIR **out);
 /* Close *fd, if it is one, and set it to -1.  The first error is told. */
 int io_close(int *fd);
 

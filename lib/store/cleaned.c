@@ -10,6 +10,7 @@
 #include "base/bounds.h"
 #include "base/buf.h"
 #include "base/crc32c.h"
+#include "base/dir.h"
 #include "base/io.h"
 #include "base/status.h"
 #include "store/offindex.h"
@@ -191,7 +192,7 @@ remove_cleaned(struct partition *p)
 	static const char end[] = ".cleaned";
 	struct dirent *e;
 	DIR *dir;
-	int rc = io_open_dir(p->dirfd, ".", &dir);
+	int rc = dir_open(p->dirfd, ".", &dir);
 
 	if (rc != 0)
 		return rc;

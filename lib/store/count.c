@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "base/bounds.h"
+#include "base/dir.h"
 #include "base/io.h"
 #include "base/status.h"
 #include "store/batch.h"
@@ -557,7 +558,7 @@ count_lost(struct partition *p, int64_t *lost)
 	int rc;
 
 	*lost = 0;
-	rc = io_open_dir(partition_dirfd(p), "lost+found", &dir);
+	rc = dir_open(partition_dirfd(p), "lost+found", &dir);
 	if (rc != 0)
 		return rc == ENOENT ? 0 : rc;
 	while (errno = 0, (d = readdir(dir)) != NULL)

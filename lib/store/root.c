@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/dir.h"
 #include "base/io.h"
 #include "base/status.h"
 #include "store/topic_impl.h"
@@ -56,7 +57,7 @@ root_read(const char *path, struct root_list *l)
 	int rc;
 
 	*l = (struct root_list){NULL, 0};
-	rc = io_open_dir(AT_FDCWD, path, &dir);
+	rc = dir_open(AT_FDCWD, path, &dir);
 	if (rc != 0)
 		return rc;
 	while (errno = 0, rc == 0 && (d = readdir(dir)) != NULL)
@@ -94,7 +95,7 @@ look_inside(const char *path, enum root_stand *out)
 {
 	struct dirent *d;
 	DIR *dir;
-	int rc = io_open_dir(AT_FDCWD, path, &dir);
+	int rc = dir_open(AT_FDCWD, path, &dir);
 
 	*out = ROOT_NOT;
 	if (rc != 0)

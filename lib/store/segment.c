@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/bounds.h"
+#include "base/dir.h"
 #include "base/io.h"
 #include "base/status.h"
 
@@ -90,7 +91,7 @@ segment_list_read(int dirfd, const char *suffix, struct segment_list *l)
 	int rc;
 
 	*l = (struct segment_list){NULL, 0};
-	rc = io_open_dir(dirfd, ".", &dir);
+	rc = dir_open(dirfd, ".", &dir);
 	if (rc != 0)
 		return rc;
 	while (errno = 0, rc == 0 && (d = readdir(dir)) != NULL)

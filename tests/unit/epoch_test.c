@@ -8,7 +8,7 @@
 #include "base/status.h"
 #include "tap.h"
 
-static int testfd;
+static int dirfd;
 
 /* The list as "epoch:start epoch:start". */
 static const char *
@@ -34,8 +34,7 @@ check_list(const struct epoch_list *list, const char *want, const char *what)
 static void
 put_file(const char *text, size_t len)
 {
-	if (io_replace_file(testfd, EPOCH_FILE, text, len, 0644, getegid()) !=
-	    0)
+	if (io_replace_file(dirfd, EPOCH_FILE, text, len, 0644, getegid()) != 0)
 		abort();
 }
 
@@ -48,7 +47,7 @@ check_read(const char *text, int want, const char *want_list)
 	epoch_list_init(&list);
 	epoch_assign(&list, 9, 9, &(bool){false});
 	put_file(text, strlen(text));
-	tap_int(epoch_read(testfd, &list, &fault), want, "read %zu bytes",
+	tap_int(epoch_read(dirfd, &list, &fault), want, "read %zu bytes",
 	    strlen(text));
 	check_list(&list, want_list, "what was read");
 	if (want != 0)
@@ -64,7 +63,7 @@ test_read(void)
 	struct epoch_list list;
 
 	epoch_list_init(&list);
-	tap_int(epoch_read(testfd, &list, NULL), ENOENT, "no file");
+	tap_int(epoch_read(dirfd, &list, NULL), ENOENT, "no file");
 	epoch_list_release(&list);
 	check_read("0\n2\n0 0\n3 1500\n", 0, "0:0 3:1500");
 	check_read("0\n0\n", 0, "");
@@ -110,7 +109,7 @@ test_damage(void)
 		if (i % 3 == 0)
 			len = tap_random() % len;
 		put_file(copy, len);
-		rc = epoch_read(testfd, &list, NULL);
+		rc = epoch_read(dirfd, &list, NULL);
 		bad += rc != 0 && rc != STATUS_CORRUPT && rc != STATUS_NEWER;
 		bad += rc != 0 && list.count != 0;
 		for (size_t j = 1; j < list.count; j++)
@@ -136,14 +135,14 @@ test_write(void)
 	epoch_list_init(&back);
 	epoch_assign(&list, 0, 0, &changed);
 	epoch_assign(&list, INT32_MAX, INT64_MAX, &changed);
-	tap_int(epoch_write(testfd, &list, 0640, getegid()), 0, "written");
-	tap(io_open(testfd, EPOCH_FILE, O_RDONLY, 0, &fd) == 0 &&
+	tap_int(epoch_write(dirfd, &list, 0640, getegid()), 0, "written");
+	tap(io_open(dirfd, EPOCH_FILE, O_RDONLY, 0, &fd) == 0 &&
 		fstat(fd, &st) == 0 && (st.st_mode & 07777) == 0640,
 	    "with the mode asked for");
 	io_pread(fd, text, sizeof(text) - 1, 0, &got);
 	io_close(&fd);
 	tap_str(text, "0\n2\n0 0\n2147483647 9223372036854775807\n");
-	tap_int(epoch_read(testfd, &back, NULL), 0, "read back");
+	tap_int(epoch_read(dirfd, &back, NULL), 0, "read back");
 	check_list(&back, "0:0 2147483647:9223372036854775807", "the same");
 	epoch_list_release(&list);
 	epoch_list_release(&back);
@@ -259,7 +258,7 @@ test_end_offset(void)
 int
 main(void)
 {
-	if (io_open(AT_FDCWD, tap_dir(), O_RDONLY | O_DIRECTORY, 0, &testfd) !=
+	if (io_open(AT_FDCWD, tap_dir(), O_RDONLY | O_DIRECTORY, 0, &dirfd) !=
 	    0)
 		abort();
 	test_read();
@@ -268,6 +267,6 @@ main(void)
 	test_assign();
 	test_truncate();
 	test_end_offset();
-	io_close(&testfd);
+	io_close(&dirfd);
 	return tap_done();
 }
