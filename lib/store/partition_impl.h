@@ -2,11 +2,12 @@
 #define STORE_PARTITION_IMPL_H
 
 /*
- * The inside of struct partition, shared by partition.c (append, sync),
- * roll.c (segments begun and ended), recover.c (finding the end again), tail.c
- * (how far a reader may go), replica.c (filled from elsewhere), cleaned.c
- * (segments replaced), lost.c (bytes put aside), check and repair.  Nobody
- * else includes it.
+ * The inside of struct partition, shared by partition.c (open, sync, roles),
+ * partition_append.c, partition_delete.c (what retention deletes), roll.c
+ * (segments begun and ended), recover.c (finding the end again), tail.c (how
+ * far a reader may go), replica.c (filled from elsewhere), cleaned.c (segments
+ * replaced), lost.c (bytes put aside), check and repair.  Nobody else includes
+ * it.
  */
 
 #include <sys/types.h>
@@ -87,10 +88,12 @@ int partition_begin_sync(struct partition *p, struct fault *f);
 /* Free what these have taken. */
 void partition_end(struct partition *p);
 /*
- * Write batches that fit the active segment at its end, and take note of them.
- * On an error nothing of it is there.
+ * partition_append.c: write batches that fit the active segment at its end, and
+ * take note of them.  On an error nothing of it is there.
  */
 int partition_put(struct partition *p, uint8_t *data, size_t len);
+/* partition.c: if a file could not be opened it is what f names. */
+int partition_name_file(struct partition *p, int rc, struct fault *f);
 
 /*
  * Trim the leader epochs: trim() is one of epoch.h.  *latest (or NULL): the

@@ -1,0 +1,129 @@
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/io.h"
+#include "base/now.h"
+#include "base/status.h"
+#include "store/epoch.h"
+#include "store/partition_impl.h"
+
+/* Remove the files of the segments that lie wholly below the log start. */
+static int
+remove_below(struct partition *p)
+{
+	static const char *const suffixes[] = {".log", ".index", ".timeindex",
+	    ".txnindex", ".snapshot", ".sum"};
+	struct segment_list l;
+	int rc = segment_list_read(p->dirfd, ".log", &l);
+
+	if (rc != 0)
+		return rc;
+	for (size_t i = 0;
+	     rc == 0 && i + 1 < l.count && l.bases[i + 1] <= p->st.log_start;
+	     i++) {
+		for (size_t k = 0; k < 6 && rc == 0; k++) {
+			char name[SEGMENT_NAME_LEN];
+
+			segment_name(name, l.bases[i], suffixes[k]);
+			rc = io_unlink(p->dirfd, name);
+			if (rc == ENOENT)
+				rc = 0;
+		}
+	}
+	segment_list_release(&l);
+	return rc;
+}
+
+/* Nobody else may be at work on sealed segments. */
+static int
+remove_if_free(struct partition *p)
+{
+	bool held = p->lock.clean;
+	int rc = held ? 0 : lock_clean(&p->lock);
+
+	if (rc == EAGAIN)
+		return 0;
+	if (rc == 0)
+		rc = remove_below(p);
+	if (!held && p->lock.clean)
+		(void)lock_unlock_clean(&p->lock);
+	return rc;
+}
+
+int
+partition_trim_epochs(struct partition *p,
+    bool (*trim)(struct epoch_list *list, int64_t offset), int64_t offset,
+    int32_t *latest)
+{
+	struct epoch_list list;
+	int rc;
+
+	epoch_list_init(&list);
+	rc = epoch_read(p->dirfd, &list, NULL);
+	if (rc == 0 && trim(&list, offset))
+		rc = epoch_write(p->dirfd, &list, p->file_mode, p->gid);
+	if (latest != NULL && (rc == 0 || rc == ENOENT))
+		*latest = epoch_latest(&list);
+	epoch_list_release(&list);
+	return rc == ENOENT || rc == STATUS_CORRUPT ? 0 : rc;
+}
+
+int
+partition_delete_before(struct partition *p, int64_t offset, struct fault *f)
+{
+	int rc = partition_begin(p, f);
+
+	if (rc != 0)
+		return rc;
+	if (offset > p->st.visible_offset) {
+		rc = STATUS_OFFSET;
+	} else if (offset > p->st.log_start) {
+		p->st.log_start = offset;
+		rc = roll_checkpoint(p);
+		if (rc == 0)
+			rc = remove_if_free(p);
+		if (rc == 0)
+			rc = partition_trim_epochs(p, epoch_truncate_to_start,
+			    offset, NULL);
+	}
+	partition_end(p);
+	return rc;
+}
+
+int
+partition_clean_begin(struct partition *p, struct fault *f)
+{
+	int rc;
+
+	assert(p->mode != PARTITION_READ);
+	rc = lock_clean(&p->lock);
+	if (rc != 0)
+		return rc;
+	rc = partition_begin(p, f);
+	if (rc == 0) {
+		if (p->st.flags & STATE_PRODUCERS)
+			rc = recover_producers(p, f);
+		if (rc == 0 && p->producers != NULL)
+			producer_expire(p->producers,
+			    now_wall_ms() - PARTITION_PRODUCER_EXPIRATION_MS);
+		partition_end(p);
+	}
+	if (rc != 0)
+		(void)lock_unlock_clean(&p->lock);
+	return rc;
+}
+
+int
+partition_clean_end(struct partition *p, struct fault *f)
+{
+	int rc = partition_begin(p, f);
+
+	if (rc == 0) {
+		rc = remove_below(p);
+		partition_end(p);
+	}
+	(void)lock_unlock_clean(&p->lock);
+	return rc;
+}
