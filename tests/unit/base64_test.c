@@ -164,10 +164,26 @@ test_id(void)
 	    "in the other alphabet");
 }
 
+/* UUIDs of version 4 that are no options, of which one in 64 would be. */
+static void
+test_made(void)
+{
+	char text[BASE64_ID_LEN + 1];
+	uint8_t id[16];
+	int good = 0;
+
+	for (int i = 0; i < 2000; i++)
+		good += base64_id_make(text) == 0 && text[0] != '-' &&
+		    base64_id_decode(text, id) && id[6] >> 4 == 4 &&
+		    id[8] >> 6 == 2;
+	tap_int(good, 2000, "ids that are made");
+}
+
 int
 main(void)
 {
 	test_id();
+	test_made();
 	test_vectors();
 	test_bad();
 	test_one_text();

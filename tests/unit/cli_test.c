@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 
 #include "base/now.h"
@@ -282,6 +283,33 @@ test_progress(void)
 	tap(err[0] == '\0', "then nothing is shown");
 }
 
+/* What is written in parts comes in as many, where each write is one. */
+static void
+test_message(void)
+{
+	char *argv[] = {"prog", NULL};
+	char got[100] = "";
+	int ends[2];
+	pid_t pid;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends) != 0 ||
+	    (pid = fork()) < 0)
+		abort();
+	if (pid == 0) {
+		if (dup2(ends[1], 2) != 2)
+			abort();
+		cli_start(argv);
+		cli_warn("said %d", 7);
+		_exit(0);
+	}
+	(void)waitpid(pid, NULL, 0);
+	(void)recv(ends[0], got, sizeof(got) - 1, MSG_DONTWAIT);
+	tap_str(got, "prog: said 7\n");
+	tap(recv(ends[0], got, sizeof(got), MSG_DONTWAIT) < 0, "one write");
+	(void)close(ends[0]);
+	(void)close(ends[1]);
+}
+
 int
 main(void)
 {
@@ -291,5 +319,6 @@ main(void)
 	test_stdout();
 	test_closed();
 	test_progress();
+	test_message();
 	return tap_done();
 }
