@@ -287,8 +287,7 @@ test_progress(void)
 static void
 test_message(void)
 {
-	char *argv[] = {"prog", NULL};
-	char got[100] = "";
+	char name[] = "prog", *argv[] = {name, NULL}, got[100] = "";
 	int ends[2];
 	pid_t pid;
 
