@@ -193,9 +193,12 @@ take_over(struct partition *p)
 	return 0;
 }
 
-/* With the log lock: append what fits now and write the state. */
+/*
+ * With the log lock: append what fits now and write the state.  Where nothing
+ * does, *full is the base of the active segment; otherwise it stays.
+ */
 static int
-append_some(struct partition *p, struct partition_append *a, bool *roll,
+append_some(struct partition *p, struct partition_append *a, int64_t *full,
     struct fault *f)
 {
 	size_t len = 0;
@@ -214,8 +217,13 @@ append_some(struct partition *p, struct partition_append *a, bool *roll,
 	rc = write_run(p, a->data + a->done, a->len - a->done, &len);
 	if (rc != 0)
 		return rc;
+	if (len == 0 && p->st.end_pos == 0)
+		/* Empty, and takes nothing: no writer made it. */
+		return status_fault(f, STATUS_CORRUPT, p->path, -1,
+		    p->st.end_offset,
+		    "the active segment begins too far below the end");
 	if (len == 0) {
-		*roll = true;
+		*full = p->st.active_base;
 		return 0;
 	}
 	if (a->done == 0)
@@ -249,7 +257,7 @@ int
 partition_append(struct partition *p, struct partition_append *a,
     struct fault *f)
 {
-	bool roll = false;
+	int64_t full = -1;
 	int rc;
 
 	a->done = 0;
@@ -260,22 +268,20 @@ partition_append(struct partition *p, struct partition_append *a,
 	rc = check_batches(p, a);
 	while (rc == 0 && a->done < a->len) {
 		/* A roll syncs, and the right to sync comes first. */
-		rc = roll ? partition_begin_sync(p, f) : partition_begin(p, f);
+		rc = full >= 0 ? partition_begin_sync(p, f)
+			       : partition_begin(p, f);
 		if (rc != 0)
 			break;
-		if (roll && p->st.end_pos > 0)
+		/* Another writer may have rolled it, or made it empty. */
+		if (full == p->st.active_base && p->st.end_pos > 0) {
 			rc = roll_segment(p, f);
-		else if (roll)
-			/* Empty, and takes nothing: no writer made it. */
-			rc = status_fault(f, STATUS_CORRUPT, p->path, -1,
-			    p->st.end_offset,
-			    "the active segment begins too far below the end");
-		a->rolled = a->rolled || roll;
-		roll = false;
+			a->rolled = true;
+		}
+		full = -1;
 		if (rc == 0 && p->st.end_offset >= PARTITION_OFFSET_MAX)
 			rc = EOVERFLOW;
 		if (rc == 0)
-			rc = append_some(p, a, &roll, f);
+			rc = append_some(p, a, &full, f);
 		rc = partition_name_file(p, rc, f);
 		partition_end(p);
 	}
