@@ -86,15 +86,6 @@ grow_ends(struct disk_topic *t, int32_t count)
 	return 0;
 }
 
-static int
-note(const struct sink_topic *from, const char *what, int32_t partitions)
-{
-	return from->done == NULL
-	    ? 0
-	    : buf_addf(from->done, "%s %d partition%s\n", what, (int)partitions,
-		  partitions == 1 ? "" : "s");
-}
-
 /* It is not there. */
 static int
 make_topic(struct disk_sink *d, const struct sink_topic *from,
@@ -108,7 +99,7 @@ make_topic(struct disk_sink *d, const struct sink_topic *from,
 		rc = topic_create(t->path, from->settings, from->partitions,
 		    0777);
 	if (rc == 0)
-		rc = note(from, "made,", from->partitions);
+		rc = sink_tell_made(from, "made,");
 	return rc == STATUS_EXISTS && !d->o.dry_run ? 0 : rc;
 }
 
@@ -120,7 +111,7 @@ grow_topic(struct disk_sink *d, const struct sink_topic *from,
 
 	if (topic->partitions >= from->partitions)
 		return 0;
-	rc = note(from, "grown to", from->partitions);
+	rc = sink_tell_made(from, "grown to");
 	return rc != 0 || d->o.dry_run ? rc
 				       : topic_grow(topic, from->partitions, f);
 }
@@ -258,7 +249,7 @@ look_at_topic(struct disk_sink *d, const struct sink_topic *from,
 	if (d->missing) {
 		t->missing = true;
 		t->count = from->partitions;
-		return note(from, "made,", from->partitions);
+		return sink_tell_made(from, "made,");
 	}
 	rc = check_place(d, t, f);
 	if (rc == 0)

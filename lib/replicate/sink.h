@@ -44,6 +44,12 @@ struct sink_topic {
 	struct buf *done;
 };
 
+/*
+ * For sinks: what ("made,", "grown to") and the partitions, to done.  As
+ * buf_reserve().
+ */
+int sink_tell_made(const struct sink_topic *from, const char *what);
+
 /* What a partition has. */
 struct sink_state {
 	int64_t start;

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/buf.h"
 #include "base/status.h"
 #include "marks.h"
 #include "nodes.h"
@@ -68,15 +67,6 @@ set_way(struct cluster_topic *t, const struct sink_topic *from,
 	return rc;
 }
 
-static int
-tell_done(const struct sink_topic *from, const char *what)
-{
-	return from->done == NULL
-	    ? 0
-	    : buf_addf(from->done, "%s %d partition%s\n", what,
-		  (int)from->partitions, from->partitions == 1 ? "" : "s");
-}
-
 /* It is not there, or has too few partitions. */
 static int
 make_or_grow(struct nodes *n, struct cluster_topic *t,
@@ -102,7 +92,7 @@ cluster_topic_look(struct cluster_topic *t, struct nodes *n, bool dry_run,
 	if (rc == 0 && (missing || now.count < from->partitions)) {
 		free(now.leaders);
 		now.leaders = NULL;
-		rc = tell_done(from, missing ? "made," : "grown to");
+		rc = sink_tell_made(from, missing ? "made," : "grown to");
 		if (rc != 0 || dry_run)
 			return rc;
 		rc = make_or_grow(n, t, from, missing, f);
