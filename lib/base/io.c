@@ -80,6 +80,28 @@ io_pread_full(int fd, void *data, size_t len, int64_t pos)
 }
 
 int
+io_pread_cached(int fd, void *data, size_t len, int64_t pos, size_t *got)
+{
+	struct iovec v = {data, len};
+	ssize_t n;
+
+	do
+		n = preadv2(fd, &v, 1, (off_t)pos, RWF_NOWAIT);
+	while (n < 0 && errno == EINTR);
+	*got = n < 0 ? 0 : (size_t)n;
+	return n < 0 ? errno : 0;
+}
+
+bool
+io_is_cached(int fd, int64_t pos)
+{
+	uint8_t byte;
+	size_t got;
+
+	return io_pread_cached(fd, &byte, 1, pos, &got) != EAGAIN;
+}
+
+int
 io_pwrite_full(int fd, const void *data, size_t len, int64_t pos)
 {
 	while (len > 0) {

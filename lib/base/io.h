@@ -37,6 +37,14 @@ int io_close(int *fd);
 int io_pread(int fd, void *data, size_t len, int64_t pos, size_t *got);
 /* Read exactly len bytes from pos.  STATUS_SHORT if the file ends before. */
 int io_pread_full(int fd, void *data, size_t len, int64_t pos);
+/*
+ * The same as far as it is in memory: never waits for a device.  Short also
+ * where that ends.  EAGAIN: nothing of it is.  EOPNOTSUPP: the file system
+ * cannot tell.
+ */
+int io_pread_cached(int fd, void *data, size_t len, int64_t pos, size_t *got);
+/* Is that byte in memory?  Where that cannot be told, as if it were. */
+bool io_is_cached(int fd, int64_t pos);
 /* Write all at pos. */
 int io_pwrite_full(int fd, const void *data, size_t len, int64_t pos);
 /*

@@ -448,3 +448,11 @@ fetch_sessions_partitions(const struct fetch_sessions *f)
 {
 	return f->partitions;
 }
+
+size_t
+fetch_sessions_size(struct fetch_sessions *f, int32_t id)
+{
+	const struct session *s = find(f, id);
+
+	return s == NULL ? 0 : s->count;
+}

@@ -141,5 +141,7 @@ int32_t fetch_sessions_next_epoch(int32_t epoch);
 /* What is in memory. */
 size_t fetch_sessions_count(const struct fetch_sessions *f);
 size_t fetch_sessions_partitions(const struct fetch_sessions *f);
+/* Partitions of that session; 0: there is none of that id. */
+size_t fetch_sessions_size(struct fetch_sessions *f, int32_t id);
 
 #endif

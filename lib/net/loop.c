@@ -13,6 +13,7 @@
 struct loop {
 	struct event_base *base;
 	struct event *posted;		/* on wake_fd */
+	struct event *turned;		/* tasks of its own; at the next turn */
 	int wake_fd;			/* readable: tasks may wait */
 	pthread_t thread;
 	pthread_mutex_t mutex;
@@ -31,8 +32,11 @@ struct loop_timer {
 void
 loop_wake(struct loop *l)
 {
-	/* It cannot fail: the counter stays small. */
-	(void)eventfd_write(l->wake_fd, 1);
+	static const struct timeval at_once = {0, 0};
+
+	/* Without memory for the timer, as from elsewhere: that cannot fail. */
+	if (!loop_is_here(l) || event_add(l->turned, &at_once) != 0)
+		(void)eventfd_write(l->wake_fd, 1);
 }
 
 bool
@@ -91,8 +95,8 @@ on_posted(evutil_socket_t fd, short what, void *arg)
 	eventfd_t count;
 	bool more, ended;
 
-	(void)what;
-	(void)eventfd_read(fd, &count);
+	if ((what & EV_READ) != 0)
+		(void)eventfd_read(fd, &count);
 	for (int i = 0; i < TASKS_A_TURN; i++) {
 		t = take(l, NULL);
 		if (t == NULL)
@@ -152,6 +156,8 @@ release(struct loop *l)
 {
 	if (l->posted != NULL)
 		event_free(l->posted);
+	if (l->turned != NULL)
+		event_free(l->turned);
 	if (l->base != NULL)
 		event_base_free(l->base);
 	if (l->wake_fd >= 0)
@@ -183,7 +189,9 @@ loop_open(struct loop **out)
 	if (rc == 0) {
 		l->posted = event_new(l->base, l->wake_fd, EV_READ | EV_PERSIST,
 		    on_posted, l);
-		rc = l->posted != NULL && event_add(l->posted, NULL) == 0
+		l->turned = evtimer_new(l->base, on_posted, l);
+		rc = l->posted != NULL && l->turned != NULL &&
+			event_add(l->posted, NULL) == 0
 		    ? start_thread(l)
 		    : ENOMEM;
 	}

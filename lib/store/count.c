@@ -239,15 +239,6 @@ tally(const struct counter *c, int64_t base, int fd, int64_t pos, int64_t limit,
 	return rc == STATUS_END ? 0 : rc;
 }
 
-static int
-open_log(const struct counter *c, int64_t base, int *fd)
-{
-	char name[SEGMENT_NAME_LEN];
-
-	segment_name(name, base, ".log");
-	return io_open(partition_dirfd(c->p), name, O_RDONLY, 0, fd);
-}
-
 /* By its headers, from c->done on. */
 static int
 count_by_walk(struct counter *c, struct count_segment *s, int64_t *next,
@@ -255,7 +246,7 @@ count_by_walk(struct counter *c, struct count_segment *s, int64_t *next,
 {
 	struct tally t = {.oldest = -1, .newest = -1};
 	int64_t pos;
-	int fd = -1, rc = open_log(c, s->base, &fd);
+	int fd = -1, rc = tail_open_log(c->p, s->base, &fd);
 
 	if (rc != 0)
 		return rc;
@@ -289,7 +280,7 @@ correct_end(struct counter *c, const struct sum *sum, struct count_segment *s,
 	int64_t stable = c->offsets.last_stable, pos;
 	bool behind_end =
 	    s->base == c->hint.active_base && *next < c->offsets.log_end;
-	int fd = -1, rc = open_log(c, s->base, &fd);
+	int fd = -1, rc = tail_open_log(c->p, s->base, &fd);
 
 	if (rc == 0 && stable < sum->next_offset) {
 		rc = seek_offset(partition_dirfd(c->p), s->base, fd, stable,

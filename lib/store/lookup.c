@@ -16,15 +16,6 @@
 #include "store/tail.h"
 #include "store/txnindex.h"
 
-static int
-open_log(struct partition *p, int64_t base, int *fd)
-{
-	char name[SEGMENT_NAME_LEN];
-
-	segment_name(name, base, ".log");
-	return io_open(partition_dirfd(p), name, O_RDONLY, 0, fd);
-}
-
 /*
  * The first segment that could hold such a timestamp.  A .sum has the largest
  * timestamp of its segment and all earlier ones, which ascends: half of the
@@ -117,7 +108,7 @@ lookup_time(struct partition *p, struct reader *r, int64_t timestamp,
 		if (rc == 0 && l->bases[i] > start)
 			start = l->bases[i];
 		if (rc == 0)
-			rc = open_log(p, l->bases[i], &fd);
+			rc = tail_open_log(p, l->bases[i], &fd);
 		if (rc == 0)
 			rc = seek_time(partition_dirfd(p), l->bases[i], fd,
 			    timestamp, -1, &pos);
@@ -309,164 +300,6 @@ lookup_epoch_at(struct partition *p, int64_t offset, int32_t *epoch,
 	if (rc == 0)
 		*epoch = epoch_at(&list, offset);
 	epoch_list_release(&list);
-	return rc;
-}
-
-enum { BLOCK = 1 << 16, SMALL = BLOCK / 8 };
-
-/*
- * Headers of a file, one behind the other: of small batches many at a time.
- */
-struct headers {
-	int fd;
-	int64_t pos;		/* of what is in the block */
-	size_t len;
-	uint8_t *block;		/* BLOCK bytes, or NULL: not needed yet */
-};
-
-static int
-next_header(struct headers *h, int64_t pos, bool small, struct batch *b)
-{
-	size_t at = (size_t)(pos - h->pos);
-	int rc;
-
-	if (h->block == NULL && small) {
-		h->block = malloc(BLOCK);
-		h->len = 0;
-	}
-	if (h->block == NULL)
-		return segment_header_at(h->fd, pos, b);
-	if (pos < h->pos || at + BATCH_HEADER_LEN > h->len) {
-		rc = io_pread(h->fd, h->block, BLOCK, pos, &h->len);
-		if (rc != 0)
-			return rc;
-		h->pos = pos;
-		at = 0;
-	}
-	if (h->len == at)
-		return STATUS_END;
-	return batch_decode(h->block + at, h->len - at, b, NULL);
-}
-
-/* Count whole batches from out->pos on. */
-static int
-measure(struct lookup_range *out, int64_t end, int64_t max)
-{
-	struct headers h = {.fd = out->fd};
-	struct batch b = {.size = BLOCK};
-	int rc;
-
-	for (;;) {
-		rc = next_header(&h, out->pos + out->len, b.size < SMALL, &b);
-		if (rc != 0 || b.base_offset >= end ||
-		    (out->len > 0 && out->len + (int64_t)b.size > max))
-			break;
-		if (out->len == 0)
-			out->base_offset = b.base_offset;
-		out->len += (int64_t)b.size;
-		out->next_offset = b.last_offset + 1;
-	}
-	free(h.block);
-	if (rc != 0 && rc != STATUS_END && out->len == 0)
-		return rc > 0 ? rc : STATUS_CORRUPT;
-	return out->len > 0 ? 0 : STATUS_END;
-}
-
-/* As seek_offset(): the headers decide here, too. */
-static int
-seek_start(struct partition *p, int64_t base, int fd, int64_t offset,
-    int64_t *pos)
-{
-	struct batch b;
-
-	if (p->range_end.pos > 0 && p->range_end.base == base &&
-	    p->range_end.offset == offset &&
-	    segment_header_at(fd, p->range_end.pos, &b) == 0 &&
-	    b.base_offset == offset) {
-		*pos = p->range_end.pos;
-		return 0;
-	}
-	return seek_offset(partition_dirfd(p), base, fd, offset, -1, pos);
-}
-
-/* Look in one segment. */
-static int
-range_in(struct partition *p, int64_t base, int64_t offset, int64_t end,
-    int64_t max, struct lookup_range *out, struct fault *f)
-{
-	int rc;
-
-	*out = (struct lookup_range){.fd = -1};
-	rc = open_log(p, base, &out->fd);
-	if (rc == 0)
-		rc = seek_start(p, base, out->fd, offset, &out->pos);
-	if (rc == 0)
-		rc = measure(out, end, max);
-	if (rc == STATUS_CORRUPT)
-		status_fault(f, rc, partition_path(p), out->pos, offset,
-		    "batch headers do not add up");
-	if (rc != 0) {
-		(void)io_close(&out->fd);
-		return rc;
-	}
-	p->range_end.base = base;
-	p->range_end.offset = out->next_offset;
-	p->range_end.pos = out->pos + out->len;
-	return 0;
-}
-
-/*
- * The segment that would hold offset, and those behind it while they hold
- * nothing there.  ENOENT: what was listed is gone.
- */
-static int
-range_listed(struct partition *p, bool again, int64_t offset, int64_t end,
-    int64_t max, struct lookup_range *out, struct fault *f)
-{
-	const struct segment_list *l;
-	int rc = tail_segments(p, again, &l);
-
-	if (rc != 0)
-		return rc;
-	rc = STATUS_END;
-	for (size_t i = l->count == 0 ? 0 : segment_list_find(l, offset);
-	     rc == STATUS_END && i < l->count; i++)
-		rc = range_in(p, l->bases[i], offset, end, max, out, f);
-	return rc;
-}
-
-/* The same; what was listed before mostly still holds. */
-static int
-range_anywhere(struct partition *p, int64_t offset, int64_t end, int64_t max,
-    struct lookup_range *out, struct fault *f)
-{
-	int rc = range_listed(p, false, offset, end, max, out, f);
-
-	if (rc == ENOENT || rc == STATUS_END)
-		rc = range_listed(p, true, offset, end, max, out, f);
-	return rc;
-}
-
-int
-lookup_range(struct partition *p, int64_t offset, int64_t end, int64_t max,
-    struct lookup_range *out, struct fault *f)
-{
-	struct partition_offsets offsets;
-	struct tail_hint hint;
-	int rc = tail_look(p, &offsets, &hint, f);
-
-	if (rc != 0)
-		return rc;
-	if (offset < offsets.log_start || offset > offsets.log_end)
-		return STATUS_OFFSET;
-	if (offset >= end)
-		return STATUS_END;
-	/* Nearly always it is the active segment, and nothing is listed. */
-	if (hint.active_base >= 0 && offset >= hint.active_base)
-		rc = range_in(p, hint.active_base, offset, end, max, out, f);
-	else
-		rc = range_anywhere(p, offset, end, max, out, f);
-	out->may_abort = hint.has_producers;
 	return rc;
 }
 

@@ -68,6 +68,18 @@ struct lookup_range {
 int lookup_range(struct partition *p, int64_t offset, int64_t end, int64_t max,
     struct lookup_range *out, struct fault *f);
 
+/*
+ * The same for who may not wait for the device: the stretch behind one of the
+ * last ones, of the same segment, up to what readers see (committed: those that
+ * read what is committed).  offsets is set, too.  EAGAIN: ask as above; it is
+ * not all in memory, there is none, or it is not that simple.
+ */
+int lookup_next(struct partition *p, int64_t offset, bool committed,
+    int64_t max, struct partition_offsets *offsets, struct lookup_range *out);
+/* That one is used, and the next one will be asked for. */
+void lookup_took(struct partition *p, int64_t offset,
+    const struct lookup_range *r);
+
 struct aborted_list;
 /*
  * The aborted transactions that have records in [from, upto), for a consumer

@@ -21,6 +21,8 @@
 #include "store/segment.h"
 #include "store/state.h"
 
+enum { PARTITION_RANGE_ENDS = 4 };
+
 struct partition {
 	char *path;
 	int dirfd;
@@ -59,12 +61,16 @@ struct partition {
 	struct segment_list segments;	/* as last listed */
 	bool has_segments;
 
-	/* lookup.c: where the last range ended, mostly the next one begins. */
-	struct {
+	/*
+	 * lookup_range.c: where ranges ended, mostly later ones begin; a few,
+	 * as some may read at different places.
+	 */
+	struct range_end {
 		int64_t base;	/* of the segment */
 		int64_t offset;
 		int64_t pos;	/* 0: there was none */
-	} range_end;
+	} range_ends[PARTITION_RANGE_ENDS];
+	unsigned range_turn;	/* the one that is replaced next */
 };
 
 enum {

@@ -48,15 +48,6 @@ fault_here(struct raw *r, int rc, const char *what, struct fault *f)
 	return status_fault(f, rc, path, r->scan.pos, r->next, what);
 }
 
-static int
-open_log(struct raw *r, int64_t base, int *fd)
-{
-	char name[SEGMENT_NAME_LEN];
-
-	segment_name(name, base, ".log");
-	return io_open(partition_dirfd(r->p), name, O_RDONLY, 0, fd);
-}
-
 static void
 leave(struct raw *r)
 {
@@ -109,7 +100,7 @@ make_durable(struct raw *r)
 	if (o->synced >= o->high_watermark || r->hint.active_base < 0 ||
 	    r->hint.failed)
 		return 0;
-	rc = open_log(r, r->hint.active_base, &fd);
+	rc = tail_open_log(r->p, r->hint.active_base, &fd);
 	if (rc == 0)
 		rc = io_sync(fd);
 	if (rc == 0)
@@ -209,7 +200,7 @@ enter(struct raw *r)
 		if (base < 0 || base > raw_end(r) ||
 		    (base == r->base && !is_replaced(r)))
 			return STATUS_END;
-		rc = open_log(r, base, &fd);
+		rc = tail_open_log(r->p, base, &fd);
 		if (rc == ENOENT && base == r->hint.active_base) {
 			/* A roll names it in the state before it makes it. */
 			if (offset >= raw_end(r))
@@ -387,7 +378,7 @@ raw_batch_at(struct raw *r, int64_t offset, struct batch *out, bool *cleaned,
 	for (size_t i = rc == 0 ? segment_list_find(&l, offset) + 1 : 0; i > 0;
 	     i--) {
 		*cleaned = is_cleaned(r, l.bases[i - 1]);
-		rc = open_log(r, l.bases[i - 1], &fd);
+		rc = tail_open_log(r->p, l.bases[i - 1], &fd);
 		/* Gone since, or made one with the one before. */
 		if (rc == ENOENT)
 			rc = STATUS_END;

@@ -31,19 +31,10 @@ struct walk {
 	int64_t offset;		/* after the last batch; -1 none */
 };
 
-static bool
-is_cached(int fd, int64_t pos)
-{
-	uint8_t byte;
-	struct iovec v = {&byte, 1};
-
-	return preadv2(fd, &v, 1, pos, RWF_NOWAIT) >= 0 || errno != EAGAIN;
-}
-
 static void
 begin(struct stretch *s, int fd, int64_t pos)
 {
-	*s = (struct stretch){pos, is_cached(fd, pos)};
+	*s = (struct stretch){pos, io_is_cached(fd, pos)};
 }
 
 /* It pushes nothing out of memory that somebody reads. */

@@ -83,7 +83,6 @@ scan_segment(struct partition *p, int64_t base, bool foreign,
     const struct state *own)
 {
 	struct segment_scan scan;
-	char name[SEGMENT_NAME_LEN];
 	struct aborted aborted;
 	const uint8_t *data;
 	struct batch b;
@@ -96,8 +95,7 @@ scan_segment(struct partition *p, int64_t base, bool foreign,
 		if (p->tail_offset < base)
 			p->tail_offset = base;
 	}
-	segment_name(name, base, ".log");
-	rc = io_open(p->dirfd, name, O_RDONLY, 0, &fd);
+	rc = tail_open_log(p, base, &fd);
 	if (rc != 0)
 		return rc == ENOENT ? 0 : rc;
 	segment_scan_init(&scan, PARTITION_SCAN_BLOCK);
@@ -344,6 +342,26 @@ is_left_behind(struct partition *p, const struct state *s, bool *left)
 	return 0;
 }
 
+/* What a state says that is this directory's, and true. */
+static void
+tell(const struct state *s, struct partition_offsets *out,
+    struct tail_hint *hint)
+{
+	out->log_start = s->log_start;
+	out->last_stable = state_last_stable(s);
+	out->high_watermark = s->visible_offset;
+	out->log_end = s->end_offset;
+	out->synced = s->synced_offset;
+	out->leader_epoch = s->leader_epoch;
+	*hint = (struct tail_hint){.active_base = s->active_base,
+	    .active_max_timestamp = s->max_timestamp,
+	    .has_producers = (s->flags & STATE_PRODUCERS) != 0,
+	    .aborted_count = s->aborted_count,
+	    .contiguous = s->role == STATE_ROLE_OPEN,
+	    .failed = (s->flags & STATE_FAILED) != 0};
+	hint_sums(hint, s);
+}
+
 static int
 look(struct partition *p, struct partition_offsets *out, struct tail_hint *hint,
     struct fault *f)
@@ -382,19 +400,7 @@ look(struct partition *p, struct partition_offsets *out, struct tail_hint *hint,
 			return look_without_state(p, &s, true, out, hint);
 		return look_after_crash(p, &s, out, hint, f);
 	}
-	out->log_start = s.log_start;
-	out->last_stable = state_last_stable(&s);
-	out->high_watermark = s.visible_offset;
-	out->log_end = s.end_offset;
-	out->synced = s.synced_offset;
-	out->leader_epoch = s.leader_epoch;
-	*hint = (struct tail_hint){.active_base = s.active_base,
-	    .active_max_timestamp = s.max_timestamp,
-	    .has_producers = (s.flags & STATE_PRODUCERS) != 0,
-	    .aborted_count = s.aborted_count,
-	    .contiguous = s.role == STATE_ROLE_OPEN,
-	    .failed = (s.flags & STATE_FAILED) != 0};
-	hint_sums(hint, &s);
+	tell(&s, out, hint);
 	return 0;
 }
 
@@ -410,12 +416,39 @@ tail_look(struct partition *p, struct partition_offsets *out,
 }
 
 int
+tail_look_cached(struct partition *p, struct partition_offsets *out,
+    struct tail_hint *hint)
+{
+	struct state s;
+	uint8_t byte;
+	size_t got;
+	bool doubt;
+
+	if (p->state_fd < 0 ||
+	    io_pread_cached(p->state_fd, &byte, 1, 0, &got) != 0 ||
+	    state_look(p->state_fd, &s, &doubt) != 0 || doubt ||
+	    !is_own(p, &s) || !partition_is_same_life(p, &s))
+		return EAGAIN;
+	tell(&s, out, hint);
+	return 0;
+}
+
+int
 tail_offsets(struct partition *p, struct partition_offsets *out,
     struct fault *f)
 {
 	struct tail_hint hint;
 
 	return tail_look(p, out, &hint, f);
+}
+
+int
+tail_open_log(struct partition *p, int64_t base, int *fd)
+{
+	char name[SEGMENT_NAME_LEN];
+
+	segment_name(name, base, ".log");
+	return io_open(p->dirfd, name, O_RDONLY, 0, fd);
 }
 
 /* The active segment as the state says, -1 if it says nothing. */

@@ -44,6 +44,15 @@ struct tail_hint {
 };
 int tail_look(struct partition *p, struct partition_offsets *out,
     struct tail_hint *hint, struct fault *f);
+/*
+ * The same of a partition that was looked at before, without a wait for the
+ * device.  EAGAIN: the state is not in memory, or does not say all.
+ */
+int tail_look_cached(struct partition *p, struct partition_offsets *out,
+    struct tail_hint *hint);
+
+/* The file of a segment, to read. */
+int tail_open_log(struct partition *p, int64_t base, int *fd);
 
 /*
  * The log start of a directory without state: for a Kafka broker's partition

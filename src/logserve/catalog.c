@@ -354,6 +354,50 @@ catalog_find_id(struct catalog *c, const struct wire_uuid *id,
 	return rc;
 }
 
+/* Under the lock. */
+static struct served *
+known(struct catalog *c, struct bytes name, const struct wire_uuid *id)
+{
+	struct served key = {.id = *id};
+
+	if (bytes_is_null(name))
+		return RB_FIND(catalog_ids, &c->ids, &key);
+	if (name.len < 0 || name.len > TOPIC_NAME_MAX)
+		return NULL;
+	memcpy(key.name, name.data, (size_t)name.len);
+	return strlen(key.name) == (size_t)name.len
+	    ? RB_FIND(catalog_names, &c->names, &key)
+	    : NULL;
+}
+
+int
+catalog_known(struct catalog *c, struct bytes name, const struct wire_uuid *id,
+    int32_t number, struct served **out, struct log **log)
+{
+	char file[TOPIC_NAME_MAX + sizeof("/" TOPIC_FILE)];
+	struct served *t;
+	struct stat st;
+	int rc = EAGAIN;
+
+	/* Who has it may be reading what a topic's file says. */
+	if (pthread_mutex_trylock(&c->lock) != 0)
+		return EAGAIN;
+	t = known(c, name, id);
+	if (t != NULL && number >= 0 && number < t->partitions &&
+	    t->logs[number] != NULL) {
+		snprintf(file, sizeof(file), "%s/%s", t->name, TOPIC_FILE);
+		if (fstatat(c->dirfd, file, &st, 0) == 0 &&
+		    is_same_file(&t->file, &st))
+			rc = 0;
+	}
+	if (rc == 0) {
+		*out = catalog_retain(t);
+		*log = t->logs[number];
+	}
+	pthread_mutex_unlock(&c->lock);
+	return rc;
+}
+
 void
 catalog_look(struct catalog *c, struct served *t, int32_t *partitions,
     struct properties *settings)

@@ -9,7 +9,8 @@
  * or remove is seen at once.  A topic that was removed, or replaced by another
  * of its name, is gone: who holds it finds its logs refusing.
  *
- * All calls may wait for the disk: from threads of the pool only.
+ * All calls but catalog_known() may wait for the disk: from threads of the pool
+ * only.
  */
 
 #include <pthread.h>
@@ -68,6 +69,14 @@ int catalog_find(struct catalog *c, struct bytes name, struct served **out);
 /* The same by id, of those that were there at the start or found by name. */
 int catalog_find_id(struct catalog *c, const struct wire_uuid *id,
     struct served **out);
+/*
+ * For who may not wait: a topic by its name, or by its id where that is null,
+ * which was found before and is still the same, and the log of a partition that
+ * was asked for before.  EAGAIN: ask in the ordinary way.
+ */
+int catalog_known(struct catalog *c, struct bytes name,
+    const struct wire_uuid *id, int32_t number, struct served **out,
+    struct log **log);
 struct served *catalog_retain(struct served *t);
 void catalog_release(struct catalog *c, struct served *t);
 

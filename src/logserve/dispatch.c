@@ -26,7 +26,7 @@ static const struct row {
 	enum place place;
 } rows[] = {
     {API_PRODUCE, on_produce, IN_ORDER},
-    {API_FETCH, on_fetch, READ_ASIDE},
+    {API_FETCH, on_fetch, HERE},
     {API_LIST_OFFSETS, on_list_offsets, READ_ASIDE},
     {API_METADATA, on_metadata, READ_IN_ORDER},
     {API_OFFSET_COMMIT, on_offset_commit, IN_ORDER},

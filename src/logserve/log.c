@@ -109,6 +109,18 @@ log_get(struct log *l, int *rc)
 	return NULL;
 }
 
+struct partition *
+log_try(struct log *l)
+{
+	if (pthread_mutex_trylock(&l->read_lock) != 0)
+		return NULL;
+	atomic_store(&l->used, true);
+	if (l->reader != NULL)
+		return l->reader;
+	pthread_mutex_unlock(&l->read_lock);
+	return NULL;
+}
+
 void
 log_put(struct log *l)
 {
@@ -184,6 +196,12 @@ log_prove(struct log *l, int fd, int64_t pos, int64_t *len)
 	if (rc == STATUS_CORRUPT || rc == STATUS_UNSUPPORTED)
 		tell_damage(l, fd, pos, what);
 	return rc;
+}
+
+bool
+log_is_proven(struct log *l, int fd, int64_t pos, int64_t len)
+{
+	return proven_is_known(&l->proven, fd, pos, len);
 }
 
 /* Take the writer from a log at which nobody works. */

@@ -112,6 +112,8 @@ void log_append(struct log *l, struct log_append *a);
  * The handle to read, opened; the lock is held until log_put().  NULL: *rc.
  */
 struct partition *log_get(struct log *l, int *rc);
+/* The same if it is open and nobody has it: never waits.  NULL: otherwise. */
+struct partition *log_try(struct log *l);
 void log_put(struct log *l);
 /*
  * The leader epoch of the last append; 0 if it cannot be read.  A log whose
@@ -124,6 +126,8 @@ int32_t log_epoch(struct log *l);
  * whoever runs the server is told of damage.  Not between get and put.
  */
 int log_prove(struct log *l, int fd, int64_t pos, int64_t *len);
+/* Nothing of that is left to be checked, or to be waited for. */
+bool log_is_proven(struct log *l, int fd, int64_t pos, int64_t len);
 /* Close the handle to read, as after STATUS_REMOVED; between get and put. */
 void log_forget(struct log *l);
 /*

@@ -1,13 +1,13 @@
 #include "proven.h"
 
 #include <sys/stat.h>
-#include <sys/uio.h>
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
 #include <unistd.h>
 
+#include "base/io.h"
 #include "base/status.h"
 #include "store/batch.h"
 #include "store/segment.h"
@@ -97,19 +97,6 @@ note(struct proven *p, const struct proven_file *file, int64_t from, int64_t to)
 
 /* --- looking -------------------------------------------------------------- */
 
-/*
- * Is the page there without a wait?  Where that cannot be asked, as if it
- * were: a loop may wait then.
- */
-static bool
-is_cached(int fd, int64_t pos)
-{
-	uint8_t byte;
-	struct iovec v = {&byte, 1};
-
-	return preadv2(fd, &v, 1, pos, RWF_NOWAIT) >= 0 || errno != EAGAIN;
-}
-
 /* What was checked may have left memory since. */
 static void
 bring(int fd, int64_t pos, int64_t end)
@@ -117,7 +104,7 @@ bring(int fd, int64_t pos, int64_t end)
 	uint8_t block[64 << 10];
 	ssize_t n;
 
-	if (is_cached(fd, pos) && is_cached(fd, end - 1))
+	if (io_is_cached(fd, pos) && io_is_cached(fd, end - 1))
 		return;
 	(void)posix_fadvise(fd, pos, end - pos, POSIX_FADV_WILLNEED);
 	for (; pos < end; pos += n) {
@@ -169,4 +156,13 @@ proven_check(struct proven *p, int fd, int64_t pos, int64_t *len,
 		note(p, &file, pos, good);
 	*len = good - pos;
 	return *len > 0 ? 0 : rc;
+}
+
+bool
+proven_is_known(struct proven *p, int fd, int64_t pos, int64_t len)
+{
+	struct proven_file file;
+
+	return look(fd, &file) == 0 && known_to(p, &file, pos) >= pos + len &&
+	    io_is_cached(fd, pos) && io_is_cached(fd, pos + len - 1);
 }

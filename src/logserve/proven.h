@@ -9,6 +9,7 @@
  */
 
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 enum { PROVEN_STRETCHES = 8 };
@@ -40,5 +41,7 @@ void proven_release(struct proven *p);
  */
 int proven_check(struct proven *p, int fd, int64_t pos, int64_t *len,
     const char **what);
+/* Was all of it checked before, and is it in memory still?  Never waits. */
+bool proven_is_known(struct proven *p, int fd, int64_t pos, int64_t len);
 
 #endif
