@@ -66,7 +66,8 @@ tell_topic(struct fetch *f, int32_t i, struct fetch_response_responses *out,
 	memcpy(out->topic_id.bytes, key->id, sizeof(key->id));
 	out->partitions = room;
 	out->partitions_count = 0;
-	for (; i < f->part_count && fetch_is_same_topic(key, &f->parts[i].in.key);
+	for (;
+	     i < f->part_count && fetch_is_same_topic(key, &f->parts[i].in.key);
 	     i = next_told(f, i + 1))
 		out->partitions[out->partitions_count++] = f->parts[i].out;
 	return i;
@@ -140,8 +141,8 @@ look_again(void *arg)
 static bool
 room_for_part(struct fetch *f)
 {
-	struct fetch_part *parts = request_grow(f->request, f->parts, f->part_count,
-	    &f->part_cap, sizeof(*parts));
+	struct fetch_part *parts = request_grow(f->request, f->parts,
+	    f->part_count, &f->part_cap, sizeof(*parts));
 
 	if (parts == NULL)
 		return false;
@@ -164,7 +165,8 @@ add_part(void *arg, const struct fetch_partition *p, void *handle)
 	part = &f->parts[f->part_count++];
 	part->in = *p;
 	part->handle = handle;
-	if (f->part_count > 1 && fetch_is_same_topic(&part[-1].in.key, &p->key)) {
+	if (f->part_count > 1 &&
+	    fetch_is_same_topic(&part[-1].in.key, &p->key)) {
 		part->in.key.topic = part[-1].in.key.topic;
 	} else if (p->key.topic.len > 0) {
 		name = request_alloc(f->request, (size_t)p->key.topic.len, 1);

@@ -1,0 +1,56 @@
+# Fetch: what is in memory is answered where it came in.
+
+load server
+
+# read_all FILE: the values of partition 0 of t, a few batches at a time.
+read_all() {
+	kcat -C -e -q -b "$address" -t t -p 0 -o beginning \
+		-X fetch.message.max.bytes=3000 >"$1"
+}
+
+@test 'what was checked is read again without waiting for a device' {
+	need strace
+	need kcat
+	logcreate --segment-bytes 100K root/t
+	seq -f 'event %0100g' 3000 >events
+	logappend --batch-bytes 1000 root/t <events
+	segments=$(find root/t/0 -name '*.log' | wc -l)
+	[ "$segments" -ge 3 ]
+	read_all first
+	cmp first events
+	start tracer strace -f -y -e trace=pread64 -o calls -p "$server_pid"
+	wait_for grep -q attached tracer.err
+	read_all second
+	kill "$tracer_pid"
+	wait_for process_gone "$tracer_pid"
+	cmp second events
+	# A read that may wait asks for headers, of 61 bytes, for each stretch:
+	# now only where a segment begins.
+	headers=$(grep -c '\.log>.*, 61, ' calls) || true
+	echo "$headers headers of $segments segments"
+	[ "$headers" -le $((4 * segments)) ]
+}
+
+@test 'many batches of many partitions, by consumers at different places' {
+	need kcat
+	logcreate --partitions 20 --segment-bytes 20K root/t
+	for p in {0..19}; do
+		seq -f "$p %0200g" 300 >"events.$p"
+		logappend -p "$p" --batch-bytes 2000 root/t <"events.$p"
+	done
+	for p in 0 7 19; do
+		for round in 1 2; do
+			kcat -C -e -q -b "$address" -t t -p "$p" \
+				-X fetch.message.max.bytes=5000 >"read.$p.$round" &
+			readers[round]=$!
+		done
+		wait "${readers[1]}"
+		wait "${readers[2]}"
+		cmp "read.$p.1" "events.$p"
+		cmp "read.$p.2" "events.$p"
+	done
+	# All at once are too many for that.
+	kcat -C -e -q -b "$address" -t t -f '%p %s\n' | sort >all
+	for p in {0..19}; do sed "s/^/$p /" "events.$p"; done | sort |
+		cmp - all
+}

@@ -1,0 +1,188 @@
+/*
+ * The next stretch of a log without a wait for the device.  What is in memory
+ * is said by preadv2() here; pread(), which may wait, is counted where it reads
+ * a log.
+ */
+
+#include "store/lookup.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "base/status.h"
+#include "store/batch.h"
+#include "store/partition.h"
+#include "tap.h"
+
+enum { BATCHES = 40, SEGMENT = 1000, SEGMENTS = 4 };
+
+static char dir[300];
+
+/* Of logs what is below is in memory; of the state all, or nothing. */
+static int64_t cached_to = INT64_MAX;
+static bool state_is_cached = true;
+static int cannot_tell;			/* an errno of preadv2() */
+static int waits;
+
+static bool
+is_log(int fd)
+{
+	char link[40], name[PATH_MAX];
+	ssize_t n;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	n = readlink(link, name, sizeof(name));
+	return n > 4 && memcmp(name + n - 4, ".log", 4) == 0;
+}
+
+ssize_t
+preadv2(int fd, const struct iovec *v, int count, off_t pos, int flags)
+{
+	bool log = is_log(fd);
+	int64_t left = cached_to - pos;
+	size_t len = v[0].iov_len;
+
+	if (count != 1 || flags != RWF_NOWAIT)
+		abort();
+	errno = cannot_tell != 0 ? cannot_tell : EAGAIN;
+	if (cannot_tell != 0 || (log ? left <= 0 : !state_is_cached))
+		return -1;
+	if (log && left < (int64_t)len)
+		len = (size_t)left;
+	return (ssize_t)syscall(SYS_pread64, fd, v[0].iov_base, len, pos);
+}
+
+ssize_t
+pread(int fd, void *data, size_t len, off_t pos)
+{
+	waits += is_log(fd);
+	return (ssize_t)syscall(SYS_pread64, fd, data, len, pos);
+}
+
+static void
+append(struct partition *p)
+{
+	struct record r = {.timestamp = 1000,
+	    .key = BYTES_NULL,
+	    .value = bytes_of("a value of some length")};
+	struct partition_append a = {.expect = -1};
+	struct batch_builder bb;
+	const uint8_t *data;
+
+	batch_builder_init(&bb, CODEC_NONE, INT32_MIN, 1 << 20);
+	if (batch_builder_add(&bb, &r) != 0 ||
+	    batch_builder_finish(&bb, &data, &a.len) != 0)
+		abort();
+	a.data = (uint8_t *)(uintptr_t)data;
+	if (partition_append(p, &a, NULL) != 0 || partition_sync(p, NULL) != 0)
+		abort();
+	batch_builder_release(&bb);
+}
+
+/* The next stretch from there; its end, or -1: it is to be asked for. */
+static int64_t
+next(struct partition *p, int64_t offset, bool take)
+{
+	struct partition_offsets o;
+	struct lookup_range r;
+	int rc;
+
+	waits = 0;
+	rc = lookup_next(p, offset, false, 250, &o, &r);
+	if (waits != 0)
+		return -2;
+	if (rc != 0)
+		return rc == EAGAIN ? -1 : -3;
+	close(r.fd);
+	if (r.base_offset != offset || r.len > 250)
+		return -4;
+	if (take)
+		lookup_took(p, offset, &r);
+	return r.next_offset;
+}
+
+/* In the ordinary way, which may wait. */
+static int64_t
+ask(struct partition *p, int64_t offset)
+{
+	struct lookup_range r;
+
+	if (lookup_range(p, offset, BATCHES, 250, &r, NULL) != 0)
+		return -1;
+	close(r.fd);
+	return r.next_offset;
+}
+
+/* Asked for where that is needed; how often it was. */
+static int
+walk(struct partition *p)
+{
+	int64_t at = 0, to;
+	int asked = 0;
+
+	while (at < BATCHES) {
+		to = next(p, at, true);
+		if (to == -1) {
+			asked++;
+			to = ask(p, at);
+		}
+		if (to <= at)
+			abort();
+		at = to;
+	}
+	return asked;
+}
+
+int
+main(void)
+{
+	struct partition_settings s = partition_defaults;
+	struct partition *w, *p;
+	int64_t at;
+
+	snprintf(dir, sizeof(dir), "%s/0", tap_dir());
+	if (mkdir(dir, 0777) != 0)
+		abort();
+	s.segment_bytes = SEGMENT;
+	if (partition_open(dir, PARTITION_WRITE, &s, &w, NULL) != 0 ||
+	    partition_open(dir, PARTITION_READ, &s, &p, NULL) != 0)
+		abort();
+	for (int i = 0; i < BATCHES; i++)
+		append(w);
+	tap_int(next(p, 0, true), -1, "nothing was read yet");
+	at = ask(p, 0);
+	tap(next(p, at, false) > at, "what comes next is told");
+	tap(next(p, at, false) > at, "again, as it was not taken");
+	tap_int(next(p, at + 1, false), -1, "nothing from elsewhere");
+
+	state_is_cached = false;
+	tap_int(next(p, at, false), -1, "the state is not in memory");
+	state_is_cached = true;
+	cannot_tell = EOPNOTSUPP;
+	tap_int(next(p, at, false), -1, "the file system cannot tell");
+	cannot_tell = 0;
+	cached_to = 0;
+	tap_int(next(p, at, false), -1, "the log is not in memory");
+	cached_to = 300;
+	tap_int(next(p, at, false), at + 1,
+	    "less is told where the rest is not in memory");
+	cached_to = INT64_MAX;
+
+	tap_int(walk(p), SEGMENTS, "each segment is asked for once");
+	tap_int(next(p, BATCHES, true), -1, "nothing at the end");
+	append(w);
+	tap_int(next(p, BATCHES, true), BATCHES + 1, "what was appended since");
+	append(w);
+	if (partition_delete_before(w, BATCHES + 2, NULL) != 0)
+		abort();
+	tap_int(next(p, BATCHES + 1, true), -1, "nothing that was deleted");
+	partition_close(w);
+	partition_close(p);
+	return tap_done();
+}
