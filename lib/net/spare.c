@@ -18,6 +18,7 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 /* Under it; the one that was freed last comes first. */
 static TAILQ_HEAD(pieces, piece) kept = TAILQ_HEAD_INITIALIZER(kept);
 static size_t kept_bytes;
+static size_t least_bytes;	/* that were kept since spare_trim() */
 
 #ifndef __has_feature
 #define __has_feature(x) 0
@@ -109,6 +110,8 @@ take_out(struct piece *p)
 {
 	TAILQ_REMOVE(&kept, p, entry);
 	kept_bytes -= p->size;
+	if (kept_bytes < least_bytes)
+		least_bytes = kept_bytes;
 }
 
 static struct piece *
@@ -204,4 +207,18 @@ void
 spare_release(void)
 {
 	shrink(0);
+}
+
+void
+spare_trim(void)
+{
+	size_t max;
+
+	pthread_mutex_lock(&lock);
+	max = kept_bytes - least_bytes;
+	pthread_mutex_unlock(&lock);
+	shrink(max);
+	pthread_mutex_lock(&lock);
+	least_bytes = kept_bytes;
+	pthread_mutex_unlock(&lock);
 }

@@ -16,7 +16,7 @@
 
 enum {
 	SPARE_BYTES_MIN = 64 << 10,	/* of a piece that is kept */
-	SPARE_BYTES_MAX = 16 << 20,	/* of all that are */
+	SPARE_BYTES_MAX = 32 << 20,	/* of all that are */
 };
 
 /* len bytes of any contents; NULL: there is no memory. */
@@ -27,5 +27,10 @@ void spare_free(uint8_t *p);
 /* Bytes that are kept; and to keep them no more. */
 size_t spare_kept(void);
 void spare_release(void);
+/*
+ * Give back what was not needed since this was called last: so that memory goes
+ * some time after the rush that asked for it.
+ */
+void spare_trim(void);
 
 #endif

@@ -16,6 +16,7 @@
 #include "catalog.h"
 #include "net/loop.h"
 #include "net/pool.h"
+#include "net/spare.h"
 #include "server.h"
 #include "store/compact.h"
 #include "store/partition.h"
@@ -411,8 +412,10 @@ look(void *arg)
 {
 	struct upkeep *u = arg;
 	struct tell t;
-	int rc = catalog_each(u->server->catalog, add_whole, u);
+	int rc;
 
+	spare_trim();
+	rc = catalog_each(u->server->catalog, add_whole, u);
 	if (rc == 0 || rc == ECANCELED)
 		return;
 	tell_begin(&t, "upkeep failed");

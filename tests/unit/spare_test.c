@@ -61,6 +61,25 @@ test_sizes(void)
 	tap(spare_new(SIZE_MAX) == NULL, "what cannot be had is not there");
 }
 
+static void
+test_trim(void)
+{
+	uint8_t *p = spare_new(LEN), *q = spare_new(LEN);
+
+	spare_trim();
+	spare_free(p);
+	spare_free(q);
+	spare_trim();
+	tap(spare_kept() >= 2 * LEN, "what was in use is kept");
+	for (int i = 0; i < 3; i++)
+		spare_free(spare_new(LEN));
+	spare_trim();
+	tap(spare_kept() >= LEN && spare_kept() < 2 * LEN,
+	    "one that was not needed goes");
+	spare_trim();
+	tap_int(spare_kept(), 0, "so does the other");
+}
+
 static void *
 use(void *arg)
 {
@@ -109,6 +128,7 @@ main(void)
 {
 	test_kept();
 	test_sizes();
+	test_trim();
 	test_threads();
 	return tap_done();
 }
