@@ -145,6 +145,12 @@ slot_is_dead(struct slot *s)
 	return is_dead;
 }
 
+struct loop *
+slot_loop(const struct slot *s)
+{
+	return s->line->loop;
+}
+
 int
 slot_line_open(struct loop *l, struct task *done, struct budget *budget,
     struct slot_line **out)

@@ -45,6 +45,8 @@ void slot_fail(struct slot *s, int why, const char *what);
  * answered all the same.
  */
 bool slot_is_dead(struct slot *s);
+/* The connection's loop. */
+struct loop *slot_loop(const struct slot *s);
 
 /*
  * What the connection does (session.h).

@@ -228,10 +228,13 @@ lookup_next(struct partition *p, int64_t offset, bool committed, int64_t max,
 	int64_t end;
 	int rc;
 
-	if (from == NULL || tail_look_cached(p, offsets, &hint) != 0)
+	if (tail_look_cached(p, offsets, &hint) != 0 ||
+	    offset < offsets->log_start || offset > offsets->log_end)
 		return EAGAIN;
 	end = committed ? offsets->last_stable : offsets->high_watermark;
-	if (offset < offsets->log_start || offset >= end)
+	if (offset >= end)
+		return STATUS_END;
+	if (from == NULL)
 		return EAGAIN;
 	*out = (struct lookup_range){.fd = -1,
 	    .pos = from->pos,

@@ -49,9 +49,13 @@ void fetch_look(struct fetch *f);
 /*
  * The same without any wait for a device or for who waits for one, so on a
  * loop: of a few partitions that are read on where they were read before.
- * False: that is not so, or not enough; nothing is kept.
  */
-bool fetch_look_now(struct fetch *f);
+enum fetch_now {
+	FETCH_ENOUGH,	/* it is to be answered */
+	FETCH_NOTHING,	/* there is nothing yet: wait, and look again */
+	FETCH_ASIDE,	/* nothing is kept: look in the ordinary way */
+};
+enum fetch_now fetch_look_now(struct fetch *f);
 /* More partitions than that are not looked at on a loop. */
 enum { FETCH_NOW_PARTS = 16 };
 

@@ -172,6 +172,14 @@ room_for_copy(struct fetch *f, int64_t len)
 	return *piece == NULL ? NULL : *piece + f->copied;
 }
 
+static void
+use_copy(struct fetch *f, struct wire_records *r, uint8_t *to)
+{
+	close(r->fd);
+	r->data = to;
+	f->copied += r->len;
+}
+
 /* A copy instead of the file, where it is short. */
 static bool
 copy(struct fetch *f, struct wire_records *r)
@@ -180,9 +188,7 @@ copy(struct fetch *f, struct wire_records *r)
 
 	if (to == NULL || io_pread_full(r->fd, to, (size_t)r->len, r->pos) != 0)
 		return false;
-	close(r->fd);
-	r->data = to;
-	f->copied += r->len;
+	use_copy(f, r, to);
 	return true;
 }
 
@@ -370,8 +376,38 @@ fetch_drop(struct fetch *f)
 
 /* --- on a loop ------------------------------------------------------------ */
 
-/* The log is held.  False: nothing was found. */
+/* Short ones are copied, and checked where they were not before. */
 static bool
+copy_now(struct fetch *f, struct wire_records *r, struct log *log)
+{
+	uint8_t *to = room_for_copy(f, r->len);
+	size_t got;
+
+	if (to == NULL ||
+	    io_pread_cached(r->fd, to, (size_t)r->len, r->pos, &got) != 0 ||
+	    got != (size_t)r->len ||
+	    !log_is_good(log, r->fd, r->pos, to, (size_t)r->len))
+		return false;
+	use_copy(f, r, to);
+	return true;
+}
+
+/* Keep it, if it is good. */
+static bool
+keep_now(struct fetch *f, struct fetch_part *part, struct log *log)
+{
+	struct wire_records *r = &part->out.records;
+
+	if (copy_now(f, r, log))
+		return true;
+	if (!may_keep_file(f) || !log_is_proven(log, r->fd, r->pos, r->len))
+		return false;
+	f->files++;
+	return true;
+}
+
+/* The log is held. */
+static enum fetch_now
 find_next(struct fetch *f, struct fetch_part *part, struct log *log,
     struct partition *p)
 {
@@ -380,58 +416,65 @@ find_next(struct fetch *f, struct fetch_part *part, struct log *log,
 	int64_t max = least(part->in.bytes_max, f->budget);
 	struct partition_offsets o;
 	struct lookup_range range;
+	int rc;
 
-	if (max <= 0 ||
-	    lookup_next(p, part->in.offset, committed, max, &o, &range) != 0)
-		return false;
-	if (codes_of_epoch(part->in.leader_epoch, o.leader_epoch) !=
-		KAFKA_NONE ||
-	    (committed && range.may_abort) ||
-	    (range.len > max && f->bytes > 0) ||
-	    !log_is_proven(log, range.fd, range.pos, range.len)) {
-		close(range.fd);
-		return false;
-	}
-	lookup_took(p, part->in.offset, &range);
+	if (max <= 0)
+		return FETCH_ASIDE;
+	rc = lookup_next(p, part->in.offset, committed, max, &o, &range);
+	if (rc != 0 && rc != STATUS_END)
+		return FETCH_ASIDE;
 	tell_offsets(part, &o);
-	note_records(f, part, &range);
-	return true;
+	if (rc == 0)
+		note_records(f, part, &range);
+	if (codes_of_epoch(part->in.leader_epoch, o.leader_epoch) != KAFKA_NONE)
+		return FETCH_ASIDE;
+	if (rc == STATUS_END)
+		return FETCH_NOTHING;
+	if ((committed && range.may_abort) ||
+	    (range.len > max && f->bytes > range.len) ||
+	    !keep_now(f, part, log))
+		return FETCH_ASIDE;
+	lookup_took(p, part->in.offset, &range);
+	return FETCH_ENOUGH;
 }
 
-static bool
+static enum fetch_now
 look_at_next(struct fetch *f, struct fetch_part *part)
 {
 	struct server *s = f->request->server;
+	struct waiting_on *on = &f->waiter.on[f->waits];
 	struct wire_uuid id;
 	struct partition *p;
-	struct log *log;
-	bool found;
+	enum fetch_now found;
 
 	memcpy(id.bytes, part->in.key.id, sizeof(id.bytes));
 	if (catalog_known(s->catalog, part->in.key.topic, &id,
-		part->in.key.partition, &part->topic, &log) != 0)
-		return false;
-	p = log_try(log);
+		part->in.key.partition, &part->topic, &on->log) != 0 ||
+	    !waiting_note_now(s->waiting, on->log, &on->changes))
+		return FETCH_ASIDE;
+	f->waits++;
+	p = log_try(on->log);
 	if (p == NULL)
-		return false;
-	found = find_next(f, part, log, p);
-	log_put(log);
-	if (found)
-		keep(f, part);
+		return FETCH_ASIDE;
+	found = find_next(f, part, on->log, p);
+	log_put(on->log);
 	return found;
 }
 
-bool
+enum fetch_now
 fetch_look_now(struct fetch *f)
 {
-	bool found = f->part_count <= FETCH_NOW_PARTS;
+	enum fetch_now found = FETCH_NOTHING;
 
 	begin_look(f);
-	for (int32_t i = 0; found && i < f->part_count; i++)
+	for (int32_t i = 0; found != FETCH_ASIDE && i < f->part_count; i++)
 		found = look_at_next(f, &f->parts[i]);
-	if (found && fetch_is_enough(f))
-		return true;
+	if (found != FETCH_ASIDE && fetch_is_enough(f))
+		return FETCH_ENOUGH;
+	if (found != FETCH_ASIDE && f->bytes == 0)
+		return FETCH_NOTHING;
+	/* What is too little is found again in the ordinary way. */
 	fetch_drop(f);
 	fetch_release(f);
-	return false;
+	return FETCH_ASIDE;
 }

@@ -204,6 +204,12 @@ log_is_proven(struct log *l, int fd, int64_t pos, int64_t len)
 	return proven_is_known(&l->proven, fd, pos, len);
 }
 
+bool
+log_is_good(struct log *l, int fd, int64_t pos, const uint8_t *data, size_t len)
+{
+	return proven_is_good(&l->proven, fd, pos, data, len);
+}
+
 /* Take the writer from a log at which nobody works. */
 static bool
 take_writer(struct log *l, struct partition **out)

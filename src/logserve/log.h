@@ -128,6 +128,9 @@ int32_t log_epoch(struct log *l);
 int log_prove(struct log *l, int fd, int64_t pos, int64_t *len);
 /* Nothing of that is left to be checked, or to be waited for. */
 bool log_is_proven(struct log *l, int fd, int64_t pos, int64_t len);
+/* What was read from there is good, or else log_prove() tells. */
+bool log_is_good(struct log *l, int fd, int64_t pos, const uint8_t *data,
+    size_t len);
 /* Close the handle to read, as after STATUS_REMOVED; between get and put. */
 void log_forget(struct log *l);
 /*

@@ -104,23 +104,23 @@ answer(struct fetch *f)
 
 /* --- looking, waiting ----------------------------------------------------- */
 
-static void
-look(struct request *r)
-{
-	struct fetch *f = r->task.arg;
+static void look_now(void *arg);
+static void look_aside(void *arg);
 
-	fetch_look(f);
-	if (fetch_is_enough(f)) {
-		answer(f);
-		return;
-	}
-	fetch_drop(f);
+/* There is too little: look again when there may be more. */
+static void
+wait_for_more(struct fetch *f)
+{
+	struct request *r = f->request;
+
 	/* Looked at each second: nobody waits for long who has gone. */
 	if (slot_is_dead(r->slot)) {
 		fetch_release(f);
 		request_silent(r);
 		return;
 	}
+	task_init(&r->task, f->waiter.loop != NULL ? look_now : look_aside, f);
+	f->waiter.task = &r->task;
 	f->waiter.count = f->waits;
 	f->waiter.until_ms = now_mono_ms() + WAITING_LOOK_MS;
 	if (f->waiter.until_ms > f->deadline_ms)
@@ -128,12 +128,37 @@ look(struct request *r)
 	waiting_add(r->server->waiting, &f->waiter);
 }
 
+/* On the pool. */
 static void
-look_again(void *arg)
+look_aside(void *arg)
 {
 	struct fetch *f = arg;
 
-	look(f->request);
+	fetch_look(f);
+	if (fetch_is_enough(f)) {
+		answer(f);
+		return;
+	}
+	fetch_drop(f);
+	wait_for_more(f);
+}
+
+/* On the client's loop. */
+static void
+look_now(void *arg)
+{
+	struct fetch *f = arg;
+	struct request *r = f->request;
+	enum fetch_now found = fetch_look_now(f);
+
+	if (found == FETCH_ENOUGH) {
+		answer(f);
+	} else if (found == FETCH_NOTHING) {
+		wait_for_more(f);
+	} else {
+		task_init(&r->task, look_aside, f);
+		pool_run(r->server->pool, &r->task);
+	}
 }
 
 /* --- what is asked for ---------------------------------------------------- */
@@ -290,11 +315,9 @@ start(struct request *r, struct fetch **out)
 		request_answer(r);
 		return false;
 	}
-	f->waiter.task = &r->task;
 	f->deadline_ms = now_mono_ms() +
 	    (in->max_wait_ms < CONFIG_FETCH_WAIT_MS ? in->max_wait_ms
 						    : CONFIG_FETCH_WAIT_MS);
-	task_init(&r->task, look_again, f);
 	*out = f;
 	return true;
 }
@@ -307,7 +330,7 @@ start_aside(struct request *r)
 	if (request_is_vain(r))
 		request_fail(r, STATUS_SHORT, "the client has gone");
 	else if (start(r, &f))
-		look(r);
+		look_aside(f);
 }
 
 /* Few partitions, by what is known of its session. */
@@ -338,8 +361,6 @@ on_fetch(struct request *r)
 	}
 	if (!start(r, &f))
 		return;
-	if (fetch_look_now(f))
-		answer(f);
-	else
-		pool_run(r->server->pool, &r->task);
+	f->waiter.loop = slot_loop(r->slot);
+	look_now(f);
 }

@@ -166,3 +166,32 @@ proven_is_known(struct proven *p, int fd, int64_t pos, int64_t len)
 	return look(fd, &file) == 0 && known_to(p, &file, pos) >= pos + len &&
 	    io_is_cached(fd, pos) && io_is_cached(fd, pos + len - 1);
 }
+
+static bool
+is_good(const uint8_t *data, size_t len)
+{
+	struct batch b;
+
+	for (; len > 0; data += b.size, len -= b.size)
+		if (batch_decode(data, len, &b, NULL) != 0 || b.size > len ||
+		    batch_verify(data, &b) != 0)
+			return false;
+	return true;
+}
+
+bool
+proven_is_good(struct proven *p, int fd, int64_t pos, const uint8_t *data,
+    size_t len)
+{
+	int64_t end = pos + (int64_t)len;
+	struct proven_file file;
+
+	if (look(fd, &file) != 0)
+		return false;
+	if (known_to(p, &file, pos) >= end)
+		return true;
+	if (!is_good(data, len))
+		return false;
+	note(p, &file, pos, end);
+	return true;
+}

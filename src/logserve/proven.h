@@ -43,5 +43,8 @@ int proven_check(struct proven *p, int fd, int64_t pos, int64_t *len,
     const char **what);
 /* Was all of it checked before, and is it in memory still?  Never waits. */
 bool proven_is_known(struct proven *p, int fd, int64_t pos, int64_t len);
+/* Is this, as it was read from there, good?  Never waits. */
+bool proven_is_good(struct proven *p, int fd, int64_t pos, const uint8_t *data,
+    size_t len);
 
 #endif

@@ -111,13 +111,23 @@ heap_remove(struct waiting *w, struct waiter *a)
 /* --- waking; under the lock ---------------------------------------------- */
 
 static void
+run(struct waiting *w, struct waiter *a)
+{
+	/* At the end loops are gone before the pool is. */
+	if (a->loop != NULL && !a->over)
+		loop_post(a->loop, a->task);
+	else
+		pool_run(w->pool, a->task);
+}
+
+static void
 wake(struct waiting *w, struct waiter *a)
 {
 	for (size_t i = 0; i < a->count; i++)
 		TAILQ_REMOVE(&a->on[i].log->waiters, &a->on[i], entry);
 	heap_remove(w, a);
 	a->waits = false;
-	pool_run(w->pool, a->task);
+	run(w, a);
 }
 
 static void
@@ -174,7 +184,7 @@ waiting_add(struct waiting *w, struct waiter *a)
 	first = waits && a->place == 0;
 	pthread_mutex_unlock(&w->lock);
 	if (!waits)
-		pool_run(w->pool, a->task);
+		run(w, a);
 	else if (first)
 		loop_post(w->loop, &w->rearm);
 }
@@ -363,6 +373,19 @@ waiting_note(struct waiting *w, struct log *l)
 	changes = atomic_load(&l->changes);
 	pthread_mutex_unlock(&w->lock);
 	return changes;
+}
+
+bool
+waiting_note_now(struct waiting *w, struct log *l, uint64_t *changes)
+{
+	bool noted;
+
+	if (pthread_mutex_trylock(&w->lock) != 0)
+		return false;
+	noted = l->watch >= 0;
+	*changes = atomic_load(&l->changes);
+	pthread_mutex_unlock(&w->lock);
+	return noted;
 }
 
 void

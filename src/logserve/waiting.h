@@ -51,7 +51,8 @@ struct waiter {
 	struct waiting_on *on;
 	size_t count;
 	int64_t until_ms;	/* monotonic */
-	struct task *task;	/* run on the pool when it is woken */
+	struct task *task;	/* run when it is woken: */
+	struct loop *loop;	/* there; NULL, or over: on the pool */
 	/* Set when it is run: it cannot wait again, for an end or no room. */
 	bool over;
 	/* The rest is waiting.c's. */
@@ -70,6 +71,8 @@ void waiting_close(struct waiting *w);
 
 /* Note a log's changes before looking at it; from now on they are counted. */
 uint64_t waiting_note(struct waiting *w, struct log *l);
+/* The same without a wait; false: it is to be noted as above. */
+bool waiting_note_now(struct waiting *w, struct log *l, uint64_t *changes);
 /*
  * Wait for one of the waiter's logs to change, or for its time: the task then
  * runs, perhaps before this returns.

@@ -85,7 +85,10 @@ append(struct partition *p)
 	batch_builder_release(&bb);
 }
 
-/* The next stretch from there; its end, or -1: it is to be asked for. */
+/*
+ * The next stretch from there; its end, or -1: it is to be asked for, -5: there
+ * is none.
+ */
 static int64_t
 next(struct partition *p, int64_t offset, bool take)
 {
@@ -98,7 +101,7 @@ next(struct partition *p, int64_t offset, bool take)
 	if (waits != 0)
 		return -2;
 	if (rc != 0)
-		return rc == EAGAIN ? -1 : -3;
+		return rc == EAGAIN ? -1 : rc == STATUS_END ? -5 : -3;
 	close(r.fd);
 	if (r.base_offset != offset || r.len > 250)
 		return -4;
@@ -175,13 +178,15 @@ main(void)
 	cached_to = INT64_MAX;
 
 	tap_int(walk(p), SEGMENTS, "each segment is asked for once");
-	tap_int(next(p, BATCHES, true), -1, "nothing at the end");
+	tap_int(next(p, BATCHES, true), -5, "nothing at the end");
+	tap_int(next(p, BATCHES + 1, true), -1, "nor behind it");
 	append(w);
 	tap_int(next(p, BATCHES, true), BATCHES + 1, "what was appended since");
 	append(w);
 	if (partition_delete_before(w, BATCHES + 2, NULL) != 0)
 		abort();
 	tap_int(next(p, BATCHES + 1, true), -1, "nothing that was deleted");
+	tap_int(next(p, BATCHES + 2, true), -5, "it ends where it begins");
 	partition_close(w);
 	partition_close(p);
 	return tap_done();
