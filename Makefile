@@ -171,8 +171,8 @@ SAN_ALL := $(filter-out %/helpers.bats %/completion.bats \
 # With sanitizers these take long, or do what others do, too: check-slow has
 # them, so that check is quick.
 SAN_SLOW := $(filter $(patsubst %,\%/%.bats,access examples exec \
-    from_cluster golden groups hostile latest life log_dirs logappend logcat \
-    logcompact logreplicate logstat logtail model offsets pipelines places real \
+    fetch from_cluster golden groups hostile latest life log_dirs logappend \
+    logcat logcompact logreplicate logstat logtail model offsets pipelines places real \
     replica_begin replica_checksum replica_follow replica_lag replica_service \
     replicate topics upkeep),$(SAN_ALL))
 SAN_TESTS := $(filter-out $(SAN_SLOW),$(SAN_ALL))

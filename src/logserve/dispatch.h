@@ -36,8 +36,9 @@ void on_describe_configs(struct request *r);
 void on_alter_configs(struct request *r);
 void on_incremental_alter_configs(struct request *r);
 void on_replicate(struct request *r);
-/* ... on the pool. */
+/* ... on the loop, as far as nothing is to be waited for, or the pool ... */
 void on_fetch(struct request *r);
+/* ... on the pool. */
 void on_list_offsets(struct request *r);
 void on_offset_for_leader_epoch(struct request *r);
 void on_describe_log_dirs(struct request *r);
