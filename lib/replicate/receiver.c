@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -96,13 +97,62 @@ receiver_concerns_all(int rc)
 
 /* --- frames -------------------------------------------------------------- */
 
+/* Of a partition of which the sender owes something. */
+static void
+say_owed(struct receiver *r, const struct receiver_topic *t, int32_t n)
+{
+	const struct receiver_part *p = &t->parts[n];
+	char came[64] = "none";
+	int len = snprintf(r->why, sizeof(r->why), "%s%s%d ", t->name,
+	    t->name[0] != '\0' ? "/" : "partition ", (int)n);
+
+	if (p->end > 0)
+		snprintf(came, sizeof(came), "those up to %lld",
+		    (long long)p->end - 1);
+	if (p->source_end > p->end)
+		snprintf(r->why + len, sizeof(r->why) - (size_t)len,
+		    "is not whole: offsets up to %lld were offered, %s came",
+		    (long long)p->source_end - 1, came);
+	else
+		snprintf(r->why + len, sizeof(r->why) - (size_t)len,
+		    "was offered, and is not done");
+}
+
+/* Is all done that was offered?  If not, why names the first that is not. */
+static bool
+is_all_done(struct receiver *r)
+{
+	char more[64];
+	int64_t owed = 0;
+
+	for (size_t i = 0; i < r->count; i++) {
+		const struct receiver_topic *t = &r->topics[i];
+
+		for (int32_t n = 0; !t->refused && n < t->count; n++)
+			if (t->parts[n].open && !t->parts[n].refused &&
+			    owed++ == 0)
+				say_owed(r, t, n);
+	}
+	snprintf(more, sizeof(more), "; nor %s %lld other%s",
+	    owed == 2 ? "is" : "are", (long long)owed - 1,
+	    owed == 2 ? "" : "s");
+	if (owed > 1)
+		strlcat(r->why, more, sizeof(r->why));
+	return owed == 0;
+}
+
 static int
-take_end(struct receiver *r, const struct frame *f, struct buf *out)
+take_end(struct receiver *r, const struct frame *f, struct buf *out,
+    const char **what)
 {
 	struct frame end = {.type = FRAME_END};
 	int rc = receiver_sync_dirty(r, out);
 
 	receiver_keep_all(r, INT64_MAX);
+	if (rc == 0 && r->o.pulls && !is_all_done(r)) {
+		*what = r->why;
+		return STATUS_CORRUPT;
+	}
 	if (f->status > r->totals.status)
 		r->totals.status = f->status;
 	end.status = r->totals.status;
@@ -157,7 +207,7 @@ receiver_frame(struct receiver *r, const struct frame *f, struct buf *out,
 	case FRAME_NOTE:
 		return take_note(r, f);
 	case FRAME_END:
-		return take_end(r, f, out);
+		return take_end(r, f, out, what);
 	default:
 		return STATUS_CORRUPT;
 	}

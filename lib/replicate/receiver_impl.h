@@ -17,6 +17,7 @@ enum { RECEIVER_REASON_LEN = 700 };
 struct receiver_part {
 	bool offered;
 	bool refused;
+	bool open;		/* there is to be a DONE */
 	bool fresh;		/* there was nothing when it was offered */
 	bool is_damaged;	/* at damaged, as CHECKED has told */
 	int64_t damaged;
@@ -59,6 +60,7 @@ struct receiver {
 
 	int64_t ticked_ms;
 	struct receiver_totals totals;
+	char why[RECEIVER_REASON_LEN];
 };
 
 /* Both sides are told, and nothing more of it is taken (partition -1: all). */

@@ -76,7 +76,7 @@ take_offer(struct receiver *r, const struct frame *f, struct receiver_part *p,
 {
 	if (!p->offered)
 		r->totals.partitions++;
-	p->offered = true;
+	p->offered = p->open = true;
 	p->refused = false;
 	hear_end(r, f);
 	return answer_have(r, f, -1, p, out);
@@ -94,6 +94,7 @@ take_extent(struct receiver *r, const struct frame *f, struct receiver_part *p,
 	int rc = 0;
 
 	hear_end(r, f);
+	p->open = true;
 	if (p->refused || !p->fresh || p->bytes > 0 || f->start <= p->end ||
 	    r->o.dry_run || r->sink->ops->begin == NULL)
 		return 0;
@@ -337,7 +338,7 @@ take_done(struct receiver *r, const struct frame *f, struct receiver_part *p,
 	come_to(r, p, f->end);
 	p->from = f->end;
 	p->bytes = 0;
-	p->fresh = false;
+	p->fresh = p->open = false;
 	return frame_encode(&synced, out);
 }
 

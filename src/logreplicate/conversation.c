@@ -211,6 +211,7 @@ pull_to_disk(struct session *s)
 	struct receiver_options ro = {.cut = opt.request.cut,
 	    .mirror = opt.request.mirror,
 	    .dry_run = opt.request.dry_run,
+	    .pulls = true,
 	    .source = asked.source,
 	    .reporter = {telling_report, NULL}};
 	enum root_stand stand = ROOT_NOT;

@@ -352,16 +352,19 @@ static void
 fuzz_receiver(void)
 {
 	struct receiver_options o = {.cut = fuzz_byte(&in) % 2,
-	    .named = fuzz_byte(&in) % 2,
-	    .mirror = fuzz_byte(&in) % 2};
+	    .named = fuzz_byte(&in) % 2};
+	uint8_t bits = fuzz_byte(&in);
 	struct sink snk = {&snk_ops};
 	struct receiver *r;
 	const char *what;
 	uint8_t data[64];
 	struct frame f;
 	struct buf out;
-	int rc = receiver_new(&snk, &o, &r);
+	int rc;
 
+	o.mirror = bits & 1;
+	o.pulls = bits & 2;
+	rc = receiver_new(&snk, &o, &r);
 	topics = 0;
 	buf_init(&out, 1 << 20);
 	while (rc == 0 && in.len > 0) {
