@@ -374,6 +374,31 @@ follow() {
 	same "$(logcat root/m)" 8
 }
 
+@test 'what is wrong is told with the destination as it was written' {
+	local at=kafka://$address
+	mkdir dir
+	for t in x y; do
+		seq 5 | logappend --create "dir/$t"
+	done
+	reproduce 1 dir "$at/m"
+	same "$err" "logreplicate: $at/m: many topics cannot be one"
+	reproduce 1 dir/x "$at/"
+	same "$err" "logreplicate: $at/: one topic cannot be a cluster"
+	reproduce 1 dir/x kafka://127.0.0.1:1/m
+	same "$err" 'logreplicate: kafka://127.0.0.1:1/m: Connection refused'
+	# Which of several it was is told behind that.
+	reproduce 1 dir/x kafka://127.0.0.1:1,127.0.0.1:2/m
+	has "$err" \
+	    'logreplicate: kafka://127.0.0.1:1,127.0.0.1:2/m: 127.0.0.1:'
+	logcreate -X max.message.bytes=100 root/x
+	reproduce 1 dir/x "$at/x"
+	same "$err" "logreplicate: x/0: $at/x: batch over max.message.bytes"
+	# One of many.
+	reproduce 1 dir "$at/"
+	same "$err" "logreplicate: x/0: $at/x: batch over max.message.bytes"
+	same "$(logcat root/y)" "$(seq 5)"
+}
+
 @test '-n tells which topic would be made, and grown' {
 	logcreate -P 3 a
 	seq 1 9 | logappend -p 1 a
