@@ -95,6 +95,36 @@ receiver_concerns_all(int rc)
 	return rc == STATUS_MISMATCH || rc == STATUS_CLUSTER;
 }
 
+/* --- telling ------------------------------------------------------------- */
+
+int
+receiver_tell(struct receiver *r, uint32_t topic, enum report_kind kind,
+    struct buf *lines, struct buf *out)
+{
+	char text[RECEIVER_REASON_LEN];
+	const char *shown = kind == REPORT_WARNED ? text : text + 1;
+	struct report report = {.kind = kind,
+	    .topic = r->topics[topic].name,
+	    .partition = -1,
+	    .text = text + 1};
+	size_t len, end = lines->len;
+	int rc = end == 0 ? 0 : buf_add_8(lines, '\0');
+
+	for (size_t at = 0; rc == 0 && at < end; at += len + 1) {
+		const char *line = (const char *)lines->data + at;
+		struct frame note = {.type = FRAME_NOTE, .topic = topic};
+
+		len = strcspn(line, "\n");
+		snprintf(text, sizeof(text), "%c%.*s", FRAME_NOTE_WARNS,
+		    (int)len, line);
+		note.data =
+		    (struct view){(const uint8_t *)shown, strlen(shown)};
+		report_send(&r->o.reporter, &report);
+		rc = frame_encode(&note, out);
+	}
+	return rc;
+}
+
 /* --- frames -------------------------------------------------------------- */
 
 /* Of a partition of which the sender owes something. */

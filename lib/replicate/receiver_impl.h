@@ -4,8 +4,9 @@
 /*
  * The inside of struct receiver.  receiver.c has its life, and what it refuses;
  * receiver_topics.c takes topics, and keeps where the source is;
- * receiver_parts.c takes what is about a partition; receiver_groups.c positions
- * of groups.  Nobody else includes it.
+ * receiver_parts.c takes what is about a partition, and receiver_search.c, of
+ * that, questions where the two sides part; receiver_groups.c takes positions of
+ * groups.  Nobody else includes it.
  */
 
 #include "replicate/receiver.h"
@@ -71,6 +72,13 @@ int receiver_refuse_text(struct receiver *r, uint32_t topic, int32_t partition,
 /* Errors after which nothing can be done for any partition. */
 bool receiver_concerns_all(int rc);
 
+/*
+ * Lines, for both sides' users: of what was done to a topic (REPORT_DONE), or
+ * of what they should know (REPORT_WARNED).  A NUL is added behind them.
+ */
+int receiver_tell(struct receiver *r, uint32_t topic, enum report_kind kind,
+    struct buf *lines, struct buf *out);
+
 /* receiver_topics.c: TOPIC has come. */
 int receiver_take_topic(struct receiver *r, const struct frame *f,
     struct buf *out, const char **what);
@@ -80,8 +88,22 @@ void receiver_keep_all(struct receiver *r, int64_t idle_ms);
 /* receiver_parts.c: a frame that is about a partition has come. */
 int receiver_take_part_frame(struct receiver *r, const struct frame *f,
     struct buf *out);
+/* HAVE: what is there, at offset (-1: the last batch). */
+int receiver_answer_have(struct receiver *r, const struct frame *f,
+    int64_t offset, struct receiver_part *p, struct buf *out);
 /* What was appended is made durable. */
 int receiver_sync_dirty(struct receiver *r, struct buf *out);
+
+/*
+ * receiver_search.c: EXAMINE has come: what is in a batch?  CHECK: what is
+ * between two offsets?  DIVERGED: it is cut, or refused.
+ */
+int receiver_take_examine(struct receiver *r, const struct frame *f,
+    struct buf *out);
+int receiver_take_check(struct receiver *r, const struct frame *f,
+    struct receiver_part *p, struct buf *out);
+int receiver_take_diverged(struct receiver *r, const struct frame *f,
+    struct receiver_part *p, struct buf *out);
 
 /* receiver_groups.c: GROUP has come. */
 int receiver_take_group(struct receiver *r, const struct frame *f,
