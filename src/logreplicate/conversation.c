@@ -141,6 +141,7 @@ push(struct session *s, struct source *src)
 	    .groups = opt.request.groups,
 	    .dry_run = opt.request.dry_run,
 	    .checksum = opt.request.checksum,
+	    .records = opt.reproduce,
 	    .from = opt.request.from,
 	    .reporter = {telling_report, NULL}};
 	int status = session_ask(s, &asked);

@@ -72,6 +72,27 @@ ends() {
 	cmp <(logcat root/new) <(seq 1000 1004)
 }
 
+@test '-v names what is sent, and not what else is in its batch' {
+	local at=kafka://$address
+	seq 0 4 | logappend --create a
+	reproduce 0 -n -o 2 a "$at/m"
+	has "$out" 'a/0: offsets 2 to 4'
+	reproduce 0 -v -o 2 a "$at/m"
+	has "$out" 'a/0: offsets 2 to 4, '
+	same "$(logcat root/m)" "$(seq 2 4)"
+	echo 5 | logappend a
+	reproduce 0 -v a "$at/m"
+	has "$out" 'a/0: offsets 5 to 5, '
+	# So it is where the log begins within a batch.
+	logcompact -q --before 3 a
+	reproduce 0 -v a "$at/n"
+	has "$out" 'a/0: offsets 3 to 5, '
+	same "$(logcat root/n)" "$(seq 3 5)"
+	# A copy has all of the batch.
+	run_tool 0 logreplicate -v -o 4 a copy
+	has "$out" 'a/0: offsets 0 to 5, '
+}
+
 @test 'of each record it is told through which topics it has come' {
 	logcreate -P 2 a
 	logcreate b
