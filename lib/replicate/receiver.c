@@ -68,10 +68,11 @@ receiver_refuse_text(struct receiver *r, uint32_t topic, int32_t partition,
 	    .status = status,
 	    .text = text};
 
-	if (partition < 0)
-		t->refused = true;
-	else
-		t->parts[partition].refused = true;
+	/* Of a whole topic each is offered anew before more of it comes. */
+	t->refused = t->refused || partition < 0;
+	for (int32_t n = 0; n < t->count; n++)
+		if (partition < 0 || n == partition)
+			t->parts[n].refused = true;
 	if (status > r->totals.status)
 		r->totals.status = status;
 	report_send(&r->o.reporter, &report);
@@ -87,6 +88,26 @@ receiver_refuse(struct receiver *r, uint32_t topic, int32_t partition, int rc,
 	report_reason_at(&r->o.place, rc, f, text, sizeof(text));
 	return receiver_refuse_text(r, topic, partition, report_status(rc),
 	    text, out);
+}
+
+int
+receiver_say_short(struct receiver *r, uint32_t topic, int32_t partition,
+    int64_t end)
+{
+	const struct receiver_topic *t = &r->topics[topic];
+	const struct receiver_part *p = &t->parts[partition];
+	char came[64] = "none", what[160] = "was offered, and is not done";
+
+	if (p->end > 0)
+		snprintf(came, sizeof(came), "those up to %lld",
+		    (long long)p->end - 1);
+	if (end > p->end)
+		snprintf(what, sizeof(what),
+		    "is not whole: offsets up to %lld were offered, %s came",
+		    (long long)end - 1, came);
+	snprintf(r->why, sizeof(r->why), "%s%s%d %s", t->name,
+	    t->name[0] != '\0' ? "/" : "partition ", (int)partition, what);
+	return STATUS_CORRUPT;
 }
 
 bool
@@ -127,27 +148,6 @@ receiver_tell(struct receiver *r, uint32_t topic, enum report_kind kind,
 
 /* --- frames -------------------------------------------------------------- */
 
-/* Of a partition of which the sender owes something. */
-static void
-say_owed(struct receiver *r, const struct receiver_topic *t, int32_t n)
-{
-	const struct receiver_part *p = &t->parts[n];
-	char came[64] = "none";
-	int len = snprintf(r->why, sizeof(r->why), "%s%s%d ", t->name,
-	    t->name[0] != '\0' ? "/" : "partition ", (int)n);
-
-	if (p->end > 0)
-		snprintf(came, sizeof(came), "those up to %lld",
-		    (long long)p->end - 1);
-	if (p->source_end > p->end)
-		snprintf(r->why + len, sizeof(r->why) - (size_t)len,
-		    "is not whole: offsets up to %lld were offered, %s came",
-		    (long long)p->source_end - 1, came);
-	else
-		snprintf(r->why + len, sizeof(r->why) - (size_t)len,
-		    "was offered, and is not done");
-}
-
 /* Is all done that was offered?  If not, why names the first that is not. */
 static bool
 is_all_done(struct receiver *r)
@@ -161,7 +161,8 @@ is_all_done(struct receiver *r)
 		for (int32_t n = 0; !t->refused && n < t->count; n++)
 			if (t->parts[n].open && !t->parts[n].refused &&
 			    owed++ == 0)
-				say_owed(r, t, n);
+				(void)receiver_say_short(r, (uint32_t)i, n,
+				    t->parts[n].source_end);
 	}
 	snprintf(more, sizeof(more), "; nor %s %lld other%s",
 	    owed == 2 ? "is" : "are", (long long)owed - 1,
@@ -172,17 +173,14 @@ is_all_done(struct receiver *r)
 }
 
 static int
-take_end(struct receiver *r, const struct frame *f, struct buf *out,
-    const char **what)
+take_end(struct receiver *r, const struct frame *f, struct buf *out)
 {
 	struct frame end = {.type = FRAME_END};
 	int rc = receiver_sync_dirty(r, out);
 
 	receiver_keep_all(r, INT64_MAX);
-	if (rc == 0 && r->o.pulls && !is_all_done(r)) {
-		*what = r->why;
+	if (rc == 0 && r->o.pulls && !is_all_done(r))
 		return STATUS_CORRUPT;
-	}
 	if (f->status > r->totals.status)
 		r->totals.status = f->status;
 	end.status = r->totals.status;
@@ -209,13 +207,12 @@ take_note(struct receiver *r, const struct frame *f)
 	return 0;
 }
 
-int
-receiver_frame(struct receiver *r, const struct frame *f, struct buf *out,
+static int
+take_frame(struct receiver *r, const struct frame *f, struct buf *out,
     const char **what)
 {
 	int rc;
 
-	*what = "a frame that a sender does not send now";
 	if (f->type == FRAME_GROUP)
 		return receiver_take_group(r, f, out);
 	rc = receiver_commit_positions(r, out);
@@ -237,10 +234,24 @@ receiver_frame(struct receiver *r, const struct frame *f, struct buf *out,
 	case FRAME_NOTE:
 		return take_note(r, f);
 	case FRAME_END:
-		return take_end(r, f, out, what);
+		return take_end(r, f, out);
 	default:
 		return STATUS_CORRUPT;
 	}
+}
+
+int
+receiver_frame(struct receiver *r, const struct frame *f, struct buf *out,
+    const char **what)
+{
+	int rc;
+
+	*what = "a frame that a sender does not send now";
+	r->why[0] = '\0';
+	rc = take_frame(r, f, out, what);
+	if (rc == STATUS_CORRUPT && r->why[0] != '\0')
+		*what = r->why;
+	return rc;
 }
 
 int

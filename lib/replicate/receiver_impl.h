@@ -24,6 +24,7 @@ struct receiver_part {
 	int64_t damaged;
 	int64_t from;		/* as of the last SYNCED */
 	int64_t end;		/* where the copy ends, by what we know */
+	int64_t came;		/* the same, or where a segment is to begin */
 	int64_t bytes;
 	int64_t source_end;	/* as last heard */
 	int64_t at;		/* come over to here, about */
@@ -61,7 +62,7 @@ struct receiver {
 
 	int64_t ticked_ms;
 	struct receiver_totals totals;
-	char why[RECEIVER_REASON_LEN];
+	char why[RECEIVER_REASON_LEN]; /* of the last STATUS_CORRUPT, or "" */
 };
 
 /* Both sides are told, and nothing more of it is taken (partition -1: all). */
@@ -69,6 +70,9 @@ int receiver_refuse(struct receiver *r, uint32_t topic, int32_t partition,
     int rc, const struct fault *f, struct buf *out);
 int receiver_refuse_text(struct receiver *r, uint32_t topic, int32_t partition,
     int status, const char *text, struct buf *out);
+/* Of what was offered up to end not all has come: STATUS_CORRUPT, and why. */
+int receiver_say_short(struct receiver *r, uint32_t topic, int32_t partition,
+    int64_t end);
 /* Errors after which nothing can be done for any partition. */
 bool receiver_concerns_all(int rc);
 

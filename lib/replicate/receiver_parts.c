@@ -57,7 +57,7 @@ receiver_answer_have(struct receiver *r, const struct frame *f, int64_t offset,
 	have.end = state.end;
 	have.batch = state.batch;
 	if (offset < 0) {
-		p->from = p->end = state.end;
+		p->from = p->end = p->came = state.end;
 		p->fresh = state.start == state.end;
 	}
 	return frame_encode(&have, out);
@@ -152,6 +152,8 @@ append(struct receiver *r, const struct frame *f, struct receiver_part *p,
 		return receiver_refuse(r, f->topic, f->partition, rc, &fault,
 		    out);
 	p->end = end_of(f->data, p->end);
+	if (p->end > p->came || f->offset > p->came)
+		p->came = p->end > f->offset ? p->end : f->offset;
 	if (f->data.len > 0 &&
 	    batch_decode(f->data.data, f->data.len, &b, NULL) == 0)
 		come_to(r, p, b.base_offset);
@@ -193,6 +195,18 @@ take_data(struct receiver *r, const struct frame *f, struct receiver_part *p,
 	return rc == 0 ? give_credit(f, out) : rc;
 }
 
+/*
+ * Has something been skipped?  What a sender of ours speaks of it has sent, but
+ * for a log that has nothing, wherever that begins.
+ */
+static bool
+is_short(const struct receiver *r, const struct frame *f,
+    const struct receiver_part *p)
+{
+	return r->o.pulls && !r->o.dry_run && f->end > f->start &&
+	    f->end > p->came;
+}
+
 static int
 take_done(struct receiver *r, const struct frame *f, struct receiver_part *p,
     struct buf *out)
@@ -212,6 +226,8 @@ take_done(struct receiver *r, const struct frame *f, struct receiver_part *p,
 
 	if (rc != 0 || p->refused)
 		return rc;
+	if (is_short(r, f, p))
+		return receiver_say_short(r, f->topic, f->partition, f->end);
 	/* A copy begins where the source does, within a segment. */
 	if (!r->o.dry_run)
 		rc = r->sink->ops->clean(r->sink, f->topic, f->partition,
