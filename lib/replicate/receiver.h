@@ -64,9 +64,9 @@ void receiver_free(struct receiver *r);
  * A frame has come; its data may be changed.  Answers go to out.  STATUS_END:
  * it was END, and is answered.  STATUS_CORRUPT: not now, or not one of a
  * sender, or DONE or END before all was sent that was offered (what has come
- * is durable); *what says why.  STATUS_NOT_TOPIC: one side is a topic, the other a
- * directory of them; *what says which.  STATUS_MISMATCH: somebody else has
- * written to a partition meanwhile, such as an earlier connection that was
+ * is durable); *what says why.  STATUS_NOT_TOPIC: one side is a topic, the
+ * other a directory of them; *what says which.  STATUS_MISMATCH: somebody else
+ * has written to a partition meanwhile, such as an earlier connection that was
  * given up here and not there: what it has is to be asked again.  Else an error
  * that concerns all.
  */

@@ -5,8 +5,8 @@
  * The inside of struct receiver.  receiver.c has its life, and what it refuses;
  * receiver_topics.c takes topics, and keeps where the source is;
  * receiver_parts.c takes what is about a partition, and receiver_search.c, of
- * that, questions where the two sides part; receiver_groups.c takes positions of
- * groups.  Nobody else includes it.
+ * that, questions where the two sides part; receiver_groups.c takes positions
+ * of groups.  Nobody else includes it.
  */
 
 #include "replicate/receiver.h"
