@@ -180,33 +180,33 @@ sink_state(struct sink *s, size_t topic, int32_t partition, int64_t offset,
 
 static int
 sink_cut(struct sink *s, size_t topic, int32_t partition, int64_t offset,
-    struct fault *f)
+    struct buf *told, struct fault *f)
 {
+	struct disk_sink *d = disk_sink_self(s);
 	struct partition_offsets o;
 	struct opened_part *part;
-	int rc =
-	    opened_find(&disk_sink_self(s)->opened, topic, partition, &part, f);
+	int rc = opened_find(&d->opened, topic, partition, &part, f);
 
 	if (rc != 0)
 		return rc;
 	raw_close(part->raw);
 	part->raw = NULL;
 	/* Until it is cut it is of what the source was. */
-	rc = disk_sink_accept(disk_sink_self(s), topic, -1, f);
+	rc = disk_sink_accept(d, topic, -1, f);
 	/* Before it is: who is killed in between has told nobody to go on. */
 	if (rc == 0)
-		rc = disk_sink_pull_groups(disk_sink_self(s), topic, partition,
-		    offset, f);
+		rc =
+		    disk_sink_pull_groups(d, topic, partition, offset, told, f);
 	if (rc == 0)
 		rc = replica_truncate(part->p, offset, f);
 	if (rc == 0)
 		rc = partition_offsets(part->p, &o, f);
 	if (rc == 0 && o.log_end < offset)
-		rc = disk_sink_pull_groups(disk_sink_self(s), topic, partition,
-		    o.log_end, f);
+		rc = disk_sink_pull_groups(d, topic, partition, o.log_end, told,
+		    f);
 	if (rc == 0)
-		rc = disk_sink_accept(disk_sink_self(s), topic, partition, f);
-	return disk_sink_locate(disk_sink_self(s), topic, partition, rc, f);
+		rc = disk_sink_accept(d, topic, partition, f);
+	return disk_sink_locate(d, topic, partition, rc, f);
 }
 
 /* To read from, as of now. */

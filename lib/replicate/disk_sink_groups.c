@@ -1,7 +1,9 @@
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/status.h"
 #include "replicate/disk_sink_impl.h"
 #include "store/groups.h"
@@ -94,9 +96,23 @@ disk_sink_commit(struct sink *s, size_t topic,
 	return rc;
 }
 
+/* A line; what there is no room for is not worth failing. */
+static void
+tell_pulled(const struct groups_entry *e, int64_t end, struct buf *told)
+{
+	char line[GROUPS_NAME_MAX + 200];
+	int len = snprintf(line, sizeof(line),
+	    "group %s: position %lld in partition %d is set back to %lld, "
+	    "where the copy was cut\n",
+	    e->group, (long long)e->offset, (int)e->partition, (long long)end);
+
+	(void)buf_add(told, line, (size_t)len);
+}
+
 /* *count: of those that are behind it, which are added to the next write. */
 static int
-add_pulled(struct groups *g, int32_t partition, int64_t end, size_t *count)
+add_pulled(struct groups *g, int32_t partition, int64_t end, size_t *count,
+    struct buf *told)
 {
 	const struct groups_entry *e;
 	int rc = 0;
@@ -110,6 +126,8 @@ add_pulled(struct groups *g, int32_t partition, int64_t end, size_t *count)
 		pulled.leader_epoch = -1;
 		pulled.commit_ms = 0;
 		rc = groups_add(g, e->group, &pulled, 1);
+		if (rc == 0)
+			tell_pulled(e, end, told);
 		++*count;
 	}
 	return rc;
@@ -117,10 +135,10 @@ add_pulled(struct groups *g, int32_t partition, int64_t end, size_t *count)
 
 int
 disk_sink_pull_groups(struct disk_sink *d, size_t topic, int32_t partition,
-    int64_t end, struct fault *f)
+    int64_t end, struct buf *told, struct fault *f)
 {
 	struct groups *g;
-	size_t count = 0;
+	size_t count = 0, len = told->len;
 	int rc = open_groups(d, topic, false, &g, f);
 
 	/* Nobody has committed anything: no directory is made. */
@@ -134,9 +152,11 @@ disk_sink_pull_groups(struct disk_sink *d, size_t topic, int32_t partition,
 	else
 		g = NULL;
 	if (rc == 0)
-		rc = add_pulled(g, partition, end, &count);
+		rc = add_pulled(g, partition, end, &count, told);
 	if (rc == 0 && count > 0)
 		rc = groups_write(g, f);
+	if (rc != 0)
+		told->len = len;
 	groups_close(g);
 	return rc;
 }

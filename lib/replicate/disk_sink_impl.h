@@ -70,10 +70,10 @@ int disk_sink_origin_fault(const struct disk_topic *t, int rc, struct fault *f);
 
 /*
  * A partition is cut: groups that had come further go on at its new end, so
- * that they do not pass over what comes there instead.
+ * that they do not pass over what comes there instead.  told: as of cut().
  */
 int disk_sink_pull_groups(struct disk_sink *d, size_t topic, int32_t partition,
-    int64_t end, struct fault *f);
+    int64_t end, struct buf *told, struct fault *f);
 
 /* See struct sink_ops. */
 int disk_sink_topic(struct sink *s, size_t topic, const struct sink_topic *from,

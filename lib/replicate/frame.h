@@ -33,8 +33,8 @@
  *	END       status count bytes
  *	REFUSE    topic partition status data: why
  *	ERROR     status data: why
- *	NOTE      topic status data: what was not done, or (0) was done; from
- *	          the sender: what is to be known
+ *	NOTE      topic status data: what was not done, or (0) was done, or (0,
+ *	          FRAME_NOTE_WARNS first) is to be known; from the sender: that
  *	CHECK     topic partition start end
  *	CHECKED   topic partition start end digest count offset
  *	EXTENT    topic partition start end
@@ -85,6 +85,8 @@ enum {
 	 * CRC; only its records count.
 	 */
 	FRAME_EPOCH_ANY = INT32_MAX,
+	/* Of a receiver's NOTE: the first byte of what users should know. */
+	FRAME_NOTE_WARNS = '!',
 };
 
 enum frame_type {

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -67,10 +68,11 @@ receiver_refuse_text(struct receiver *r, uint32_t topic, int32_t partition,
 	    .status = status,
 	    .text = text};
 
-	if (partition < 0)
-		t->refused = true;
-	else
-		t->parts[partition].refused = true;
+	/* Of a whole topic each is offered anew before more of it comes. */
+	t->refused = t->refused || partition < 0;
+	for (int32_t n = 0; n < t->count; n++)
+		if (partition < 0 || n == partition)
+			t->parts[n].refused = true;
 	if (status > r->totals.status)
 		r->totals.status = status;
 	report_send(&r->o.reporter, &report);
@@ -88,13 +90,87 @@ receiver_refuse(struct receiver *r, uint32_t topic, int32_t partition, int rc,
 	    text, out);
 }
 
+int
+receiver_say_short(struct receiver *r, uint32_t topic, int32_t partition,
+    int64_t end)
+{
+	const struct receiver_topic *t = &r->topics[topic];
+	const struct receiver_part *p = &t->parts[partition];
+	char came[64] = "none", what[160] = "was offered, and is not done";
+
+	if (p->end > 0)
+		snprintf(came, sizeof(came), "those up to %lld",
+		    (long long)p->end - 1);
+	if (end > p->end)
+		snprintf(what, sizeof(what),
+		    "is not whole: offsets up to %lld were offered, %s came",
+		    (long long)end - 1, came);
+	snprintf(r->why, sizeof(r->why), "%s%s%d %s", t->name,
+	    t->name[0] != '\0' ? "/" : "partition ", (int)partition, what);
+	return STATUS_CORRUPT;
+}
+
 bool
 receiver_concerns_all(int rc)
 {
 	return rc == STATUS_MISMATCH || rc == STATUS_CLUSTER;
 }
 
+/* --- telling ------------------------------------------------------------- */
+
+int
+receiver_tell(struct receiver *r, uint32_t topic, enum report_kind kind,
+    struct buf *lines, struct buf *out)
+{
+	char text[RECEIVER_REASON_LEN];
+	const char *shown = kind == REPORT_WARNED ? text : text + 1;
+	struct report report = {.kind = kind,
+	    .topic = r->topics[topic].name,
+	    .partition = -1,
+	    .text = text + 1};
+	size_t len, end = lines->len;
+	int rc = end == 0 ? 0 : buf_add_8(lines, '\0');
+
+	for (size_t at = 0; rc == 0 && at < end; at += len + 1) {
+		const char *line = (const char *)lines->data + at;
+		struct frame note = {.type = FRAME_NOTE, .topic = topic};
+
+		len = strcspn(line, "\n");
+		snprintf(text, sizeof(text), "%c%.*s", FRAME_NOTE_WARNS,
+		    (int)len, line);
+		note.data =
+		    (struct view){(const uint8_t *)shown, strlen(shown)};
+		report_send(&r->o.reporter, &report);
+		rc = frame_encode(&note, out);
+	}
+	return rc;
+}
+
 /* --- frames -------------------------------------------------------------- */
+
+/* Is all done that was offered?  If not, why names the first that is not. */
+static bool
+is_all_done(struct receiver *r)
+{
+	char more[64];
+	int64_t owed = 0;
+
+	for (size_t i = 0; i < r->count; i++) {
+		const struct receiver_topic *t = &r->topics[i];
+
+		for (int32_t n = 0; !t->refused && n < t->count; n++)
+			if (t->parts[n].open && !t->parts[n].refused &&
+			    owed++ == 0)
+				(void)receiver_say_short(r, (uint32_t)i, n,
+				    t->parts[n].source_end);
+	}
+	snprintf(more, sizeof(more), "; nor %s %lld other%s",
+	    owed == 2 ? "is" : "are", (long long)owed - 1,
+	    owed == 2 ? "" : "s");
+	if (owed > 1)
+		strlcat(r->why, more, sizeof(r->why));
+	return owed == 0;
+}
 
 static int
 take_end(struct receiver *r, const struct frame *f, struct buf *out)
@@ -103,6 +179,8 @@ take_end(struct receiver *r, const struct frame *f, struct buf *out)
 	int rc = receiver_sync_dirty(r, out);
 
 	receiver_keep_all(r, INT64_MAX);
+	if (rc == 0 && r->o.pulls && !is_all_done(r))
+		return STATUS_CORRUPT;
 	if (f->status > r->totals.status)
 		r->totals.status = f->status;
 	end.status = r->totals.status;
@@ -129,13 +207,12 @@ take_note(struct receiver *r, const struct frame *f)
 	return 0;
 }
 
-int
-receiver_frame(struct receiver *r, const struct frame *f, struct buf *out,
+static int
+take_frame(struct receiver *r, const struct frame *f, struct buf *out,
     const char **what)
 {
 	int rc;
 
-	*what = "a frame that a sender does not send now";
 	if (f->type == FRAME_GROUP)
 		return receiver_take_group(r, f, out);
 	rc = receiver_commit_positions(r, out);
@@ -161,6 +238,20 @@ receiver_frame(struct receiver *r, const struct frame *f, struct buf *out,
 	default:
 		return STATUS_CORRUPT;
 	}
+}
+
+int
+receiver_frame(struct receiver *r, const struct frame *f, struct buf *out,
+    const char **what)
+{
+	int rc;
+
+	*what = "a frame that a sender does not send now";
+	r->why[0] = '\0';
+	rc = take_frame(r, f, out, what);
+	if (rc == STATUS_CORRUPT && r->why[0] != '\0')
+		*what = r->why;
+	return rc;
 }
 
 int

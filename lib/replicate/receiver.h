@@ -29,6 +29,8 @@ struct receiver_options {
 	bool dry_run;
 	bool named;		/* topics must have names: the sink is a root */
 	bool either;		/* what the first one says: it is not there */
+	/* The sender has no user to stop it: END comes when all is done. */
+	bool pulls;
 	const char *source;	/* where it is, in words; NULL: not known */
 	int64_t parts_max;	/* topics and partitions; 0: no bound */
 	struct reporter reporter;
@@ -61,9 +63,10 @@ void receiver_free(struct receiver *r);
 /*
  * A frame has come; its data may be changed.  Answers go to out.  STATUS_END:
  * it was END, and is answered.  STATUS_CORRUPT: not now, or not one of a
- * sender; *what says why.  STATUS_NOT_TOPIC: one side is a topic, the other a
- * directory of them; *what says which.  STATUS_MISMATCH: somebody else has
- * written to a partition meanwhile, such as an earlier connection that was
+ * sender, or DONE or END before all was sent that was offered (what has come
+ * is durable); *what says why.  STATUS_NOT_TOPIC: one side is a topic, the
+ * other a directory of them; *what says which.  STATUS_MISMATCH: somebody else
+ * has written to a partition meanwhile, such as an earlier connection that was
  * given up here and not there: what it has is to be asked again.  Else an error
  * that concerns all.
  */

@@ -4,7 +4,8 @@
 /*
  * The inside of struct receiver.  receiver.c has its life, and what it refuses;
  * receiver_topics.c takes topics, and keeps where the source is;
- * receiver_parts.c takes what is about a partition; receiver_groups.c positions
+ * receiver_parts.c takes what is about a partition, and receiver_search.c, of
+ * that, questions where the two sides part; receiver_groups.c takes positions
  * of groups.  Nobody else includes it.
  */
 
@@ -17,11 +18,13 @@ enum { RECEIVER_REASON_LEN = 700 };
 struct receiver_part {
 	bool offered;
 	bool refused;
+	bool open;		/* there is to be a DONE */
 	bool fresh;		/* there was nothing when it was offered */
 	bool is_damaged;	/* at damaged, as CHECKED has told */
 	int64_t damaged;
 	int64_t from;		/* as of the last SYNCED */
 	int64_t end;		/* where the copy ends, by what we know */
+	int64_t came;		/* the same, or where a segment is to begin */
 	int64_t bytes;
 	int64_t source_end;	/* as last heard */
 	int64_t at;		/* come over to here, about */
@@ -59,6 +62,7 @@ struct receiver {
 
 	int64_t ticked_ms;
 	struct receiver_totals totals;
+	char why[RECEIVER_REASON_LEN]; /* of the last STATUS_CORRUPT, or "" */
 };
 
 /* Both sides are told, and nothing more of it is taken (partition -1: all). */
@@ -66,8 +70,18 @@ int receiver_refuse(struct receiver *r, uint32_t topic, int32_t partition,
     int rc, const struct fault *f, struct buf *out);
 int receiver_refuse_text(struct receiver *r, uint32_t topic, int32_t partition,
     int status, const char *text, struct buf *out);
+/* Of what was offered up to end not all has come: STATUS_CORRUPT, and why. */
+int receiver_say_short(struct receiver *r, uint32_t topic, int32_t partition,
+    int64_t end);
 /* Errors after which nothing can be done for any partition. */
 bool receiver_concerns_all(int rc);
+
+/*
+ * Lines, for both sides' users: of what was done to a topic (REPORT_DONE), or
+ * of what they should know (REPORT_WARNED).  A NUL is added behind them.
+ */
+int receiver_tell(struct receiver *r, uint32_t topic, enum report_kind kind,
+    struct buf *lines, struct buf *out);
 
 /* receiver_topics.c: TOPIC has come. */
 int receiver_take_topic(struct receiver *r, const struct frame *f,
@@ -78,8 +92,22 @@ void receiver_keep_all(struct receiver *r, int64_t idle_ms);
 /* receiver_parts.c: a frame that is about a partition has come. */
 int receiver_take_part_frame(struct receiver *r, const struct frame *f,
     struct buf *out);
+/* HAVE: what is there, at offset (-1: the last batch). */
+int receiver_answer_have(struct receiver *r, const struct frame *f,
+    int64_t offset, struct receiver_part *p, struct buf *out);
 /* What was appended is made durable. */
 int receiver_sync_dirty(struct receiver *r, struct buf *out);
+
+/*
+ * receiver_search.c: EXAMINE has come: what is in a batch?  CHECK: what is
+ * between two offsets?  DIVERGED: it is cut, or refused.
+ */
+int receiver_take_examine(struct receiver *r, const struct frame *f,
+    struct buf *out);
+int receiver_take_check(struct receiver *r, const struct frame *f,
+    struct receiver_part *p, struct buf *out);
+int receiver_take_diverged(struct receiver *r, const struct frame *f,
+    struct receiver_part *p, struct buf *out);
 
 /* receiver_groups.c: GROUP has come. */
 int receiver_take_group(struct receiver *r, const struct frame *f,

@@ -1,16 +1,10 @@
-#include <limits.h>
-#include <stdio.h>
 #include <string.h>
 
-#include "base/bounds.h"
 #include "base/now.h"
 #include "base/plain.h"
 #include "base/status.h"
 #include "replicate/receiver_impl.h"
 #include "store/batch.h"
-#include "store/lineage.h"
-#include "store/properties.h"
-#include "store/topic.h"
 
 static void
 hear_end(struct receiver *r, const struct frame *f)
@@ -41,9 +35,8 @@ receiver_sync_dirty(struct receiver *r, struct buf *out)
 			     &fault, out);
 }
 
-/* What is there, at offset (-1: the last batch). */
-static int
-answer_have(struct receiver *r, const struct frame *f, int64_t offset,
+int
+receiver_answer_have(struct receiver *r, const struct frame *f, int64_t offset,
     struct receiver_part *p, struct buf *out)
 {
 	struct fault fault = {.file = ""};
@@ -64,7 +57,7 @@ answer_have(struct receiver *r, const struct frame *f, int64_t offset,
 	have.end = state.end;
 	have.batch = state.batch;
 	if (offset < 0) {
-		p->from = p->end = state.end;
+		p->from = p->end = p->came = state.end;
 		p->fresh = state.start == state.end;
 	}
 	return frame_encode(&have, out);
@@ -76,10 +69,10 @@ take_offer(struct receiver *r, const struct frame *f, struct receiver_part *p,
 {
 	if (!p->offered)
 		r->totals.partitions++;
-	p->offered = true;
+	p->offered = p->open = true;
 	p->refused = false;
 	hear_end(r, f);
-	return answer_have(r, f, -1, p, out);
+	return receiver_answer_have(r, f, -1, p, out);
 }
 
 /*
@@ -94,6 +87,7 @@ take_extent(struct receiver *r, const struct frame *f, struct receiver_part *p,
 	int rc = 0;
 
 	hear_end(r, f);
+	p->open = true;
 	if (p->refused || !p->fresh || p->bytes > 0 || f->start <= p->end ||
 	    r->o.dry_run || r->sink->ops->begin == NULL)
 		return 0;
@@ -102,112 +96,6 @@ take_extent(struct receiver *r, const struct frame *f, struct receiver_part *p,
 	return rc == 0 || receiver_concerns_all(rc)
 	    ? rc
 	    : receiver_refuse(r, f->topic, f->partition, rc, &fault, out);
-}
-
-/* The records of a batch, one by one. */
-static int
-take_examine(struct receiver *r, const struct frame *f, struct buf *out)
-{
-	struct fault fault = {.file = ""};
-	struct frame records = {.type = FRAME_RECORDS,
-	    .topic = f->topic,
-	    .partition = f->partition};
-	struct imprints l;
-	struct buf data;
-	int rc = STATUS_UNSUPPORTED;
-
-	imprints_init(&l);
-	buf_init(&data, FRAME_RECORDS_MAX);
-	if (r->sink->ops->records != NULL)
-		rc = r->sink->ops->records(r->sink, f->topic, f->partition,
-		    f->offset, &l, &fault);
-	if (rc == 0)
-		rc = imprints_encode(&l, &data);
-	records.count = l.cleaned ? 1 : 0;
-	records.data = (struct view){data.data, data.len};
-	rc = rc == 0
-	    ? frame_encode(&records, out)
-	    : receiver_refuse(r, f->topic, f->partition, rc, &fault, out);
-	imprints_release(&l);
-	buf_release(&data);
-	return rc;
-}
-
-/* What has this side between two offsets? */
-static int
-take_check(struct receiver *r, const struct frame *f, struct receiver_part *p,
-    struct buf *out)
-{
-	struct fault fault = {.file = ""};
-	struct sink_digest d = {.damaged = -1};
-	struct frame checked = {.type = FRAME_CHECKED,
-	    .topic = f->topic,
-	    .partition = f->partition,
-	    .end = f->end};
-	int rc = STATUS_UNSUPPORTED;
-
-	if (f->start < 0 || f->end < f->start)
-		return STATUS_CORRUPT;
-	if (r->sink->ops->digest != NULL)
-		rc = r->sink->ops->digest(r->sink, f->topic, f->partition,
-		    f->start, f->end, &d, &fault);
-	if (rc != 0)
-		return receiver_refuse(r, f->topic, f->partition, rc, &fault,
-		    out);
-	checked.start = d.start;
-	checked.digest = d.value;
-	checked.count = d.batches;
-	checked.offset = d.damaged;
-	if (d.damaged >= 0) {
-		p->is_damaged = true;
-		p->damaged = d.damaged;
-	}
-	return frame_encode(&checked, out);
-}
-
-/* Why nothing more is done with one that differs from its source. */
-static int
-refuse_diverged(struct receiver *r, const struct frame *f,
-    const struct receiver_part *p, struct buf *out)
-{
-	bool damaged = p->is_damaged && p->damaged == f->offset;
-	char text[RECEIVER_REASON_LEN];
-
-	if (r->o.lasting)
-		return receiver_refuse_text(r, f->topic, f->partition, 4,
-		    "diverged: what was sent is not what the source has, which "
-		    "needs another destination topic",
-		    out);
-	snprintf(text, sizeof(text), "%s from offset %lld on%s%s",
-	    damaged ? "the copy is damaged:" : "diverged:",
-	    (long long)f->offset,
-	    damaged ? "" : " it is not what the source has",
-	    r->o.cut ? " (would be cut)" : " (--on-diverge truncate)");
-	return receiver_refuse_text(r, f->topic, f->partition, damaged ? 3 : 4,
-	    text, out);
-}
-
-static int
-take_diverged(struct receiver *r, const struct frame *f,
-    struct receiver_part *p, struct buf *out)
-{
-	struct fault fault = {.file = ""};
-	struct report report = {.kind = REPORT_CUT,
-	    .topic = r->topics[f->topic].name,
-	    .partition = f->partition,
-	    .from = f->offset};
-	int rc;
-
-	if (!r->o.cut || r->o.dry_run)
-		return refuse_diverged(r, f, p, out);
-	rc = r->sink->ops->cut(r->sink, f->topic, f->partition, f->offset,
-	    &fault);
-	if (rc != 0)
-		return receiver_refuse(r, f->topic, f->partition, rc, &fault,
-		    out);
-	r->totals.cut++;
-	report_send(&r->o.reporter, &report);
-	return answer_have(r, f, -1, p, out);
 }
 
 /* --- records ------------------------------------------------------------- */
@@ -264,6 +152,8 @@ append(struct receiver *r, const struct frame *f, struct receiver_part *p,
 		return receiver_refuse(r, f->topic, f->partition, rc, &fault,
 		    out);
 	p->end = end_of(f->data, p->end);
+	if (p->end > p->came || f->offset > p->came)
+		p->came = p->end > f->offset ? p->end : f->offset;
 	if (f->data.len > 0 &&
 	    batch_decode(f->data.data, f->data.len, &b, NULL) == 0)
 		come_to(r, p, b.base_offset);
@@ -305,6 +195,18 @@ take_data(struct receiver *r, const struct frame *f, struct receiver_part *p,
 	return rc == 0 ? give_credit(f, out) : rc;
 }
 
+/*
+ * Has something been skipped?  What a sender of ours speaks of it has sent, but
+ * for a log that has nothing, wherever that begins.
+ */
+static bool
+is_short(const struct receiver *r, const struct frame *f,
+    const struct receiver_part *p)
+{
+	return r->o.pulls && !r->o.dry_run && f->end > f->start &&
+	    f->end > p->came;
+}
+
 static int
 take_done(struct receiver *r, const struct frame *f, struct receiver_part *p,
     struct buf *out)
@@ -324,6 +226,8 @@ take_done(struct receiver *r, const struct frame *f, struct receiver_part *p,
 
 	if (rc != 0 || p->refused)
 		return rc;
+	if (is_short(r, f, p))
+		return receiver_say_short(r, f->topic, f->partition, f->end);
 	/* A copy begins where the source does, within a segment. */
 	if (!r->o.dry_run)
 		rc = r->sink->ops->clean(r->sink, f->topic, f->partition,
@@ -337,7 +241,7 @@ take_done(struct receiver *r, const struct frame *f, struct receiver_part *p,
 	come_to(r, p, f->end);
 	p->from = f->end;
 	p->bytes = 0;
-	p->fresh = false;
+	p->fresh = p->open = false;
 	return frame_encode(&synced, out);
 }
 
@@ -395,11 +299,11 @@ receiver_take_part_frame(struct receiver *r, const struct frame *f,
 	if (f->offset < 0)
 		return STATUS_CORRUPT;
 	if (f->type == FRAME_ASK)
-		return answer_have(r, f, f->offset, p, out);
+		return receiver_answer_have(r, f, f->offset, p, out);
 	if (f->type == FRAME_EXAMINE)
-		return take_examine(r, f, out);
+		return receiver_take_examine(r, f, out);
 	if (f->type == FRAME_CHECK)
-		return take_check(r, f, p, out);
-	return f->type == FRAME_DIVERGED ? take_diverged(r, f, p, out)
+		return receiver_take_check(r, f, p, out);
+	return f->type == FRAME_DIVERGED ? receiver_take_diverged(r, f, p, out)
 					 : take_done(r, f, p, out);
 }

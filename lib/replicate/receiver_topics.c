@@ -90,31 +90,6 @@ slot_of(struct receiver *r, const struct frame *f)
 	return &r->topics[r->count++];
 }
 
-/* What was done to a topic, line by line, for both sides' users. */
-static int
-tell_done(struct receiver *r, uint32_t topic, const struct buf *done,
-    struct buf *out)
-{
-	struct frame note = {.type = FRAME_NOTE, .topic = topic};
-	struct report report = {.kind = REPORT_DONE,
-	    .topic = r->topics[topic].name,
-	    .partition = -1};
-	char text[RECEIVER_REASON_LEN];
-	size_t len;
-	int rc = 0;
-
-	for (size_t at = 0; rc == 0 && at < done->len; at += len + 1) {
-		len = strcspn((const char *)done->data + at, "\n");
-		note.data = (struct view){done->data + at, len};
-		snprintf(text, sizeof(text), "%.*s", (int)len,
-		    (const char *)done->data + at);
-		report.text = text;
-		report_send(&r->o.reporter, &report);
-		rc = frame_encode(&note, out);
-	}
-	return rc;
-}
-
 static int
 open_topic(struct receiver *r, uint32_t topic, struct sink_topic *st,
     struct buf *out)
@@ -133,14 +108,10 @@ open_topic(struct receiver *r, uint32_t topic, struct sink_topic *st,
 		st->source = source;
 	}
 	rc = r->sink->ops->topic(r->sink, topic, st, &fault);
-	if (rc == 0 && done.len > 0)
-		rc = buf_add_8(&done, '\0');
 	if (rc != 0 && !receiver_concerns_all(rc))
 		rc = receiver_refuse(r, topic, -1, rc, &fault, out);
-	else if (rc == 0 && done.len > 0) {
-		done.len--;
-		rc = tell_done(r, topic, &done, out);
-	}
+	else if (rc == 0)
+		rc = receiver_tell(r, topic, REPORT_DONE, &done, out);
 	buf_release(&done);
 	return rc;
 }

@@ -76,6 +76,9 @@ sender_report(struct sender *s, const struct sender_part *p,
 	    .to = p->next,
 	    .bytes = p->bytes};
 
+	/* The batch that has where it begins came over whole. */
+	if (s->o.records && kind == REPORT_CURRENT && r.from < p->begin)
+		r.from = p->begin;
 	report_send(&s->o.reporter, &r);
 }
 

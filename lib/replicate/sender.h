@@ -59,6 +59,8 @@ struct sender_options {
 	bool dry_run;		/* no data */
 	bool checksum;		/* compare all that both have */
 	bool examines;		/* the receiver does (FRAME_EXAMINES) */
+	/* It takes the records of a log, not all that is in its batches. */
+	bool records;
 	/* Where a copy that is new begins; kind POSITION_START: with all. */
 	struct position from;
 	uint32_t window;	/* of the receiver's HELLO */

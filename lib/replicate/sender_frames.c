@@ -120,13 +120,16 @@ static int
 take_note(struct sender *s, const struct frame *f)
 {
 	char text[SENDER_REASON_LEN];
-
 	struct report done = {.kind = REPORT_DONE,
 	    .topic = s->topics[f->topic].name,
 	    .partition = -1,
 	    .text = text};
 
 	plain_copy(f->data.data, f->data.len, text, sizeof(text));
+	if (text[0] == FRAME_NOTE_WARNS) {
+		done.kind = REPORT_WARNED;
+		done.text = text + 1;
+	}
 	if (f->status == 0)
 		report_send(&s->o.reporter, &done);
 	else

@@ -115,9 +115,14 @@ struct sink_ops {
 	 */
 	int (*begin)(struct sink *s, size_t topic, int32_t partition,
 	    int64_t start, struct fault *f);
-	/* Cut all behind offset, which is kept elsewhere. */
+	/*
+	 * Cut all behind offset, which is kept elsewhere.  What else changes
+	 * with it, such as "group g: position 9 in partition 0 is set back to
+	 * 5, ...", is appended to told, a line each, as far as there is room;
+	 * that has happened even if the rest fails.
+	 */
 	int (*cut)(struct sink *s, size_t topic, int32_t partition,
-	    int64_t offset, struct fault *f);
+	    int64_t offset, struct buf *told, struct fault *f);
 	/*
 	 * Append whole batches of one segment; not durable yet.  segment -1:
 	 * that of the source is not known.  STATUS_MISMATCH: the log does not

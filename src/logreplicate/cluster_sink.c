@@ -129,12 +129,13 @@ sink_records(struct sink *s, size_t topic, int32_t partition, int64_t offset,
 
 static int
 sink_cut(struct sink *s, size_t topic, int32_t partition, int64_t offset,
-    struct fault *f)
+    struct buf *told, struct fault *f)
 {
 	(void)s;
 	(void)topic;
 	(void)partition;
 	(void)offset;
+	(void)told;
 	return status_fault(f, STATUS_DIFFERS, "", -1, -1,
 	    "what was sent cannot be cut");
 }

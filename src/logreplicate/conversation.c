@@ -141,6 +141,7 @@ push(struct session *s, struct source *src)
 	    .groups = opt.request.groups,
 	    .dry_run = opt.request.dry_run,
 	    .checksum = opt.request.checksum,
+	    .records = opt.reproduce,
 	    .from = opt.request.from,
 	    .reporter = {telling_report, NULL}};
 	int status = session_ask(s, &asked);
@@ -211,6 +212,7 @@ pull_to_disk(struct session *s)
 	struct receiver_options ro = {.cut = opt.request.cut,
 	    .mirror = opt.request.mirror,
 	    .dry_run = opt.request.dry_run,
+	    .pulls = true,
 	    .source = asked.source,
 	    .reporter = {telling_report, NULL}};
 	enum root_stand stand = ROOT_NOT;

@@ -309,7 +309,8 @@ parse_cluster(const char *s)
 	else
 		read_secret(s);
 	load_settings();
-	snprintf(opt.dst.host, sizeof(opt.dst.host), "%.300s", opt.to.brokers);
+	snprintf(opt.dst.host, sizeof(opt.dst.host), "%.300s",
+	    opt.reproduce ? s : opt.to.brokers);
 	strlcpy(opt.dst.path, opt.to.topic[0] != '\0' ? opt.to.topic : "/",
 	    sizeof(opt.dst.path));
 }

@@ -89,11 +89,11 @@ print_compared(const char *what, const struct report *r)
 }
 
 /*
- * The other end's words, with the host where they begin with a path; false:
- * they do not.
+ * The other end's words, perhaps of a topic (else ""), with the host where they
+ * begin with a path; false: they do not.
  */
 static bool
-place_words(const char *text, char *out, size_t size)
+place_words(const char *text, const char *topic, char *out, size_t size)
 {
 	const struct telling_place *at = &telling.o.other;
 	const char *behind = report_behind(text, at->path);
@@ -103,6 +103,9 @@ place_words(const char *text, char *out, size_t size)
 		len--;
 	if (behind != NULL)
 		snprintf(out, size, "%.*s%s", (int)len, at->called, behind);
+	else if (strcmp(at->path, "/") == 0 && topic[0] != '\0' &&
+	    report_behind(text, topic) != NULL) /* a cluster has no paths */
+		snprintf(out, size, "%.*s/%s", (int)len, at->called, text);
 	else if (text[0] == '/' && at->host != NULL)
 		snprintf(out, size, "%s:%s", at->host, text);
 	else
@@ -116,7 +119,7 @@ telling_error(const char *text)
 	const struct telling_place *at = &telling.o.other;
 	char words[TEXT_LEN];
 
-	if (place_words(text, words, sizeof(words)))
+	if (place_words(text, "", words, sizeof(words)))
 		warnx("%s", words);
 	else
 		warnx("%s: %s", at->host != NULL ? at->host : at->called, text);
@@ -128,7 +131,7 @@ warn_refused(const char *what, const struct report *r)
 	char words[TEXT_LEN];
 
 	if (r->theirs)
-		(void)place_words(r->text, words, sizeof(words));
+		(void)place_words(r->text, r->topic, words, sizeof(words));
 	warnx("%s: %s", what, r->theirs ? words : r->text);
 }
 

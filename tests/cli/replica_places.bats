@@ -44,6 +44,35 @@ has_records() {
 	has "$err" 'logreplicate: damaged/0: there:damaged/0/00000000000000000000.log: damaged'
 }
 
+# pull_from FRAME...: one topic, from who says these frames whatever it is told.
+pull_from() {
+	# shellcheck disable=SC2016
+	printf '#!/bin/sh\nprintf '"'%s'"'\nexec cat >/dev/null\n' \
+	    "$(printf %s "$@")" >ssh
+	over_ssh 1 there:a b
+}
+
+zeros() {
+	printf '\\000%.0s' $(seq "$1")
+}
+
+@test "a source that ends before it has sent what it offered" {
+	local hello topic offer end
+	hello='\000\000\000\025\001\364\375\034\120\035\256\070LKRP'
+	hello+="\\000\\001\\000\\001$(zeros 7)\\001\\001$(zeros 3)1"
+	topic='\000\000\000\051\003\037\075\014\000\234\116\355'
+	topic+="$(zeros 7)\\001$(zeros 33)"
+	# Offsets 0 to 99 of partition 0.
+	offer='\000\000\000\030\004\071\323\023\022\161\342\202'
+	offer+="$(zeros 23)\\144"
+	end='\000\000\000\020\016\317\070\223\003\060\177\313'
+	end+="$(zeros 7)\\001$(zeros 8)"
+	pull_from "$hello" "$topic" "$offer" "$end"
+	same "$err" "logreplicate: there: END: partition 0 is not whole: $(
+	    )offsets up to 99 were offered, none came"
+	same "$(logcat b)" ''
+}
+
 @test "a source that is removed while it is followed" {
 	start rep logreplicate -f a b
 	wait_for has_records b 5

@@ -163,10 +163,30 @@ is_at() {
 	seq 4 6 | logappend c
 	logadmin topic demote o
 	run_tool 0 logreplicate --on-diverge truncate c o
+	same "$err" "$(printf 'logreplicate: %s\n' \
+	    'c/0: cut from offset 3 on, kept in lost+found/' \
+	    "c: group G: position 14 in partition 0 is set back to 3, $(
+	    )where the copy was cut")"
 	same "$(logadmin -J group describe o G | jq .offset)" 3
 	same "$(logadmin -J group describe o early | jq .offset)" 2
 	run_tool 0 logcat -g G o
 	same "$out" $'4\n5\n6'
+	# The same where it pulls, and not a word if that is wanted.
+	printf '#!/bin/sh\nshift\nexec sh -c "$*"\n' >ssh
+	chmod +x ssh
+	for quiet in '' -q; do
+		logadmin -q topic promote o
+		seq 7 8 | logappend o
+		logcat -g G o >/dev/null
+		logadmin -q topic demote o
+		echo other | logappend c
+		# shellcheck disable=SC2086 # there may be none
+		run_tool 0 logreplicate $quiet --on-diverge truncate \
+		    --rsh ./ssh "host:$PWD/c" o
+		[ -n "$quiet" ] ||
+			has "$err" 'c: group G: position 8 in partition 0 is set back to 6, '
+	done
+	same "$err" ''
 	# Where there are none nothing is made.
 	logcreate x y
 	seq 3 | logappend x

@@ -235,11 +235,12 @@ snk_begin(struct sink *s, size_t topic, int32_t partition, int64_t start,
 
 static int
 snk_cut(struct sink *s, size_t topic, int32_t partition, int64_t offset,
-    struct fault *f)
+    struct buf *told, struct fault *f)
 {
 	(void)s;
-	(void)offset;
 	(void)f;
+	if (offset % 2 != 0)
+		fuzz_must(buf_add_str(told, "group g: cut\n") == 0);
 	return known(topic, partition);
 }
 
@@ -352,16 +353,19 @@ static void
 fuzz_receiver(void)
 {
 	struct receiver_options o = {.cut = fuzz_byte(&in) % 2,
-	    .named = fuzz_byte(&in) % 2,
-	    .mirror = fuzz_byte(&in) % 2};
+	    .named = fuzz_byte(&in) % 2};
+	uint8_t bits = fuzz_byte(&in);
 	struct sink snk = {&snk_ops};
 	struct receiver *r;
 	const char *what;
 	uint8_t data[64];
 	struct frame f;
 	struct buf out;
-	int rc = receiver_new(&snk, &o, &r);
+	int rc;
 
+	o.mirror = bits & 1;
+	o.pulls = bits & 2;
+	rc = receiver_new(&snk, &o, &r);
 	topics = 0;
 	buf_init(&out, 1 << 20);
 	while (rc == 0 && in.len > 0) {

@@ -72,6 +72,27 @@ ends() {
 	cmp <(logcat root/new) <(seq 1000 1004)
 }
 
+@test '-v names what is sent, and not what else is in its batch' {
+	local at=kafka://$address
+	seq 0 4 | logappend --create a
+	reproduce 0 -n -o 2 a "$at/m"
+	has "$out" 'a/0: offsets 2 to 4'
+	reproduce 0 -v -o 2 a "$at/m"
+	has "$out" 'a/0: offsets 2 to 4, '
+	same "$(logcat root/m)" "$(seq 2 4)"
+	echo 5 | logappend a
+	reproduce 0 -v a "$at/m"
+	has "$out" 'a/0: offsets 5 to 5, '
+	# So it is where the log begins within a batch.
+	logcompact -q --before 3 a
+	reproduce 0 -v a "$at/n"
+	has "$out" 'a/0: offsets 3 to 5, '
+	same "$(logcat root/n)" "$(seq 3 5)"
+	# A copy has all of the batch.
+	run_tool 0 logreplicate -v -o 4 a copy
+	has "$out" 'a/0: offsets 0 to 5, '
+}
+
 @test 'of each record it is told through which topics it has come' {
 	logcreate -P 2 a
 	logcreate b
@@ -372,6 +393,31 @@ follow() {
 	reproduce 0 a "$m"
 	reproduce 0 a "$m"
 	same "$(logcat root/m)" 8
+}
+
+@test 'what is wrong is told with the destination as it was written' {
+	local at=kafka://$address
+	mkdir dir
+	for t in x y; do
+		seq 5 | logappend --create "dir/$t"
+	done
+	reproduce 1 dir "$at/m"
+	same "$err" "logreplicate: $at/m: many topics cannot be one"
+	reproduce 1 dir/x "$at/"
+	same "$err" "logreplicate: $at/: one topic cannot be a cluster"
+	reproduce 1 dir/x kafka://127.0.0.1:1/m
+	same "$err" 'logreplicate: kafka://127.0.0.1:1/m: Connection refused'
+	# Which of several it was is told behind that.
+	reproduce 1 dir/x kafka://127.0.0.1:1,127.0.0.1:2/m
+	has "$err" \
+	    'logreplicate: kafka://127.0.0.1:1,127.0.0.1:2/m: 127.0.0.1:'
+	logcreate -X max.message.bytes=100 root/x
+	reproduce 1 dir/x "$at/x"
+	same "$err" "logreplicate: x/0: $at/x: batch over max.message.bytes"
+	# One of many.
+	reproduce 1 dir "$at/"
+	same "$err" "logreplicate: x/0: $at/x: batch over max.message.bytes"
+	same "$(logcat root/y)" "$(seq 5)"
 }
 
 @test '-n tells which topic would be made, and grown' {
