@@ -232,7 +232,7 @@ lookup_next(struct partition *p, int64_t offset, bool committed, int64_t max,
 	    offset < offsets->log_start || offset > offsets->log_end)
 		return EAGAIN;
 	end = committed ? offsets->last_stable : offsets->high_watermark;
-	if (offset >= end)
+	if (offset >= end || max <= 0)
 		return STATUS_END;
 	if (from == NULL)
 		return EAGAIN;

@@ -418,9 +418,13 @@ find_next(struct fetch *f, struct fetch_part *part, struct log *log,
 	struct lookup_range range;
 	int rc;
 
-	if (max <= 0)
+	if (max <= 0 && f->bytes == 0)
 		return FETCH_ASIDE;
 	rc = lookup_next(p, part->in.offset, committed, max, &o, &range);
+	if (rc == 0 && range.len > max && f->bytes > 0) {
+		close(range.fd);
+		rc = STATUS_END;
+	}
 	if (rc != 0 && rc != STATUS_END)
 		return FETCH_ASIDE;
 	tell_offsets(part, &o);
@@ -430,9 +434,7 @@ find_next(struct fetch *f, struct fetch_part *part, struct log *log,
 		return FETCH_ASIDE;
 	if (rc == STATUS_END)
 		return FETCH_NOTHING;
-	if ((committed && range.may_abort) ||
-	    (range.len > max && f->bytes > range.len) ||
-	    !keep_now(f, part, log))
+	if ((committed && range.may_abort) || !keep_now(f, part, log))
 		return FETCH_ASIDE;
 	lookup_took(p, part->in.offset, &range);
 	return FETCH_ENOUGH;

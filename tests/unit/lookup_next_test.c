@@ -146,7 +146,9 @@ int
 main(void)
 {
 	struct partition_settings s = partition_defaults;
+	struct partition_offsets o;
 	struct partition *w, *p;
+	struct lookup_range r;
 	int64_t at;
 
 	snprintf(dir, sizeof(dir), "%s/0", tap_dir());
@@ -163,6 +165,9 @@ main(void)
 	tap(next(p, at, false) > at, "what comes next is told");
 	tap(next(p, at, false) > at, "again, as it was not taken");
 	tap_int(next(p, at + 1, false), -1, "nothing from elsewhere");
+	tap_int(lookup_next(p, at + 1, false, 0, &o, &r), STATUS_END,
+	    "no bytes are wanted");
+	tap_int(o.high_watermark, BATCHES, "but the offsets");
 
 	state_is_cached = false;
 	tap_int(next(p, at, false), -1, "the state is not in memory");
