@@ -54,3 +54,30 @@ read_all() {
 	for p in {0..19}; do sed "s/^/$p /" "events.$p"; done | sort |
 		cmp - all
 }
+
+@test 'who waits is woken by what there is to read, and by nothing else' {
+	need strace
+	need kcat
+	logcreate root/t
+	seq 3 | logappend root/t
+	start reader kcat -C -q -u -b "$address" -t t -p 0 -o beginning
+	wait_for has_lines reader.out 3
+	start tracer strace -f -e trace=newfstatat -o calls -p "$server_pid"
+	wait_for grep -q attached tracer.err
+	began=$SECONDS
+	# Each writes to partition.state twice: before it syncs, and then.
+	for n in {4..43}; do
+		echo "$n" | logappend root/t
+		wait_for has_lines reader.out "$n"
+	done
+	seconds=$((SECONDS - began + 1))
+	kill "$tracer_pid"
+	wait_for process_gone "$tracer_pid"
+	kill "$reader_pid"
+	# For each a look that finds it, and one that finds nothing more; and
+	# one in each second.
+	looks=$(grep -c 'topic\.properties' calls)
+	echo "$looks looks in $seconds s"
+	[ "$looks" -ge 80 ]
+	[ "$looks" -le $((100 + seconds)) ]
+}
