@@ -436,6 +436,7 @@ append_round(struct log *l, struct log_queue *round, struct buf *scratch)
 	struct fault f = {.file = ""};
 	struct log_append *a;
 	bool any = false;
+	int64_t start;
 	int rc = open_writer(l, &settings, &f);
 
 	if (rc != 0 && rc != STATUS_NO_TOPIC)
@@ -468,8 +469,9 @@ append_round(struct log *l, struct log_queue *round, struct buf *scratch)
 	}
 	if (any)
 		waiting_wake(l->waiting, l);
+	start = log_start(l);
 	TAILQ_FOREACH(a, round, entry)
-		a->log_start = log_start(l);
+		a->log_start = start;
 }
 
 static bool
