@@ -13,6 +13,7 @@
 #include "base/status.h"
 #include "handles.h"
 #include "log.h"
+#include "net/pool.h"
 #include "store/groups.h"
 #include "store/root.h"
 
@@ -126,6 +127,21 @@ catalog_release(struct catalog *c, struct served *t)
 	(void)c;
 	if (t != NULL && atomic_fetch_sub(&t->references, 1) == 1)
 		free_served(t);
+}
+
+static void
+free_aside(void *arg)
+{
+	free_served(arg);
+}
+
+void
+catalog_release_aside(struct catalog *c, struct served *t)
+{
+	if (t == NULL || atomic_fetch_sub(&t->references, 1) != 1)
+		return;
+	task_init(&t->freeing, free_aside, t);
+	pool_run(c->pool, &t->freeing);
 }
 
 /* Take it out of the trees; under the lock.  Its logs refuse from now on. */

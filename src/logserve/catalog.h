@@ -9,8 +9,8 @@
  * or remove is seen at once.  A topic that was removed, or replaced by another
  * of its name, is gone: who holds it finds its logs refusing.
  *
- * All calls but catalog_known() may wait for the disk: from threads of the pool
- * only.
+ * All calls but catalog_known(), catalog_retain() and catalog_release_aside()
+ * may wait for the disk: from threads of the pool only.
  */
 
 #include <pthread.h>
@@ -24,6 +24,7 @@
 
 #include "base/bytes.h"
 #include "kafka/wire.h"
+#include "net/task.h"
 #include "positions.h"
 #include "store/topic.h"
 
@@ -51,6 +52,7 @@ struct served {
 	/* The rest is catalog.c's. */
 	struct stat file;	/* topic.properties, as last read */
 	atomic_int references;
+	struct task freeing;	/* on the pool */
 	RB_ENTRY(served) by_name;
 	RB_ENTRY(served) by_id;
 };
@@ -79,6 +81,11 @@ int catalog_known(struct catalog *c, struct bytes name,
     struct log **log);
 struct served *catalog_retain(struct served *t);
 void catalog_release(struct catalog *c, struct served *t);
+/*
+ * The same for who may not wait: where it is the last reference of a topic that
+ * is gone, the pool closes its files, which may free all that was in them.
+ */
+void catalog_release_aside(struct catalog *c, struct served *t);
 
 /* What may change, as of now; either may be NULL. */
 void catalog_look(struct catalog *c, struct served *t, int32_t *partitions,
