@@ -182,10 +182,11 @@ waiting_add(struct waiting *w, struct waiter *a)
 	pthread_mutex_lock(&w->lock);
 	waits = begin_wait(w, a);
 	first = waits && a->place == 0;
-	pthread_mutex_unlock(&w->lock);
+	/* What is posted to a loop is there before waiting_stop() is. */
 	if (!waits)
 		run(w, a);
-	else if (first)
+	pthread_mutex_unlock(&w->lock);
+	if (first)
 		loop_post(w->loop, &w->rearm);
 }
 
