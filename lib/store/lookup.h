@@ -71,9 +71,10 @@ int lookup_range(struct partition *p, int64_t offset, int64_t end, int64_t max,
 /*
  * The same for who may not wait for the device: the stretch behind one of the
  * last ones, of the same segment, up to what readers see (committed: those that
- * read what is committed).  offsets is set, too.  STATUS_END as above, or no
- * bytes are wanted.  EAGAIN: ask as above; it is not in memory, or not that
- * simple.
+ * read what is committed).  Of many small batches it is about a megabyte at
+ * most.  offsets is set, too.  STATUS_END as above, or no bytes are wanted.
+ * EAGAIN: ask as above; it is not in memory, or not that simple, as where what
+ * is committed is asked for and something may be aborted.
  */
 int lookup_next(struct partition *p, int64_t offset, bool committed,
     int64_t max, struct partition_offsets *offsets, struct lookup_range *out);

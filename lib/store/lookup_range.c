@@ -13,6 +13,9 @@
 
 enum { BLOCK = 1 << 16, SMALL = BLOCK / 8 };
 
+/* Who may not wait is not to be long at it, either: blocks of small batches. */
+enum { CACHED_BLOCKS = 16 };
+
 /*
  * Headers of a file, one behind the other: of small batches many at a time.
  */
@@ -22,6 +25,7 @@ struct headers {
 	int64_t pos;		/* of what is in the block */
 	size_t len;
 	uint8_t *block;		/* BLOCK bytes, or NULL: not needed yet */
+	int blocks;		/* that were read */
 };
 
 static int
@@ -64,6 +68,8 @@ next_header(struct headers *h, int64_t pos, bool small, struct batch *b)
 	if (h->block == NULL)
 		return header_at(h, pos, b);
 	if (pos < h->pos || at + BATCH_HEADER_LEN > h->len) {
+		if (h->cached && h->blocks++ == CACHED_BLOCKS)
+			return EAGAIN;
 		rc = read_at(h, h->block, BLOCK, pos, &h->len);
 		if (rc != 0)
 			return rc;
@@ -234,7 +240,8 @@ lookup_next(struct partition *p, int64_t offset, bool committed, int64_t max,
 	end = committed ? offsets->last_stable : offsets->high_watermark;
 	if (offset >= end || max <= 0)
 		return STATUS_END;
-	if (from == NULL)
+	/* What is aborted is in files of its own. */
+	if (from == NULL || (committed && hint.has_producers))
 		return EAGAIN;
 	*out = (struct lookup_range){.fd = -1,
 	    .pos = from->pos,

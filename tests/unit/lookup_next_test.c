@@ -20,7 +20,7 @@
 #include "store/partition.h"
 #include "tap.h"
 
-enum { BATCHES = 40, SEGMENT = 1000, SEGMENTS = 4 };
+enum { BATCHES = 40, SEGMENT = 1000, SEGMENTS = 4, MANY = 15000 };
 
 static char dir[300];
 
@@ -66,7 +66,7 @@ pread(int fd, void *data, size_t len, off_t pos)
 }
 
 static void
-append(struct partition *p)
+append_unsynced(struct partition *p)
 {
 	struct record r = {.timestamp = 1000,
 	    .key = BYTES_NULL,
@@ -80,9 +80,17 @@ append(struct partition *p)
 	    batch_builder_finish(&bb, &data, &a.len) != 0)
 		abort();
 	a.data = (uint8_t *)(uintptr_t)data;
-	if (partition_append(p, &a, NULL) != 0 || partition_sync(p, NULL) != 0)
+	if (partition_append(p, &a, NULL) != 0)
 		abort();
 	batch_builder_release(&bb);
+}
+
+static void
+append(struct partition *p)
+{
+	append_unsynced(p);
+	if (partition_sync(p, NULL) != 0)
+		abort();
 }
 
 /*
@@ -142,6 +150,36 @@ walk(struct partition *p)
 	return asked;
 }
 
+/* Of very many small batches no more than can be measured at once. */
+static void
+test_many(void)
+{
+	struct partition_settings s = partition_defaults;
+	struct partition_offsets o;
+	struct partition *w, *p;
+	struct lookup_range r, all;
+
+	snprintf(dir, sizeof(dir), "%s/1", tap_dir());
+	if (mkdir(dir, 0777) != 0 ||
+	    partition_open(dir, PARTITION_WRITE, &s, &w, NULL) != 0 ||
+	    partition_open(dir, PARTITION_READ, &s, &p, NULL) != 0)
+		abort();
+	for (int i = 0; i < MANY; i++)
+		append_unsynced(w);
+	if (partition_sync(w, NULL) != 0 || ask(p, 0) < 0 ||
+	    lookup_range(p, 2, MANY, INT32_MAX, &all, NULL) != 0 ||
+	    ask(p, 0) != 2)
+		abort();
+	close(all.fd);
+	tap(all.next_offset == MANY && all.len > 1 << 20, "there is more");
+	tap_int(lookup_next(p, 2, false, INT32_MAX, &o, &r), 0, "many");
+	close(r.fd);
+	tap(r.len > (1 << 20) - (64 << 10) && r.len <= 1 << 20,
+	    "but a megabyte at once");
+	partition_close(w);
+	partition_close(p);
+}
+
 int
 main(void)
 {
@@ -194,5 +232,6 @@ main(void)
 	tap_int(next(p, BATCHES + 2, true), -5, "it ends where it begins");
 	partition_close(w);
 	partition_close(p);
+	test_many();
 	return tap_done();
 }
