@@ -324,7 +324,8 @@ void
 fetch_release(struct fetch *f)
 {
 	for (int32_t i = 0; i < f->part_count; i++) {
-		catalog_release(f->request->server->catalog, f->parts[i].topic);
+		catalog_release_aside(f->request->server->catalog,
+		    f->parts[i].topic);
 		f->parts[i].topic = NULL;
 	}
 }
@@ -428,13 +429,15 @@ find_next(struct fetch *f, struct fetch_part *part, struct log *log,
 	if (rc != 0 && rc != STATUS_END)
 		return FETCH_ASIDE;
 	tell_offsets(part, &o);
+	if (committed)
+		part->out.aborted_transactions_count = 0;
 	if (rc == 0)
 		note_records(f, part, &range);
 	if (codes_of_epoch(part->in.leader_epoch, o.leader_epoch) != KAFKA_NONE)
 		return FETCH_ASIDE;
 	if (rc == STATUS_END)
 		return FETCH_NOTHING;
-	if ((committed && range.may_abort) || !keep_now(f, part, log))
+	if (!keep_now(f, part, log))
 		return FETCH_ASIDE;
 	lookup_took(p, part->in.offset, &range);
 	return FETCH_ENOUGH;

@@ -81,3 +81,51 @@ read_all() {
 	[ "$looks" -ge 80 ]
 	[ "$looks" -le $((100 + seconds)) ]
 }
+
+@test 'what may be aborted is told alike, wherever a fetch is looked at' {
+	logcreate root/t
+	seq 3 | logappend root/t
+	read_committed() {
+		call Fetch 11 session_epoch=-1 max_wait_ms=0 max_bytes=1000 \
+			isolation_level=1 topics.0.topic=t \
+			topics.0.partitions.0.current_leader_epoch=-1 \
+			topics.0.partitions.0.partition_max_bytes=1000 \
+			"topics.0.partitions.0.fetch_offset=$1"
+	}
+	# The first one opens the log.
+	read_committed 0
+	is responses.0.partitions.0.aborted_transactions '[]'
+	read_committed 3
+	is responses.0.partitions.0.aborted_transactions '[]'
+	seq 4 | logappend root/t
+	read_committed 3
+	is responses.0.partitions.0.aborted_transactions '[]' \
+		responses.0.partitions.0.high_watermark 7
+}
+
+@test 'the files of a topic that is gone are not closed where fetches come in' {
+	need strace
+	need kcat
+	logcreate root/t
+	seq 3 | logappend root/t
+	for n in {1..6}; do
+		start "reader$n" kcat -C -q -u -b "$address" -t t -p 0 \
+			-o beginning
+		wait_for has_lines "reader$n.out" 3
+	done
+	start tracer strace -f -e trace=epoll_wait,inotify_rm_watch -o calls \
+		-p "$server_pid"
+	wait_for grep -q attached tracer.err
+	rm -r root/t
+	# That is where a log is freed.
+	wait_for grep -q inotify_rm_watch calls
+	wait_for grep -q epoll_wait calls
+	kill "$tracer_pid"
+	wait_for process_gone "$tracer_pid"
+	for n in {1..6}; do
+		reader="reader${n}_pid"
+		kill "${!reader}" || true
+	done
+	freed=$(awk '/ inotify_rm_watch\(/ { print $1; exit }' calls)
+	! grep -q "^$freed *epoll_wait" calls
+}
