@@ -187,7 +187,7 @@ check:
 	@tests/deps.sh ensure build check
 	@$(PART) all units $(PRELOADS)
 	@$(PART) SAN=1 WERROR=1 all units
-	@$(PROVE) tests/lint/run $(UNITS) $(UNIT_SRCS:%.c=build/san/%) \
+	@tests/in_memory $(PROVE) tests/lint/run $(UNITS) $(UNIT_SRCS:%.c=build/san/%) \
 	    $(REPLAYS) $(REPLAYS:build/%=build/san/%) $(CLI_TESTS) $(SAN_TESTS:%=build/san/%)
 
 CLANG = CC=clang WERROR=1 BUILD=build/clang BIN=build/clang/bin
