@@ -208,12 +208,14 @@ batch() {
 		logcreate b
 		printf 'some text\n' | logappend b
 	}
-	perl -0777 -e 'sub crc {
+	perl -0777 -e 'my @table = map {
+		my $c = $_;
+		$c = $c & 1 ? $c >> 1 ^ 0x82f63b78 : $c >> 1 for 1..8;
+		$c;
+	    } 0..255;
+	    sub crc {
 		my $c = 0xffffffff;
-		for my $b (unpack "C*", shift) {
-			$c ^= $b;
-			$c = $c & 1 ? $c >> 1 ^ 0x82f63b78 : $c >> 1 for 1..8;
-		}
+		$c = $table[($c ^ $_) & 255] ^ $c >> 8 for unpack "C*", shift;
 		return $c ^ 0xffffffff;
 	    }
 	    my $code = shift;
