@@ -116,7 +116,8 @@ start() {
 	local name=$1
 	shift
 	# Empty before it runs: who waits for lines waits for its own.
-	: >"$name.out" >"$name.err"
+	: >"$name.out"
+	: >"$name.err"
 	"$@" >"$name.out" 2>"$name.err" 3>&- &
 	printf -v "${name}_pid" %s "$!"
 }
