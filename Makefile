@@ -174,7 +174,7 @@ SAN_SLOW := $(filter $(patsubst %,\%/%.bats,access examples exec \
     fetch from_cluster golden groups hostile latest life log_dirs logappend \
     logcat logcompact logreplicate logstat logtail model offsets pipelines places real \
     replica_begin replica_checksum replica_follow replica_lag replica_service \
-    replicate topics upkeep),$(SAN_ALL))
+    replicate reproduce topics upkeep),$(SAN_ALL))
 SAN_TESTS := $(filter-out $(SAN_SLOW),$(SAN_ALL))
 # What is slow loads the machine more.
 PROVE = prove -j4 --exec tests/tap
@@ -182,13 +182,17 @@ PROVE_SLOW = prove -j3 --exec tests/tap
 # Parts are built two at a time, unless make was told how many.
 PART = $(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j2)
 
+# What takes longest, mostly because it waits, begins first.
+QUICK_LONGEST = $(patsubst %,tests/%.bats,server/hostile cli/places cli/replica_follow \
+    server/from_cluster server/life cli/replica_lag cli/logcat cli/logreplicate)
 # A path below build/san/ runs the same test with the programs in bin/san.
 check:
 	@tests/deps.sh ensure build check
 	@$(PART) all units $(PRELOADS)
 	@$(PART) SAN=1 WERROR=1 all units
-	@$(PROVE) tests/lint/run $(UNITS) $(UNIT_SRCS:%.c=build/san/%) \
-	    $(REPLAYS) $(REPLAYS:build/%=build/san/%) $(CLI_TESTS) $(SAN_TESTS:%=build/san/%)
+	@tests/in_memory $(PROVE) tests/lint/run $(QUICK_LONGEST) \
+	    $(filter-out $(QUICK_LONGEST),$(CLI_TESTS)) $(SAN_TESTS:%=build/san/%) \
+	    $(UNITS) $(UNIT_SRCS:%.c=build/san/%) $(REPLAYS) $(REPLAYS:build/%=build/san/%)
 
 CLANG = CC=clang WERROR=1 BUILD=build/clang BIN=build/clang/bin
 CLANG_SAN = CC=clang WERROR=1 SAN=1 BUILD=build/clang-san \
@@ -209,6 +213,7 @@ check-slow:
 	    $(PART) SAN=1 $(FUZZ_BUILD) fuzzers; \
 	    else echo 'skipped: the builds with clang'; fi
 	@FUZZ_SECONDS=$${FUZZ_SECONDS:-10} FUZZ_JOBS=$${FUZZ_JOBS:-1} \
+	    SALVAGE_ROUNDS=3000 WIRE_ROUNDS=30 \
 	    TEST_TIMEOUT=1800 $(PROVE_SLOW) $(LONGEST) tests/fuzz/run $(UNIT_SRCS:%.c=build/valgrind/%) \
 	    $(if $(shell command -v clang),$(UNIT_SRCS:%.c=build/clang-san/%)) \
 	    $(SLOWS) $(filter-out $(LONGEST),$(SLOW_TESTS)) $(SAN_SLOW:%=build/san/%)

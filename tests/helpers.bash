@@ -31,6 +31,18 @@ teardown() {
 helpers_setup() {
 	cd "$BATS_TEST_TMPDIR" || return 1
 	exec </dev/null
+	note_failures
+}
+
+# Before each command bats notes where it is, which takes longer than most
+# commands do.  Inside functions it must not, unless it was called with --trace:
+# where a command has failed in one is noted then, and told at the end.
+note_failures() {
+	failed_in=
+	declare -ft bats_error_trap bats_check_status_from_trap 2>/dev/null ||
+		return 0
+	[ "${BATS_TRACE_LEVEL:-0}" -gt 0 ] || set +T
+	trap 'bats_error_trap "${failed_in:=$FUNCNAME, line $LINENO: $BASH_COMMAND}"' ERR
 }
 
 # Stop what a test began with start and left running.
@@ -39,6 +51,10 @@ helpers_teardown() {
 	for pid in $(jobs -p); do
 		kill "$pid" 2>/dev/null || true
 	done
+	case $failed_in in
+	'' | "$BATS_TEST_NAME,"*) ;;
+	*) echo "in $failed_in" ;;
+	esac
 }
 
 # run_tool CODE PROGRAM [ARG]...: run it, and fail unless it ends with that exit
@@ -49,18 +65,29 @@ helpers_teardown() {
 run_tool() {
 	local want=$1 got=0 dir=$BATS_TEST_TMPDIR/.tool
 	shift
-	mkdir -p "$dir"
+	[ -d "$dir" ] || mkdir "$dir"
 	tool_out=$dir/out
 	tool_err=$dir/err
 	timeout -k 5 "$TOOL_TIMEOUT" "$@" >"$tool_out" 2>"$tool_err" || got=$?
-	out=$(tr -d '\0' <"$tool_out")
-	err=$(tr -d '\0' <"$tool_err")
+	text_of "$tool_out" out
+	text_of "$tool_err" err
 	[ "$got" -eq "$want" ] && return 0
 	echo "$*: exit status $got, not $want"
 	[ "$got" -ne 124 ] || echo "(over $TOOL_TIMEOUT s)"
 	head -c 2000 "$tool_err" | sed 's/^/stderr: /'
 	head -c 1000 "$tool_out" | sed 's/^/stdout: /'
 	return 1
+}
+
+# text_of FILE NAME: what $(cat FILE) would be is $NAME.
+text_of() {
+	local IFS='' parts text
+	mapfile -d '' -t parts <"$1"
+	text="${parts[*]}"
+	while [[ $text == *$'\n' ]]; do
+		text=${text%?}
+	done
+	printf -v "$2" %s "$text"
 }
 
 # same GOT WANT: fail, showing both, unless they are equal.
@@ -88,21 +115,34 @@ lines() {
 start() {
 	local name=$1
 	shift
+	# Empty before it runs: who waits for lines waits for its own.
+	: >"$name.out"
+	: >"$name.err"
 	"$@" >"$name.out" 2>"$name.err" 3>&- &
 	printf -v "${name}_pid" %s "$!"
 }
 
 # wait_for CONDITION [ARG]...: try a command until it succeeds, and fail after
-# $TOOL_TIMEOUT seconds.
+# $TOOL_TIMEOUT seconds.  What takes long is tried less and less often, ten times
+# a second in the end.
 wait_for() {
-	local end=$((SECONDS + TOOL_TIMEOUT))
+	local end=$((SECONDS + TOOL_TIMEOUT)) pause=10
 	until "$@" >/dev/null 2>&1; do
 		if [ "$SECONDS" -ge "$end" ]; then
 			echo "waited $TOOL_TIMEOUT s for: $*"
 			return 1
 		fi
-		sleep 0.01
+		pause_ms "$pause"
+		pause=$((pause < 80 ? pause + pause / 4 : 100))
 	done
+}
+
+# Wait for a line from a pipe into which nobody writes: sleep is a process.
+pause_ms() {
+	local seconds pipe=$BATS_RUN_TMPDIR/silent
+	[ -p "$pipe" ] || mkfifo "$pipe" 2>/dev/null || [ -p "$pipe" ]
+	printf -v seconds 0.%03d "$1"
+	read -r -t "$seconds" <>"$pipe" || true
 }
 
 # wait_exit CODE PID: wait for a process of start to end with that status.
@@ -118,14 +158,17 @@ wait_exit() {
 # Has the process ended (though nobody may have asked how)?
 process_gone() {
 	local state
-	[ -r "/proc/$1/stat" ] || return 0
-	state=$(sed 's/.*) //' "/proc/$1/stat" 2>/dev/null) || return 0
+	read -r state 2>/dev/null <"/proc/$1/stat" || return 0
+	state=${state##*) }
 	[ "${state%% *}" = Z ]
 }
 
 # has_lines FILE N: has it at least so many lines?
 has_lines() {
-	[ -e "$1" ] && [ "$(lines "$1")" -ge "$2" ]
+	local all
+	[ "$2" -gt 0 ] || return 0
+	mapfile -n "$2" all 2>/dev/null <"$1" || return 1
+	[ ${#all[@]} -eq "$2" ] && [[ ${all[$2 - 1]} == *$'\n' ]]
 }
 
 # told SOCKET: print the datagrams that come, a line each.
@@ -166,12 +209,14 @@ batch() {
 		logcreate b
 		printf 'some text\n' | logappend b
 	}
-	perl -0777 -e 'sub crc {
+	perl -0777 -e 'my @table = map {
+		my $c = $_;
+		$c = $c & 1 ? $c >> 1 ^ 0x82f63b78 : $c >> 1 for 1..8;
+		$c;
+	    } 0..255;
+	    sub crc {
 		my $c = 0xffffffff;
-		for my $b (unpack "C*", shift) {
-			$c ^= $b;
-			$c = $c & 1 ? $c >> 1 ^ 0x82f63b78 : $c >> 1 for 1..8;
-		}
+		$c = $table[($c ^ $_) & 255] ^ $c >> 8 for unpack "C*", shift;
 		return $c ^ 0xffffffff;
 	    }
 	    my $code = shift;

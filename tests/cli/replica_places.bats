@@ -78,7 +78,8 @@ zeros() {
 	wait_for has_records b 5
 	rm -r a
 	wait_exit 1 "$rep_pid"
-	has "$(head -n 1 rep.err)" 'logreplicate: a: '
+	# What rm takes first is up to the file system: the partition, or its topic.
+	has "$(head -n 1 rep.err | sed 's,a/0: ,a: ,')" 'logreplicate: a: '
 	run ! grep -q '^logreplicate: b' rep.err
 	# A directory of topics.
 	mkdir root

@@ -50,9 +50,7 @@ size() {
 }
 
 @test 'more topics than one block of the list holds' {
-	for ((i = 100; i < 250; i++)); do
-		logcreate "root/t$i"
-	done
+	logcreate root/t{100..249}
 	call DescribeLogDirs 4 topics=NULL
 	same "$(grep -c 'topics.[0-9]*.name=t' <<<"$out")" 150
 	is results.0.topics.149.name t249

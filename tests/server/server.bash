@@ -28,7 +28,7 @@ serve() {
 	rm -f ready
 	start server logserve --ready-fd 7 -l localhost:0 "$@" root 7>ready
 	wait_for serving
-	address=$(cat ready)
+	text_of ready address
 	[ -n "$address" ] || {
 		cat server.err
 		return 1
@@ -63,10 +63,13 @@ field() {
 
 # is NAME VALUE [NAME VALUE]...: fields of the response are these.
 is() {
+	local lines=$'\n'$out value
 	while [ $# -gt 0 ]; do
-		[ "$(field "$1")" = "$2" ] || {
-			printf '%s is %q, not %q, in\n%s\n' "$1" \
-				"$(field "$1")" "$2" "$out"
+		value=${lines#*$'\n'"$1="}
+		value=${value%%$'\n'*}
+		[ "$value" = "$2" ] || {
+			printf '%s is %q, not %q, in\n%s\n' "$1" "$value" \
+				"$2" "$out"
 			return 1
 		}
 		shift 2

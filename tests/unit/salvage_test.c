@@ -5,7 +5,7 @@
  *
  * Many headers lie in two sectors, at the same place of each, so that a swap
  * may give a batch the base offset of another one.
- * SALVAGE_ROUNDS (3000) is how often.
+ * SALVAGE_ROUNDS (1000) is how often.
  */
 
 #include <sys/mman.h>
@@ -332,7 +332,7 @@ int
 main(void)
 {
 	const char *env = getenv("SALVAGE_ROUNDS");
-	int rounds = env == NULL ? 3000 : atoi(env);
+	int rounds = env == NULL ? 1000 : atoi(env);
 	int fd = memfd_create("segment", 0);
 
 	must(fd >= 0);
