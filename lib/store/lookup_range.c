@@ -116,18 +116,36 @@ find_end(struct partition *p, int64_t offset)
 	return NULL;
 }
 
-/* In place of where it began. */
+/* One that was gone on from, or else the one that was made first. */
+static struct range_end *
+room_for_end(struct partition *p)
+{
+	unsigned first = p->range_turn++;
+	struct range_end *e;
+
+	for (unsigned i = 0; i < PARTITION_RANGE_ENDS; i++) {
+		e = &p->range_ends[(first + i) % PARTITION_RANGE_ENDS];
+		if (e->pos == 0 || e->used)
+			return e;
+	}
+	return &p->range_ends[first % PARTITION_RANGE_ENDS];
+}
+
+/* Others may yet go on from where this range began. */
 static void
 note_end(struct partition *p, int64_t base, int64_t offset,
     const struct lookup_range *range)
 {
-	struct range_end *e = find_end(p, offset);
+	struct range_end *e = find_end(p, range->next_offset);
 
 	if (e == NULL)
-		e = &p->range_ends[p->range_turn++ % PARTITION_RANGE_ENDS];
+		e = room_for_end(p);
 	*e = (struct range_end){.base = base,
 	    .offset = range->next_offset,
 	    .pos = range->pos + range->len};
+	e = find_end(p, offset);
+	if (e != NULL)
+		e->used = true;
 }
 
 /* As seek_offset(): the headers decide here, too. */

@@ -21,7 +21,7 @@
 #include "store/segment.h"
 #include "store/state.h"
 
-enum { PARTITION_RANGE_ENDS = 4 };
+enum { PARTITION_RANGE_ENDS = 8 };
 
 struct partition {
 	char *path;
@@ -69,6 +69,7 @@ struct partition {
 		int64_t base;	/* of the segment */
 		int64_t offset;
 		int64_t pos;	/* 0: there was none */
+		bool used;	/* a later range began there */
 	} range_ends[PARTITION_RANGE_ENDS];
 	unsigned range_turn;	/* the one that is replaced next */
 };

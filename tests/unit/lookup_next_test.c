@@ -180,6 +180,29 @@ test_many(void)
 	partition_close(p);
 }
 
+/*
+ * Two that are always where the other was, and one that reads much faster: all
+ * go on where they were.
+ */
+static bool
+follow_each_other(struct partition *p)
+{
+	int64_t slow = ask(p, 0), fast = slow, to = slow;
+
+	for (int i = 0; i < 3; i++) {
+		to = next(p, slow, true);
+		if (to < 0 || next(p, slow, true) != to)
+			return false;
+		for (int j = 0; j < 10; j++) {
+			fast = next(p, fast, true);
+			if (fast < 0)
+				fast = ask(p, 0);
+		}
+		slow = to;
+	}
+	return true;
+}
+
 int
 main(void)
 {
@@ -221,6 +244,7 @@ main(void)
 	cached_to = INT64_MAX;
 
 	tap_int(walk(p), SEGMENTS, "each segment is asked for once");
+	tap(follow_each_other(p), "two that read side by side, and a third");
 	tap_int(next(p, BATCHES, true), -5, "nothing at the end");
 	tap_int(next(p, BATCHES + 1, true), -1, "nor behind it");
 	append(w);
