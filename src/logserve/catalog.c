@@ -276,18 +276,25 @@ refresh(struct catalog *c, const char *name, struct served **t,
 }
 
 static int
-find(struct catalog *c, const char *name, struct served **out)
+stat_file(const struct catalog *c, const char *name, struct stat *out)
 {
 	char file[TOPIC_NAME_MAX + sizeof("/" TOPIC_FILE)];
+
+	snprintf(file, sizeof(file), "%s/%s", name, TOPIC_FILE);
+	return fstatat(c->dirfd, file, out, 0);
+}
+
+static int
+find(struct catalog *c, const char *name, struct served **out)
+{
 	struct served key, *t;
 	struct stat st;
 	int rc = 0;
 
 	strlcpy(key.name, name, sizeof(key.name));
-	snprintf(file, sizeof(file), "%s/%s", name, TOPIC_FILE);
 	pthread_mutex_lock(&c->lock);
 	t = RB_FIND(catalog_names, &c->names, &key);
-	if (fstatat(c->dirfd, file, &st, 0) != 0) {
+	if (stat_file(c, name, &st) != 0) {
 		rc = STATUS_NO_TOPIC;
 		if (t != NULL)
 			drop(c, t);
@@ -300,16 +307,23 @@ find(struct catalog *c, const char *name, struct served **out)
 	return rc;
 }
 
+/* As a string; false: it cannot be one of a topic. */
+static bool
+name_text(struct bytes name, char text[TOPIC_NAME_MAX + 1])
+{
+	if (name.len <= 0 || name.len > TOPIC_NAME_MAX)
+		return false;
+	memcpy(text, name.data, (size_t)name.len);
+	text[name.len] = '\0';
+	return strlen(text) == (size_t)name.len;
+}
+
 int
 catalog_find(struct catalog *c, struct bytes name, struct served **out)
 {
 	char text[TOPIC_NAME_MAX + 1];
 
-	if (name.len <= 0 || name.len > TOPIC_NAME_MAX)
-		return STATUS_SYNTAX;
-	memcpy(text, name.data, (size_t)name.len);
-	text[name.len] = '\0';
-	if (strlen(text) != (size_t)name.len || !topic_is_name(text))
+	if (!name_text(name, text) || !topic_is_name(text))
 		return STATUS_SYNTAX;
 	return find(c, text, out);
 }
@@ -374,14 +388,12 @@ catalog_find_id(struct catalog *c, const struct wire_uuid *id,
 static struct served *
 known(struct catalog *c, struct bytes name, const struct wire_uuid *id)
 {
-	struct served key = {.id = *id};
+	struct served key;
 
+	key.id = *id;
 	if (bytes_is_null(name))
 		return RB_FIND(catalog_ids, &c->ids, &key);
-	if (name.len < 0 || name.len > TOPIC_NAME_MAX)
-		return NULL;
-	memcpy(key.name, name.data, (size_t)name.len);
-	return strlen(key.name) == (size_t)name.len
+	return name_text(name, key.name)
 	    ? RB_FIND(catalog_names, &c->names, &key)
 	    : NULL;
 }
@@ -390,7 +402,6 @@ int
 catalog_known(struct catalog *c, struct bytes name, const struct wire_uuid *id,
     int32_t number, struct served **out, struct log **log)
 {
-	char file[TOPIC_NAME_MAX + sizeof("/" TOPIC_FILE)];
 	struct served *t;
 	struct stat st;
 	int rc = EAGAIN;
@@ -400,13 +411,9 @@ catalog_known(struct catalog *c, struct bytes name, const struct wire_uuid *id,
 		return EAGAIN;
 	t = known(c, name, id);
 	if (t != NULL && number >= 0 && number < t->partitions &&
-	    t->logs[number] != NULL) {
-		snprintf(file, sizeof(file), "%s/%s", t->name, TOPIC_FILE);
-		if (fstatat(c->dirfd, file, &st, 0) == 0 &&
-		    is_same_file(&t->file, &st))
-			rc = 0;
-	}
-	if (rc == 0) {
+	    t->logs[number] != NULL && stat_file(c, t->name, &st) == 0 &&
+	    is_same_file(&t->file, &st)) {
+		rc = 0;
 		*out = catalog_retain(t);
 		*log = t->logs[number];
 	}

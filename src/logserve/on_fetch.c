@@ -6,6 +6,9 @@
  * less than the client wants to be woken for, the request waits until a log
  * grows or its time is over, and then looks again at all.
  *
+ * On the client's loop, where all of it is in memory; else, and from then on,
+ * on the pool.
+ *
  * Which partitions those are is known by the client's session (KIP-227,
  * broker/fetch_sessions.h), and so is which of them have to be in the answer.
  */
@@ -156,6 +159,7 @@ look_now(void *arg)
 	} else if (found == FETCH_NOTHING) {
 		wait_for_more(f);
 	} else {
+		f->waiter.loop = NULL;
 		task_init(&r->task, look_aside, f);
 		pool_run(r->server->pool, &r->task);
 	}

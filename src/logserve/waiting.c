@@ -113,7 +113,7 @@ heap_remove(struct waiting *w, struct waiter *a)
 static void
 run(struct waiting *w, struct waiter *a)
 {
-	/* At the end loops are gone before the pool is. */
+	/* At the end nothing may come to the pool late, by way of a loop. */
 	if (a->loop != NULL && !a->over)
 		loop_post(a->loop, a->task);
 	else

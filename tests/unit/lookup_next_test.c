@@ -15,12 +15,14 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "append.h"
 #include "base/status.h"
-#include "store/batch.h"
 #include "store/partition.h"
 #include "tap.h"
 
 enum { BATCHES = 40, SEGMENT = 1000, SEGMENTS = 4, MANY = 15000 };
+
+#define VALUE "a value of some length"
 
 static char dir[300];
 
@@ -66,29 +68,9 @@ pread(int fd, void *data, size_t len, off_t pos)
 }
 
 static void
-append_unsynced(struct partition *p)
-{
-	struct record r = {.timestamp = 1000,
-	    .key = BYTES_NULL,
-	    .value = bytes_of("a value of some length")};
-	struct partition_append a = {.expect = -1};
-	struct batch_builder bb;
-	const uint8_t *data;
-
-	batch_builder_init(&bb, CODEC_NONE, INT32_MIN, 1 << 20);
-	if (batch_builder_add(&bb, &r) != 0 ||
-	    batch_builder_finish(&bb, &data, &a.len) != 0)
-		abort();
-	a.data = (uint8_t *)(uintptr_t)data;
-	if (partition_append(p, &a, NULL) != 0)
-		abort();
-	batch_builder_release(&bb);
-}
-
-static void
 append(struct partition *p)
 {
-	append_unsynced(p);
+	append_one(p, VALUE);
 	if (partition_sync(p, NULL) != 0)
 		abort();
 }
@@ -165,7 +147,7 @@ test_many(void)
 	    partition_open(dir, PARTITION_READ, &s, &p, NULL) != 0)
 		abort();
 	for (int i = 0; i < MANY; i++)
-		append_unsynced(w);
+		append_one(w, VALUE);
 	if (partition_sync(w, NULL) != 0 || ask(p, 0) < 0 ||
 	    lookup_range(p, 2, MANY, INT32_MAX, &all, NULL) != 0 ||
 	    ask(p, 0) != 2)

@@ -7,35 +7,20 @@
 
 #include "base/status.h"
 #include "replicate/receiver.h"
+#include "sinks.h"
 #include "tap.h"
 
 /* --- a sink that takes anything ------------------------------------------- */
 
-static int64_t has;		/* where each partition ends at first */
 static int topics_fail;		/* each other one */
 
 static int
 any_topic(struct sink *s, size_t topic, const struct sink_topic *t,
     struct fault *f)
 {
-	(void)s;
-	(void)topic;
-	(void)t;
-	(void)f;
-	return topics_fail > 0 && topics_fail++ % 2 == 0 ? STATUS_FAILED : 0;
-}
-
-static int
-any_state(struct sink *s, size_t topic, int32_t partition, int64_t offset,
-    struct sink_state *out, struct fault *f)
-{
-	(void)s;
-	(void)topic;
-	(void)partition;
-	(void)offset;
-	(void)f;
-	*out = (struct sink_state){.end = has, .batch = {.base_offset = -1}};
-	return 0;
+	if (topics_fail > 0 && topics_fail++ % 2 == 0)
+		return STATUS_FAILED;
+	return sinks_topic(s, topic, t, f);
 }
 
 static int
@@ -71,7 +56,7 @@ any_clean(struct sink *s, size_t topic, int32_t partition, int64_t start,
 }
 
 static const struct sink_ops ops = {.topic = any_topic,
-    .state = any_state,
+    .state = sinks_state,
     .append = any_append,
     .sync = any_sync,
     .clean = any_clean};
@@ -170,7 +155,7 @@ test_whole(void)
 {
 	char what[200];
 
-	has = 9;
+	sinks_end = 9;
 	tap_int(END_AFTER("", true, what, offer(0, 9), done(0, 0, 9)),
 	    STATUS_END, "all is done");
 	/* It was cut, or what stood last was compacted, since. */
@@ -197,7 +182,7 @@ test_whole(void)
 	/* Whoever pushes may stop at any time. */
 	tap_int(END_AFTER("", false, what, offer(0, 19)), STATUS_END,
 	    "a sender that was stopped by its user");
-	has = 0;
+	sinks_end = 0;
 }
 
 /* It is said that all was sent, and that is not so. */
@@ -211,13 +196,13 @@ test_skipped(void)
 	    "nothing of it came");
 	tap_str(what,
 	    "orders/0 is not whole: offsets up to 8 were offered, none came");
-	has = 8;
+	sinks_end = 8;
 	tap_int(last_of("orders", true, frames, 2, what), STATUS_CORRUPT,
 	    "one is missing");
 	tap_str(what,
 	    "orders/0 is not whole: offsets up to 8 were offered, those up to "
 	    "7 came");
-	has = 0;
+	sinks_end = 0;
 	tap_int(last_of("orders", false, frames, 2, what), 0,
 	    "a cluster may have a gap at its end");
 }
@@ -227,13 +212,13 @@ test_short(void)
 {
 	char what[200];
 
-	has = 0;
+	sinks_end = 0;
 	tap_int(END_AFTER("", true, what, offer(0, 9)), STATUS_CORRUPT,
 	    "nothing of it came");
 	tap_str(what,
 	    "partition 0 is not whole: offsets up to 8 were offered, none "
 	    "came");
-	has = 5;
+	sinks_end = 5;
 	tap_int(END_AFTER("orders", true, what, offer(1, 9)), STATUS_CORRUPT,
 	    "what is new did not come");
 	tap_str(what,
@@ -254,7 +239,7 @@ test_short(void)
 	tap_int(END_AFTER("orders", true, what, offer(0, 5)), STATUS_CORRUPT,
 	    "it was not said whether what is there is the same");
 	tap_str(what, "orders/0 was offered, and is not done");
-	has = 0;
+	sinks_end = 0;
 }
 
 int

@@ -18,6 +18,7 @@
 #include "store/partition.h"
 #include "store/properties.h"
 #include "store/topic.h"
+#include "sinks.h"
 #include "tap.h"
 
 static const char *root;
@@ -313,30 +314,6 @@ first_data(struct frame *f, struct buf *data)
 static char asked[64];
 
 static int
-note_topic(struct sink *s, size_t topic, const struct sink_topic *t,
-    struct fault *f)
-{
-	(void)s;
-	(void)topic;
-	(void)t;
-	(void)f;
-	return 0;
-}
-
-static int
-note_state(struct sink *s, size_t topic, int32_t partition, int64_t offset,
-    struct sink_state *out, struct fault *f)
-{
-	(void)s;
-	(void)topic;
-	(void)partition;
-	(void)offset;
-	(void)f;
-	*out = (struct sink_state){.batch = {.base_offset = -1}};
-	return 0;
-}
-
-static int
 note_append(struct sink *s, size_t topic, int32_t partition, int64_t segment,
     uint8_t *data, size_t len, struct fault *f)
 {
@@ -378,8 +355,8 @@ note_clean(struct sink *s, size_t topic, int32_t partition, int64_t start,
 static void
 test_synced(void)
 {
-	static const struct sink_ops ops = {.topic = note_topic,
-	    .state = note_state,
+	static const struct sink_ops ops = {.topic = sinks_topic,
+	    .state = sinks_state,
 	    .append = note_append,
 	    .sync = note_sync,
 	    .clean = note_clean};

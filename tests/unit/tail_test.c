@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include "append.h"
 #include "base/status.h"
 #include "store/batch.h"
 #include "store/count.h"
@@ -29,22 +30,9 @@ static char hidden[SEGMENT_NAME_LEN];
 static void
 append(void)
 {
-	struct record r = {.timestamp = 1000,
-	    .key = {NULL, -1},
-	    .value = bytes_of("a value")};
-	struct partition_append a = {.expect = -1};
-	struct batch_builder bb;
-	const uint8_t *data;
-
-	batch_builder_init(&bb, CODEC_NONE, INT32_MIN, 1 << 20);
-	if (batch_builder_add(&bb, &r) != 0 ||
-	    batch_builder_finish(&bb, &data, &a.len) != 0)
+	append_one(writer, "a value");
+	if (partition_sync(writer, NULL) != 0)
 		abort();
-	a.data = (uint8_t *)(uintptr_t)data;
-	if (partition_append(writer, &a, NULL) != 0 ||
-	    partition_sync(writer, NULL) != 0)
-		abort();
-	batch_builder_release(&bb);
 	end++;
 }
 
