@@ -164,3 +164,28 @@ read_all() {
 	freed=$(awk '/ inotify_rm_watch\(/ { print $1; exit }' calls)
 	[ "$(grep -c "^$freed *epoll_wait" calls)" = 0 ]
 }
+
+@test 'damage is told, wherever a fetch is looked at' {
+	serve_from_disk
+	logcreate root/t
+	for n in 1 2 3; do
+		echo "event $n" | logappend root/t
+	done
+	one() {
+		call Fetch 11 session_epoch=-1 max_wait_ms=0 max_bytes=1000 \
+			topics.0.topic=t \
+			topics.0.partitions.0.current_leader_epoch=-1 \
+			topics.0.partitions.0.partition_max_bytes=1 \
+			"topics.0.partitions.0.fetch_offset=$1"
+	}
+	one 0
+	is responses.0.partitions.0.error_code 0
+	# Behind what was read, so it would be read on there.
+	log=root/t/0/00000000000000000000.log
+	printf E | dd of="$log" bs=1 conv=notrunc status=none \
+		seek="$(grep -abo 'event 2' "$log" | cut -d: -f1)"
+	one 1
+	is responses.0.partitions.0.error_code 2
+	one 2
+	is responses.0.partitions.0.error_code 0
+}
