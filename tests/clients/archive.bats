@@ -262,7 +262,7 @@ second_broker() {
 	mkdir "$1"
 	kafka_config "$1" "$port" "$controller" process.roles=broker node.id=2 \
 	    "listeners=PLAINTEXT://127.0.0.1:$port" >"$1/server.properties"
-	(kafka_java kafka.tools.StorageTool format -t "$id" \
+	(kafka_java kafka.tools.StorageTool format "--cluster-id=$id" \
 	    -c "$1/server.properties") >/dev/null
 	(kafka_java kafka.Kafka "$1/server.properties") >"$1/out" 2>&1 3>&- &
 	second=$!

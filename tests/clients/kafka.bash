@@ -99,12 +99,20 @@ kafka_listens_or_gone() {
 	kafka_listens || kafka_gone
 }
 
+# An id as Kafka makes them: one never begins with a hyphen, which would make
+# it an option to some of its tools.
+kafka_cluster_id() {
+	{
+		printf l
+		head -c 15 /dev/urandom
+	} | basenc --base64url | tr -d =
+}
+
 # kafka_format_data DIR: if there is none yet.
 kafka_format_data() {
 	[ -e "$1/data/meta.properties" ] ||
 		(kafka_java kafka.tools.StorageTool format \
-		    "--cluster-id=$(head -c 16 /dev/urandom |
-			basenc --base64url | tr -d =)" \
+		    "--cluster-id=$(kafka_cluster_id)" \
 		    -c "$1/server.properties" "${kafka_format[@]}") \
 		    >"$1/format.out" 2>&1 || {
 		cat "$1/format.out"
