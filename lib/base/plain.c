@@ -70,3 +70,12 @@ plain_copy(const void *text, size_t len, char *out, size_t size)
 	}
 	out[len] = '\0';
 }
+
+void
+plain_line(const char *text, char *out, size_t size)
+{
+	plain_copy(text, strlen(text), out, size);
+	for (size_t i = 0; out[i] != '\0'; i++)
+		if (text[i] == '\n')
+			out[i] = ' ';
+}

@@ -15,4 +15,7 @@
  */
 void plain_copy(const void *text, size_t len, char *out, size_t size);
 
+/* The same of a string, whose ends of lines become spaces. */
+void plain_line(const char *text, char *out, size_t size);
+
 #endif
