@@ -3,6 +3,7 @@
 load ../helpers
 
 # A machine without jq, which apt-get brings at last.
+# shellcheck disable=SC2016 # scripts for another shell
 setup() {
 	helpers_setup
 	local program
