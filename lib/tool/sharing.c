@@ -12,6 +12,7 @@
 
 enum {
 	COMMIT_MS = 1000,
+	GOING_MS = 10000,	/* that rm(1) may take with a topic */
 	QUICK_MS = 1,
 	IDLE_MS = 20,		/* for what a cluster's group does */
 };
@@ -270,8 +271,27 @@ sharing_is_removed(struct sharing *sh)
 	return any;
 }
 
+/*
+ * Who removes a topic takes what is in it first, for a while: with --retry that
+ * is no failure yet.
+ */
+static bool
+is_going(const struct sharing *sh, struct sharing_topic *t, int rc)
+{
+	int64_t now = now_mono_ms();
+
+	if (!sh->s->r->retry ||
+	    (rc != STATUS_REMOVED && rc != STATUS_NO_TOPIC &&
+		rc != STATUS_CORRUPT && rc != ENOENT))
+		return false;
+	if (t->going_ms == 0)
+		t->going_ms = now;
+	return now - t->going_ms < GOING_MS;
+}
+
+/* now: a failure cannot be told later. */
 static int
-commit_topic(struct sharing *sh, size_t topic)
+commit_topic(struct sharing *sh, size_t topic, bool now)
 {
 	struct sharing_topic *t = &sh->topics[topic];
 	struct groups_entry *entries =
@@ -296,6 +316,10 @@ commit_topic(struct sharing *sh, size_t topic)
 	free(entries);
 	if (rc != 0 && is_removed(sh, topic))
 		return sh->s->r->retry ? CLI_DONE : CLI_FAIL;
+	if (rc != 0 && !now && is_going(sh, t, rc))
+		return CLI_DONE;
+	if (rc == 0)
+		t->going_ms = 0;
 	return rc == 0 ? CLI_DONE : fail(t, rc, &f);
 }
 
@@ -313,7 +337,7 @@ sharing_commit(struct sharing *sh, bool now)
 		if (sh->remote != NULL)
 			status = commit_remote(sh, i);
 		else if (sh->topics[i].member != NULL)
-			status = commit_topic(sh, i);
+			status = commit_topic(sh, i, now);
 		worst = status > worst ? status : worst;
 	}
 	return worst;
@@ -364,7 +388,7 @@ give_excess(struct sharing *sh, size_t i, int32_t share)
 {
 	struct sharing_topic *t = &sh->topics[i];
 	int32_t left = member_count(t->member) - share;
-	int status = commit_topic(sh, i);
+	int status = commit_topic(sh, i, true);
 
 	for (int32_t n = t->count; status == CLI_DONE && left > 0 && n-- > 0;) {
 		if (t->shares[n].stream == NULL)

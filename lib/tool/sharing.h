@@ -38,6 +38,7 @@ struct sharing_topic {
 	struct share *shares;	/* one per partition */
 	int32_t count;
 	bool removed;		/* it is not there any more: told */
+	int64_t going_ms;	/* monotonic: commits fail since; 0: no */
 };
 
 /*

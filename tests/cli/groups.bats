@@ -184,6 +184,29 @@ both_read() {
 	run_tool 4 logcat -g b --fail-empty t
 }
 
+@test '--retry: a topic may go piece by piece, the groups first' {
+	logcreate t
+	echo old | logappend t
+	start b logtail -f --retry -g b t
+	wait_for have 1 b.out
+	wait_for test -s t/groups/00000000000000000000.log
+	remove t/groups
+	echo more | logappend t
+	wait_for have 2 b.out
+	# It commits each second.
+	run_tool 124 timeout 2.5 tail --pid="$b_pid" -f /dev/null
+	[ ! -s b.err ]
+	remove t
+	wait_for grep -q 'waiting for it to come back' b.err
+	logcreate new
+	seq 3 | logappend new
+	mv new t
+	wait_for have 5 b.out
+	kill "$b_pid"
+	wait_exit 143 "$b_pid"
+	run_tool 4 logcat -g b --fail-empty t
+}
+
 # switches PID: how often it has slept so far.
 switches() {
 	awk '$1 == "voluntary_ctxt_switches:" { print $2 }' "/proc/$1/status"
