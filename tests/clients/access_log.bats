@@ -117,6 +117,12 @@ has_values() {
 	[ "$(read_by "${all[@]}" | cut -f 3 | sort -u | wc -l)" -eq "$1" ]
 }
 
+# committed COUNT: is that where the group stands, in all?
+committed() {
+	[ "$("$admin" committed "$group" "$topic" |
+		awk '{ n += $2 } END { print n }')" = "$1" ]
+}
+
 # The order of each partition, in one stream.
 by_partition() {
 	sort -s -n -k 1,1 "$1"
@@ -175,6 +181,8 @@ writers_in_order() {
 	all=(py1 js1 sh1 sh2 js2 py2)
 	wait_for has_values "$count"
 	wait_for members 3
+	# What a member prints it commits after that, unless it is told to end.
+	wait_for committed "$count"
 	for i in py2 js2 sh2; do
 		pid=${i}_pid
 		kill "${!pid}"
@@ -193,8 +201,7 @@ writers_in_order() {
 	[ "$reads" -ge "$count" ]
 	echo "# $count records, $reads reads" >&3
 	# The group stands at the end.
-	same "$("$admin" committed "$group" "$topic" |
-		awk '{ n += $2 } END { print n }')" "$count"
+	committed "$count"
 	# Who follows the directory sees the same, in the same order.
 	if [ "$BROKER" = logserve ]; then
 		for i in one two; do

@@ -261,7 +261,7 @@ refused() {
 }
 
 @test '--ready-fd that is not open' {
-	run_tool 1 logserve --ready-fd 9 -l localhost:0 root
+	run_tool 1 logserve --ready-fd 9 -l localhost:0 root 9>&-
 	same "$err" 'logserve: --ready-fd 9: Bad file descriptor'
 }
 
