@@ -340,7 +340,7 @@ six_made() {
 	logcreate -P 2 "$at"
 	run_tool 1 logreplicate "$at/5" copy
 	has "$err" 'no such topic'
-	run_tool 1 logreplicate --timeout 300ms kafka://127.0.0.1:1/t copy
+	run_tool 1 logreplicate --timeout 1s kafka://127.0.0.1:1/t copy
 	same "$err" 'logreplicate: 127.0.0.1:1: Connection refused'
 	run_tool 1 logreplicate "kafka+tls://$broker/$topic" copy
 	same "$(wc -l <<<"$err")" 1
