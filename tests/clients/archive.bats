@@ -315,8 +315,10 @@ six_made() {
 	wait_exit 143 "$archive_pid"
 	same_batches copy 0 1 2 3 4 5
 	same_records copy
-	# It said nothing, for nothing was lost.
-	same "$(cat archive.err)" ''
+	# It said nothing, for nothing was lost; but brokers that get no processor
+	# for seconds lose their partitions, and it says so after one.
+	same "$(grep -v '^logreplicate: [^:]*: kafka:.*: it has no leader$' \
+	    archive.err)" ''
 }
 
 @test 'a cluster, with what is to be in and what not' {
