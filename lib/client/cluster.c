@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/now.h"
+#include "base/plain.h"
 #include "base/status.h"
 
 enum {
@@ -22,6 +23,8 @@ cluster_of(void *opaque)
 }
 
 /* --- what the library tells ---------------------------------------------- */
+
+enum { LOG_LINE_MAX = 2048 };
 
 static void
 on_error(rd_kafka_t *rk, int err, const char *reason, void *opaque)
@@ -51,9 +54,12 @@ on_error(rd_kafka_t *rk, int err, const char *reason, void *opaque)
 static void
 on_log(const rd_kafka_t *rk, int level, const char *facility, const char *text)
 {
+	char line[LOG_LINE_MAX];
+
 	(void)rk;
 	(void)level;
-	fprintf(stderr, "librdkafka: %s: %s\n", facility, text);
+	plain_line(text, line, sizeof(line));
+	fprintf(stderr, "librdkafka: %s: %s\n", facility, line);
 }
 
 static void
@@ -72,11 +78,7 @@ static char told[CLUSTER_WHY_MAX];
 static int
 tell(const char *subject, const char *what, struct fault *f)
 {
-	strlcpy(told, what, sizeof(told));
-	/* One line is one message. */
-	for (char *at = told; *at != '\0'; at++)
-		if (*at == '\n')
-			*at = ' ';
+	plain_line(what, told, sizeof(told));
 	return status_fault(f, STATUS_CLUSTER, subject, -1, -1, told);
 }
 

@@ -14,6 +14,7 @@
 #include "base/buf.h"
 #include "base/cli.h"
 #include "base/io.h"
+#include "base/plain.h"
 #include "base/status.h"
 #include "direct/login.h"
 #include "direct/talk.h"
@@ -65,13 +66,13 @@ fail(struct carrier *c, int rc, const struct fault *f)
 static int
 refused(struct carrier *c, const struct replicate_response *r)
 {
-	char text[512];
-	int len = r->error_message.len > 0 ? r->error_message.len : 0;
+	char said[400], text[512];
 
-	if (len == 0)
+	if (r->error_message.len <= 0)
 		return say(c, TUNNEL_REFUSED, NULL, error_text(r->error_code));
-	snprintf(text, sizeof(text), "the server says: %.*s",
-	    len < 400 ? len : 400, (const char *)r->error_message.data);
+	plain_copy(r->error_message.data, (size_t)r->error_message.len, said,
+	    sizeof(said));
+	snprintf(text, sizeof(text), "the server says: %s", said);
 	return say(c, TUNNEL_REFUSED, NULL, text);
 }
 

@@ -200,6 +200,8 @@ take_in(struct served *t, const struct topic *topic, const struct stat *file)
 	}
 	t->partitions = topic->partitions;
 	t->settings = topic->settings;
+	atomic_store(&t->wants_replicas,
+	    properties_int(&t->settings, PROPERTIES_MIN_INSYNC_REPLICAS) > 1);
 	t->file = *file;
 	for (int32_t i = 0; i < t->log_count; i++)
 		if (t->logs[i] != NULL)
@@ -390,9 +392,10 @@ known(struct catalog *c, struct bytes name, const struct wire_uuid *id)
 {
 	struct served key;
 
-	key.id = *id;
-	if (bytes_is_null(name))
+	if (bytes_is_null(name) && id != NULL) {
+		key.id = *id;
 		return RB_FIND(catalog_ids, &c->ids, &key);
+	}
 	return name_text(name, key.name)
 	    ? RB_FIND(catalog_names, &c->names, &key)
 	    : NULL;

@@ -36,6 +36,7 @@ struct waiting;
 struct served {
 	char name[TOPIC_NAME_MAX + 1];
 	struct wire_uuid id;
+	atomic_bool wants_replicas;	/* min.insync.replicas is above 1 */
 	/* Under the catalog's lock; see catalog_look(). */
 	int32_t partitions;
 	struct properties settings;
@@ -72,7 +73,7 @@ int catalog_find(struct catalog *c, struct bytes name, struct served **out);
 int catalog_find_id(struct catalog *c, const struct wire_uuid *id,
     struct served **out);
 /*
- * For who may not wait: a topic by its name, or by its id where that is null,
+ * For who may not wait: a topic by its name, or by its id if that is null,
  * which was found before and is still the same, and the log of a partition that
  * was asked for before.  EAGAIN: ask in the ordinary way.
  */

@@ -96,3 +96,14 @@ client_run(struct client *c, struct task *t)
 	client_retain(c);
 	pool_run(c->server->pool, &c->task);
 }
+
+bool
+client_is_idle(struct client *c)
+{
+	bool idle;
+
+	pthread_mutex_lock(&c->lock);
+	idle = !c->running;
+	pthread_mutex_unlock(&c->lock);
+	return idle;
+}

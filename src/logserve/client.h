@@ -46,5 +46,7 @@ void client_release(struct client *c);
  * given before it: what one client asks for keeps its order.
  */
 void client_run(struct client *c, struct task *t);
+/* Are all that were given done?  On the client's loop, which gives them. */
+bool client_is_idle(struct client *c);
 
 #endif

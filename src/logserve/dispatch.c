@@ -25,7 +25,7 @@ static const struct row {
 	void (*act)(struct request *r);
 	enum place place;
 } rows[] = {
-    {API_PRODUCE, on_produce, IN_ORDER},
+    {API_PRODUCE, on_produce, HERE},
     {API_FETCH, on_fetch, HERE},
     {API_LIST_OFFSETS, on_list_offsets, READ_ASIDE},
     {API_METADATA, on_metadata, READ_IN_ORDER},

@@ -2,6 +2,9 @@
  * Produce: batches into partitions.  Each goes to its partition's queue; the
  * last that is done answers.  What is not done in time is answered as timed
  * out, and yet may be done later: the request's memory stays until it is.
+ *
+ * Where they go is found on the client's loop, if it is known and nothing that
+ * the client asked for before is still in work; else on the pool.
  */
 
 #include "dispatch.h"
@@ -13,6 +16,7 @@
 #include "base/now.h"
 #include "base/status.h"
 #include "catalog.h"
+#include "client.h"
 #include "codes.h"
 #include "config.h"
 #include "deadlines.h"
@@ -32,8 +36,6 @@ struct produce {
 	bool answered;		/* some as timed out */
 	bool finished;		/* all is done */
 	bool failed;		/* any of them; once left is 0 */
-	struct served **topics;	/* references, one per topic of the request */
-	int32_t topic_count;
 	struct produce_part *parts;
 	int32_t part_count;
 };
@@ -41,10 +43,16 @@ struct produce {
 struct produce_part {
 	struct log_append append;
 	struct produce *produce;
-	struct served *topic;
+	struct bytes name;		/* of its topic */
+	struct wire_records records;
+	struct served *topic;	/* a reference; NULL: it is not there */
+	struct log *log;
 	bool done;		/* under the lock */
 	struct produce_response_responses_partition_responses *out;
 };
+
+/* More of them than that are not looked for on a loop, with a stat for each. */
+enum { PARTS_NOW_MAX = 16 };
 
 static void
 answer(struct produce *p)
@@ -54,8 +62,8 @@ answer(struct produce *p)
 
 	for (int32_t i = 0; i < p->part_count; i++)
 		p->failed = p->failed || p->parts[i].out->error_code != 0;
-	for (int32_t i = 0; i < p->topic_count; i++)
-		catalog_release(r->server->catalog, p->topics[i]);
+	for (int32_t i = 0; i < p->part_count; i++)
+		catalog_release_aside(r->server->catalog, p->parts[i].topic);
 	pthread_mutex_destroy(&p->lock);
 	if (p->answered)
 		request_free(r);
@@ -134,19 +142,6 @@ on_appended(struct log_append *a)
 	finish_part(part->produce);
 }
 
-/* Of a cluster of one node no other can have it, too. */
-static bool
-needs_replicas(struct request *r, struct served *t)
-{
-	const struct produce_request *in = r->message;
-	struct properties settings;
-
-	if (in->acks != -1)
-		return false;
-	catalog_look(r->server->catalog, t, NULL, &settings);
-	return properties_int(&settings, PROPERTIES_MIN_INSYNC_REPLICAS) > 1;
-}
-
 /* Refused before it came to a log. */
 static void
 refuse_part(struct produce_part *part, int code, const char *why)
@@ -160,36 +155,34 @@ refuse_part(struct produce_part *part, int code, const char *why)
 	finish_part(part->produce);
 }
 
+/* rc: how its log was found. */
 static void
-begin_part(struct produce_part *part, struct served *t, int code,
-    const struct produce_request_topic_data_partition_data *in)
+begin_part(struct produce_part *part, int rc)
 {
-	struct server *s = part->produce->request->server;
-	struct log *log;
-	int rc;
+	struct request *r = part->produce->request;
+	const struct produce_request *in = r->message;
 
-	if (code != KAFKA_NONE) {
-		refuse_part(part, code, NULL);
-		return;
-	}
-	if (in->records.len <= 0) {
-		refuse_part(part, KAFKA_INVALID_RECORD, "no records");
-		return;
-	}
-	rc = catalog_log(s->catalog, t, in->index, &log);
+	atomic_fetch_add(&part->produce->left, 1);
 	if (rc != 0) {
 		refuse_part(part, codes_of_read(rc), NULL);
 		return;
 	}
-	part->topic = t;
+	/* Of a cluster of one node no other can have it, too. */
+	if (in->acks == -1 && atomic_load(&part->topic->wants_replicas)) {
+		refuse_part(part, KAFKA_NOT_ENOUGH_REPLICAS, NULL);
+		return;
+	}
+	if (part->records.len <= 0) {
+		refuse_part(part, KAFKA_INVALID_RECORD, "no records");
+		return;
+	}
 	part->append =
 	    (struct log_append){/* It points into the request's own frame. */
-	    .data = part->produce->request->frame +
-		    (in->records.data - part->produce->request->frame),
-	    .len = in->records.len,
+	    .data = r->frame + (part->records.data - r->frame),
+	    .len = part->records.len,
 	    .done = on_appended,
 	    .arg = part};
-	log_append(log, &part->append);
+	log_append(part->log, &part->append);
 }
 
 /* What holds for the whole request. */
@@ -205,36 +198,6 @@ judge(const struct request *r)
 	if (r->server->config->read_only)
 		return KAFKA_TOPIC_AUTHORIZATION_FAILED;
 	return KAFKA_NONE;
-}
-
-static void
-begin_topic(struct produce *p, int32_t at, int code, int32_t part)
-{
-	struct request *r = p->request;
-	const struct produce_request *in = r->message;
-	const struct produce_request_topic_data *t = &in->topic_data[at];
-	struct produce_response *out = r->response;
-	struct produce_response_responses *o = &out->responses[at];
-
-	if (code == KAFKA_NONE)
-		code = codes_of_read(
-		    catalog_find(r->server->catalog, t->name, &p->topics[at]));
-	if (code == KAFKA_NONE && needs_replicas(r, p->topics[at]))
-		code = KAFKA_NOT_ENOUGH_REPLICAS;
-	for (int32_t i = 0; i < t->partition_data_count; i++, part++) {
-		o->partition_responses[i] =
-		    (struct produce_response_responses_partition_responses){
-			.index = t->partition_data[i].index,
-			.log_append_time_ms = -1,
-			.log_start_offset = -1,
-			.error_message = BYTES_NULL,
-			.current_leader = {-1, -1}};
-		p->parts[part].produce = p;
-		p->parts[part].out = &o->partition_responses[i];
-		atomic_fetch_add(&p->left, 1);
-		begin_part(&p->parts[part], p->topics[at], code,
-		    &t->partition_data[i]);
-	}
 }
 
 /* Room for the answer, before anything is done. */
@@ -265,24 +228,50 @@ prepare_answer(struct request *r)
 	return true;
 }
 
+/* One topic's parts, from that number on. */
+static void
+set_parts(struct produce *p, int32_t first,
+    const struct produce_request_topic_data *in,
+    struct produce_response_responses *out)
+{
+	for (int32_t i = 0; i < in->partition_data_count; i++) {
+		struct produce_part *part = &p->parts[first + i];
+
+		part->produce = p;
+		part->name = in->name;
+		part->records = in->partition_data[i].records;
+		part->out = &out->partition_responses[i];
+		*part->out =
+		    (struct produce_response_responses_partition_responses){
+			.index = in->partition_data[i].index,
+			.log_append_time_ms = -1,
+			.log_start_offset = -1,
+			.error_message = BYTES_NULL,
+			.current_leader = {-1, -1}};
+	}
+}
+
 static struct produce *
 new_produce(struct request *r)
 {
 	const struct produce_request *in = r->message;
 	struct produce *p = request_alloc(r, 1, sizeof(*p));
-	size_t topics = (size_t)in->topic_data_count, parts = 0;
+	struct produce_response *out = r->response;
+	size_t parts = 0;
 
-	for (size_t i = 0; i < topics; i++)
+	for (int32_t i = 0; i < in->topic_data_count; i++)
 		parts += (size_t)in->topic_data[i].partition_data_count;
 	if (p == NULL || !prepare_answer(r))
 		return NULL;
 	p->request = r;
-	p->topics = request_alloc(r, topics, sizeof(struct served *));
 	p->parts = request_alloc(r, parts, sizeof(*p->parts));
-	if (p->topics == NULL || p->parts == NULL)
+	if (p->parts == NULL)
 		return NULL;
-	p->topic_count = in->topic_data_count;
-	p->part_count = (int32_t)parts;
+	for (int32_t i = 0; i < in->topic_data_count; i++) {
+		set_parts(p, p->part_count, &in->topic_data[i],
+		    &out->responses[i]);
+		p->part_count += in->topic_data[i].partition_data_count;
+	}
 	atomic_init(&p->left, 1);
 	pthread_mutex_init(&p->lock, NULL);
 	return p;
@@ -304,22 +293,94 @@ begin_deadline(struct produce *p)
 	deadlines_add(r->server->deadlines, &p->deadline);
 }
 
+/* Each part's topic and log, on a loop; false: that may take a while. */
+static bool
+find_now(struct produce *p)
+{
+	struct catalog *c = p->request->server->catalog;
+	int32_t found = 0;
+
+	if (p->part_count > PARTS_NOW_MAX ||
+	    !client_is_idle(p->request->client))
+		return false;
+	while (found < p->part_count) {
+		struct produce_part *part = &p->parts[found];
+
+		if (catalog_known(c, part->name, NULL, part->out->index,
+			&part->topic, &part->log) != 0)
+			break;
+		found++;
+	}
+	if (found == p->part_count)
+		return true;
+	while (found-- > 0) {
+		catalog_release_aside(c, p->parts[found].topic);
+		p->parts[found].topic = NULL;
+	}
+	return false;
+}
+
+/* The same of part i; 0, or why there is none. */
+static int
+find_part(struct produce *p, int32_t i)
+{
+	struct catalog *c = p->request->server->catalog;
+	struct produce_part *part = &p->parts[i];
+	int rc = 0;
+
+	if (i > 0 && part[-1].topic != NULL &&
+	    part[-1].name.data == part->name.data)
+		part->topic = catalog_retain(part[-1].topic);
+	else
+		rc = catalog_find(c, part->name, &part->topic);
+	return rc != 0
+	    ? rc
+	    : catalog_log(c, part->topic, part->out->index, &part->log);
+}
+
+static void
+begin_aside(void *arg)
+{
+	struct produce *p = arg;
+
+	for (int32_t i = 0; i < p->part_count; i++)
+		begin_part(&p->parts[i], find_part(p, i));
+	begin_deadline(p);
+	finish_part(p);
+}
+
+static void
+begin_now(struct produce *p)
+{
+	for (int32_t i = 0; i < p->part_count; i++)
+		begin_part(&p->parts[i], 0);
+	begin_deadline(p);
+	finish_part(p);
+}
+
+static void
+refuse_all(struct produce *p, int code)
+{
+	atomic_fetch_add(&p->left, p->part_count);
+	for (int32_t i = 0; i < p->part_count; i++)
+		refuse_part(&p->parts[i], code, NULL);
+	finish_part(p);
+}
+
 void
 on_produce(struct request *r)
 {
-	const struct produce_request *in = r->message;
 	struct produce *p = new_produce(r);
 	int code = judge(r);
-	int32_t part = 0;
 
 	if (p == NULL) {
 		request_fail(r, ENOMEM, "no memory");
-		return;
+	} else if (code != KAFKA_NONE) {
+		refuse_all(p, code);
+	} else if (find_now(p)) {
+		begin_now(p);
+	} else {
+		task_init(&r->task, begin_aside, p);
+		client_run(r->client, &r->task);
 	}
-	for (int32_t i = 0; i < in->topic_data_count; i++) {
-		begin_topic(p, i, code, part);
-		part += in->topic_data[i].partition_data_count;
-	}
-	begin_deadline(p);
-	finish_part(p);
 }

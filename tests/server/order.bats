@@ -46,6 +46,35 @@ pipeline() {
 	done
 }
 
+@test 'batches of a client keep their order, wherever their place is found' {
+	logcreate -P 17 root/t
+	echo many | logappend --create many
+	echo one | logappend --create one
+	# 17 partitions are looked up on the pool, one of them on the loop.
+	pipeline 'sub batch {
+	    open my $f, "<", "$_[0]/0/" . "0" x 20 . ".log" or die $!;
+	    local $/;
+	    return <$f>;
+	}
+	sub produce {
+	    my ($batch, @parts) = @_;
+	    request(0, 3, pack("nnNN", 0xffff, 0xffff, 30000, 1) . text("t") .
+		pack("N", scalar @parts) .
+		join "", map { pack "NN/a*", $_, $batch } @parts);
+	}
+	my ($many, $one) = (batch("many"), batch("one"));
+	for (1 .. 200) {
+	    produce($many, 0 .. 16);
+	    produce($one, 0);
+	    produce($one, 0);
+	}'
+	logcat root/t/0 >got
+	for ((i = 0; i < 200; i++)); do
+		printf 'many\none\none\n'
+	done | cmp - got
+	same "$(logcat root/t/16 | sort | uniq -c)" '    200 many'
+}
+
 @test 'what only reads is not done for who has gone' {
 	logcreate root/t
 	# To grow takes longer than to go, and metadata would make a topic.

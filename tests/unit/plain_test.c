@@ -33,6 +33,14 @@ main(void)
 	tap_str(plain("\xe2\x82\xac\xf0\x9f\x98\x80", 7),
 	    "\xe2\x82\xac\xf0\x9f\x98\x80");
 	tap_str(plain("\xe2\x82", 2), "??");
+	/* No width; from right to left; a mark of byte order; and next to them. */
+	tap_str(plain("a\xe2\x80\x8b.\xd8\x9c.\xef\xbb\xbf.", 12),
+	    "a???.??.???.");
+	tap_str(plain("\xe2\x80\xaegpj.\xe2\x81\xa6", 10), "???gpj.???");
+	tap_str(plain("\xe2\x80\x8f\xe2\x80\xa8\xe2\x81\xa0\xe2\x81\xaf", 12),
+	    "????????????");
+	tap_str(plain("\xe2\x80\x90\xe2\x80\xaf\xe2\x80\x8a\xd8\x9b", 11),
+	    "\xe2\x80\x90\xe2\x80\xaf\xe2\x80\x8a\xd8\x9b");
 	tap_str(plain("0123456789abcd\xc3\xbc", 16), "0123456789abcd?");
 	tap_str(plain("0123456789abcdefg", 17), "0123456789abcde");
 	tap_str(plain(NULL, 0), "");
