@@ -154,9 +154,15 @@ consumed() {
 	wait_exit 143 "$open_pid"
 }
 
-# Has the broker's cleaner been at it?  Fewer batches than were written.
-compacted() {
-	[ "$(logcat "$at" | wc -l)" -lt "$1" ]
+# Is the broker's cleaner done?  It notes where in a log it is to go on: where
+# the last segment begins, which it leaves alone.  Before that it may go on at any
+# moment, also between a copy and the look at it.
+cleaned() {
+	local last
+	last=$(printf '%s\n' "$data/$topic-0"/*.log | tail -n 1)
+	last=${last##*/}
+	grep -qx "$topic 0 $((10#${last%.log}))" \
+	    "$data/cleaner-offset-checkpoint"
 }
 
 @test 'a compacted topic' {
@@ -165,7 +171,8 @@ compacted() {
 	records 1 1000 10 | logappend --batch-bytes 1K -K = "$at"
 	run_tool 0 logreplicate "$at" early
 	records 1001 2000 10 | logappend --batch-bytes 1K -K = "$at"
-	wait_for compacted 1500
+	wait_for cleaned
+	[ "$(logcat "$at" | wc -l)" -lt 1500 ]
 	run_tool 0 logreplicate "$at" copy
 	same "$(logcat -F '%o %k %v\n' copy)" "$(logcat -F '%o %k %v\n' "$at")"
 	run_tool 0 logfsck copy
@@ -282,14 +289,20 @@ is_shared() {
 		run ! grep -q 'isrs: .$' listing
 }
 
+# Does the first one lead all six?
 leads_all() {
-	run ! grep -q 'leader [^1],' <(kcat -L -b "$broker" -t "$topic")
+	[ "$(kcat -L -b "$broker" -t "$topic" | grep -c ' leader 1, ')" -eq 6 ]
+}
+
+# Not before the second broker is known to the first.
+six_made() {
+	logcreate -P 6 --replicas 2 "$at"
 }
 
 @test 'leaders that move' {
 	need kcat
 	second_broker "$PWD/second"
-	logcreate -P 6 --replicas 2 "$at"
+	wait_for six_made
 	wait_for is_shared
 	start archive logreplicate -f "$at" copy
 	records 1 2000 | logappend -K = "$at"
@@ -302,8 +315,10 @@ leads_all() {
 	wait_exit 143 "$archive_pid"
 	same_batches copy 0 1 2 3 4 5
 	same_records copy
-	# It said nothing, for nothing was lost.
-	same "$(cat archive.err)" ''
+	# It said nothing, for nothing was lost; but brokers that get no processor
+	# for seconds lose their partitions, and it says so after one.
+	same "$(grep -v '^logreplicate: [^:]*: kafka:.*: it has no leader$' \
+	    archive.err)" ''
 }
 
 @test 'a cluster, with what is to be in and what not' {
@@ -327,7 +342,7 @@ leads_all() {
 	logcreate -P 2 "$at"
 	run_tool 1 logreplicate "$at/5" copy
 	has "$err" 'no such topic'
-	run_tool 1 logreplicate --timeout 300ms kafka://127.0.0.1:1/t copy
+	run_tool 1 logreplicate --timeout 1s kafka://127.0.0.1:1/t copy
 	same "$err" 'logreplicate: 127.0.0.1:1: Connection refused'
 	run_tool 1 logreplicate "kafka+tls://$broker/$topic" copy
 	same "$(wc -l <<<"$err")" 1

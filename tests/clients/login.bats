@@ -140,12 +140,12 @@ refused() {
 	echo security.protocol=PLAINTEXT >login
 	refused 'SSL listener' logcat --config login --timeout 5s "$at"
 	refused 'the broker speaks TLS (kafka+tls://)' \
-	    logreplicate --config login --timeout 1s "$at" copy
+	    logreplicate --config login --timeout 5s "$at" copy
 	echo security.protocol=SSL >login
 	echo "ssl.ca.location=$BATS_FILE_TMPDIR/ca.crt" >>login
 	refused 'SASL' logcat --config login --timeout 5s "$at"
 	refused 'closed the connection' \
-	    logreplicate --config login --timeout 1s "$at" copy
+	    logreplicate --config login --timeout 5s "$at" copy
 	echo no.such.property=1 >login
 	run_tool 2 logcat --config login "$at"
 	grep -q 'logcat: no\.such\.property: ' <<<"$err"

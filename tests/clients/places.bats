@@ -51,11 +51,12 @@ envelopes() {
 	    $((t + 4))
 }
 
-# The same records in a directory and in the cluster, under one name.
+# The same records in a directory and in the cluster, under one name.  They are
+# of long ago: the broker would delete them, when it looks.
 both() {
 	envelopes >in
 	logcreate -P 3 "$topic"
-	logcreate -P 3 "$at"
+	logcreate -P 3 -X retention.ms=-1 "$at"
 	logappend -J "$topic" in
 	logappend -J "$at" in
 }

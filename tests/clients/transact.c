@@ -2,7 +2,7 @@
  * transact BROKERS TOPIC PARTITION [WORD]...: a transactional producer, by
  * librdkafka.  A WORD is appended as a record; "commit" and "abort" end the
  * transaction, another one begins with the next record; "open" leaves it open
- * and waits to be killed.
+ * and waits to be killed.  When it ends, the markers are in the logs.
  */
 
 #include <librdkafka/rdkafka.h>
@@ -13,6 +13,9 @@
 #include <unistd.h>
 
 enum { WAIT_MS = 30000 };
+
+/* The broker ends what is open for longer. */
+#define OPEN_MS "600000"
 
 static void
 check(const char *what, rd_kafka_error_t *error)
@@ -46,6 +49,7 @@ connect_to(const char *brokers)
 	snprintf(id, sizeof(id), "transact-%d", (int)getpid());
 	set(conf, "bootstrap.servers", brokers);
 	set(conf, "transactional.id", id);
+	set(conf, "transaction.timeout.ms", OPEN_MS);
 	rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, why, sizeof(why));
 	if (rk == NULL) {
 		fprintf(stderr, "transact: %s\n", why);
@@ -93,5 +97,7 @@ main(int argc, char **argv)
 			return 1;
 	}
 	rd_kafka_destroy(rk);
+	/* Who comes with the same id waits until what was before is over. */
+	rd_kafka_destroy(connect_to(argv[1]));
 	return 0;
 }

@@ -215,7 +215,7 @@ ends_with() {
 	logcreate -P 2 root/a
 	copy 1 "kafka://$address/a/2" b
 	same "$err" "logreplicate: kafka://$address/a: no such topic"
-	copy 1 --timeout 100ms kafka://127.0.0.1:1/a b
+	copy 1 --timeout 1s kafka://127.0.0.1:1/a b
 	same "$err" 'logreplicate: 127.0.0.1:1: Connection refused'
 	copy 1 -X security.protocol=sasl_plaintext "kafka://$address/a" b
 	has "$err" 'sasl.mechanism: not given'
