@@ -905,8 +905,8 @@ judge_append(const char *path)
 	struct fault f = {.what = NULL};
 	struct partition *p = NULL;
 	struct batch_builder bb;
-	const uint8_t *data;
-	size_t len;
+	const uint8_t *data = NULL;
+	size_t len = 0;
 	int rc;
 
 	rec.key = bytes_of("k0");
