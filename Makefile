@@ -166,7 +166,7 @@ CLI_TESTS := $(wildcard tests/cli/*.bats tests/server/*.bats)
 SLOW_TESTS := $(wildcard $(foreach s,$(SLOW_SETS),tests/$s/*.bats \
     tests/$s/*_test.sh))
 # Shell functions are the same with any programs.
-SAN_ALL := $(filter-out %/helpers.bats %/completion.bats \
+SAN_ALL := $(filter-out %/deps.bats %/helpers.bats %/completion.bats \
     %/completion_zsh_fish.bats,$(CLI_TESTS))
 # With sanitizers these take long, or do what others do, too: check-slow has
 # them, so that check is quick.

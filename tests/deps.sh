@@ -124,13 +124,30 @@ install_packages() {
 			return 1
 		fi
 	fi
-	as_root="$as_root env DEBIAN_FRONTEND=noninteractive"
 	echo "installing what is missing (NO_INSTALL=1 forbids it):"
 	echo "  apt-get update"
 	echo "  apt-get install -y --no-install-recommends $*"
-	$as_root apt-get -qq update </dev/null || return 1
-	$as_root apt-get -qq -y --no-install-recommends install "$@" \
-	    </dev/null >/dev/null
+	# A mirror may fail, and another apt be at work for a while.
+	for pause in 5 15 30 60 ''; do
+		# Of several sources one may be broken that is not needed.
+		apt_get update || true
+		apt_get --no-install-recommends install "$@" >/dev/null &&
+		    return 0
+		[ -z "$pause" ] || {
+			echo "apt-get failed; once more in $pause s" >&2
+			sleep "$pause"
+		}
+	done
+	return 1
+}
+
+# No question is asked: a file of /etc that was changed stays as it is.  What
+# install waits for, update does not.
+apt_get() {
+	$as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y \
+	    -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 \
+	    -o Dpkg::Options::=--force-confdef \
+	    -o Dpkg::Options::=--force-confold "$@" </dev/null
 }
 
 ensure() {

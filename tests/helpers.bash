@@ -104,6 +104,11 @@ has() {
 	return 1
 }
 
+# remove TOPIC: all of it, though members of a group make files there.
+remove() {
+	wait_for rm -r "$1"
+}
+
 # lines FILE: how many it has.
 lines() {
 	wc -l <"$1"

@@ -54,7 +54,8 @@ teardown() {
 	# It locks all that it can open, for as long as it lives.
 	as_user 61002 61002 022 'for f in t/0/*; do
 		[ ! -r "$f" ] || { exec {fd}<"$f" && flock -s "$fd"; }
-	done; exec sleep 60' &
+	done; : >locked; exec sleep 60' 3>&- &
+	wait_for test -e locked
 	run_tool 0 as_user 61001 61001 022 'echo 6 | logappend t'
 	kill %1
 	[ "$(logcat t | tail -n 1)" = 6 ]

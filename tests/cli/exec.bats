@@ -229,7 +229,7 @@ damaged() {
 	start a logtail -f -g g --exec '
 		echo x >>started; read -r x <hold; echo x >>ended' q
 	wait_for have 1 started
-	rm -r q
+	remove q
 	wait_for grep -q . a.err
 	echo go >hold
 	wait_exit 1 "$a_pid"
@@ -243,7 +243,7 @@ damaged() {
 	echo old | logappend q
 	start a logtail -f --retry -g g --exec 'cat; echo' q
 	wait_for have 1 a.out
-	rm -r q
+	remove q
 	wait_for grep -q 'waiting for it to come back' a.err
 	logcreate -P 2 new
 	seq 5 | logappend new

@@ -170,7 +170,7 @@ both_read() {
 	start b logtail -f --retry -g b t
 	wait_for have 1 a.out
 	wait_for have 1 b.out
-	rm -r t
+	remove t
 	wait_exit 1 "$a_pid"
 	same "$(cat a.err)" 'logtail: t: removed'
 	wait_for grep -q 'waiting for it to come back' b.err

@@ -345,6 +345,9 @@ ranges() {
 		wait_for grep -q 'State:.S' "/proc/$pid/status"
 		kill "$pid"
 		wait_exit 143 "$pid"
+		# Full by now, if it did not sleep before: nothing more goes in.
+		dd if=/dev/zero of=pipe bs=512 oflag=nonblock 2>/dev/null ||
+			true
 	done
 	exec 9>&-
 	# What nobody has taken is not done.

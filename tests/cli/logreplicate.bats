@@ -432,8 +432,12 @@ has_records() {
 }
 
 # The one at work now: on a slow machine it may have been given up before.
+know_server() {
+	server=$(cat server.pid) && [ -n "$server" ] && kill -0 "$server"
+}
+
 stop_server() {
-	server=$(cat server.pid) && [ -n "$server" ] && kill -STOP "$server"
+	know_server && kill -STOP "$server"
 }
 
 @test "a link that is silent is given up by both ends" {
@@ -456,7 +460,7 @@ END
 	wait_for has_records b 2
 	wait_for process_gone "$server"
 	# An end that hears nothing any more.
-	server=$(cat server.pid)
+	wait_for know_server
 	kill -STOP "$rep_pid"
 	wait_for process_gone "$server"
 	kill -CONT "$rep_pid"

@@ -54,8 +54,8 @@ lines_in() {
 	echo x | logappend t
 	wait_for lines_in a.out 1
 	wait "$b_pid"
-	start d logtail -n 0 -f --retry -c 1 t
-	wait_for test -e d.err
+	start d logtail -f --retry -c 2 t
+	wait_for lines_in d.out 1
 	rm -r t
 	status=0
 	wait "$a_pid" || status=$?
@@ -65,6 +65,8 @@ lines_in() {
 	echo z | logappend --create later
 	wait "$c_pid"
 	[ "$(cat c.out)" = z ]
+	wait "$d_pid"
+	same "$(cat d.out)" $'x\ny'
 }
 
 @test '--idle ends the wait of --retry for a topic, too' {

@@ -153,8 +153,16 @@ has_event() {
 	[ "$(logtail -n 1 "$1")" = "$2" ]
 }
 
+# used PERCENT: of the disk, as df(1) says it.
+used() {
+	printf '#!/bin/sh\necho title\necho disk 100 0 0 %s%% /\n' "$1" >disk/df
+	chmod +x disk/df
+}
+
 @test 'check_topics.sh speaks as a plug-in' {
-	mkdir root
+	mkdir root disk
+	PATH=$PWD/disk:$PATH
+	used 95
 	seq 10 | logappend --create root/a
 	run_tool 0 "$ROOT/examples/check_topics.sh" root 5m 100
 	[[ $out == 'LOGSTAT OK: '* ]]
@@ -162,4 +170,7 @@ has_event() {
 	logcat -g readers -c 2 root/a
 	run_tool 2 "$ROOT/examples/check_topics.sh" root 5m 3
 	run_tool 3 "$ROOT/examples/check_topics.sh" nowhere
+	used 96
+	run_tool 2 "$ROOT/examples/check_topics.sh" root 5m 100
+	same "$out" 'LOGSTAT CRITICAL: root is on a disk that is 96% full'
 }

@@ -192,11 +192,13 @@ mock() {
 @test 'followed, and shared by a group' {
 	mock t:4
 	at=kafka://$brokers/t
-	start follower logtail -n 0 -f -c 3 "$at"
+	start follower logtail -o start -f -c 3 "$at"
 	start member logtail -f -g g -c 3 "$at"
 	for i in 1 2 3; do
 		echo "$i" | logappend --timeout 2s -p $((i % 4)) "$at"
 	done
+	wait_exit 0 "$follower_pid"
+	same "$(sort follower.out)" "$(seq 3)"
 	wait_exit 0 "$member_pid"
 	same "$(sort member.out)" "$(seq 3)"
 	run_tool 0 logcat -g g "$at"
@@ -204,5 +206,4 @@ mock() {
 	echo 4 | logappend --timeout 2s "$at"
 	run_tool 0 logcat -g g "$at"
 	same "$out" 4
-	kill "$follower_pid" 2>/dev/null || true
 }

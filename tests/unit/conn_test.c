@@ -441,17 +441,18 @@ test_files(void)
 	}
 	tap_int(wrong, 0, "memory, the range of the file, memory");
 	tap(net_await(fcntl(fd, F_GETFD) == -1), "the file is closed");
-	tap_int(files_open, 0, "and is not counted any more");
-	tap(e.written > 0, "progress is told");
+	/* A moment after that. */
+	tap(net_await(files_open == 0), "and is not counted any more");
+	tap(net_await(e.written > 0), "progress is told");
 	loop_call(loop, close_end, &e);
 	tap_int(e.counters.bytes_out, total, "bytes are counted");
 	end(&e);
 	free(got);
 }
 
-/* The other end is not woken for the first bytes, and again for the rest. */
-static void
-test_pieces_together(void)
+/* In how many segments they come: memory, a range of a file, memory. */
+static int
+segments_of_pieces(void)
 {
 	struct end e = {.other = -1};
 	struct output o = {&e, 100, make_file(8000), 0, 8000, 100, 0};
@@ -465,8 +466,23 @@ test_pieces_together(void)
 	    "memory, a file, memory");
 	if (getsockopt(e.other, IPPROTO_TCP, TCP_INFO, &info, &len) != 0)
 		abort();
-	tap_int(info.tcpi_data_segs_in, 1, "come as one segment");
 	end(&e);
+	return (int)info.tcpi_data_segs_in;
+}
+
+/*
+ * The other end is not woken for the first bytes, and again for the rest.  What
+ * is held back for more is sent after 0.2 s, which may pass on a machine that
+ * stands still.
+ */
+static void
+test_pieces_together(void)
+{
+	int segments = 0;
+
+	for (int i = 0; i < 3 && segments != 1; i++)
+		segments = segments_of_pieces();
+	tap_int(segments, 1, "come as one segment");
 }
 
 /* Of the process, in bytes: what RLIMIT_DATA is about. */

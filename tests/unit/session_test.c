@@ -125,7 +125,6 @@ on_request(void *arg, struct session *s, struct slot *slot, uint8_t *frame,
 
 	if (r == NULL || s != e->session)
 		abort();
-	e->requests++;
 	begun++;
 	r->slot = slot;
 	r->frame = frame;
@@ -144,12 +143,15 @@ on_request(void *arg, struct session *s, struct slot *slot, uint8_t *frame,
 	case HOLD:
 		if (e->held_count == HELD_MAX)
 			abort();
-		e->held[e->held_count++] = r;
+		/* Who sees the count takes what it counts. */
+		e->held[e->held_count] = r;
+		e->held_count++;
 		break;
 	default:
 		pool_run(pool, &r->task);
 		break;
 	}
+	e->requests++;
 }
 
 static void
