@@ -206,7 +206,7 @@ clean_again() {
 	is_written of_a
 	is_written of_b
 	[ -z "$(comm -23 <(sort of_a) <(sort of_b))" ]
-	wait_for grep -q "^$(tail -n 1 of_b | cut -d' ' -f1) " seen.out
+	wait_for grep -qxF "$(tail -n 1 of_b | cut -d' ' -f1-3)" seen.out
 	is_written seen.out
 	[ ! -s seen.err ]
 	says_only 'not understood: |something else answers|somebody else writes'

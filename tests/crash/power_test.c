@@ -905,8 +905,8 @@ judge_append(const char *path)
 	struct fault f = {.what = NULL};
 	struct partition *p = NULL;
 	struct batch_builder bb;
-	const uint8_t *data;
-	size_t len;
+	const uint8_t *data = NULL;
+	size_t len = 0;
 	int rc;
 
 	rec.key = bytes_of("k0");
@@ -1250,6 +1250,13 @@ run(const struct workload *w, size_t states)
 	free(entry_settled);
 }
 
+static void
+clean_up(void)
+{
+	if (getenv("POWER_KEEP") == NULL)
+		(void)io_remove_tree(AT_FDCWD, work);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -1264,7 +1271,7 @@ main(int argc, char **argv)
 	(void)snprintf(work, sizeof(work), "%s",
 	    access("/dev/shm", W_OK) == 0 ? "/dev/shm/power.XXXXXX"
 					  : "/tmp/power.XXXXXX");
-	if (mkdtemp(work) == NULL)
+	if (mkdtemp(work) == NULL || atexit(clean_up) != 0)
 		abort();
 	if (getcwd(here, sizeof(here)) == NULL)
 		abort();
@@ -1287,6 +1294,5 @@ main(int argc, char **argv)
 		if (only == NULL || strcmp(only, workloads[i].name) == 0)
 			run(&workloads[i],
 			    only == NULL ? states / count : states);
-	(void)io_remove_tree(AT_FDCWD, work);
 	return tap_done();
 }

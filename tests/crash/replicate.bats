@@ -158,6 +158,10 @@ kill_any() {
 	echo "# $kills kills, $(lines wrote) events" >&3
 }
 
+has_records() {
+	[ -n "$(logcat -c 1 "$1")" ]
+}
+
 # What a broker has of b, a line per record with its partition.
 values_of() {
 	logcat -F '%p %s\n' "$1" | sort -s -n -k 1,1
@@ -177,6 +181,8 @@ values_of() {
 	writer=$!
 	for ((kills = 0; kills < ${REPRODUCE_KILLS:-60}; kills++)); do
 		start rep logreplicate -f --reproduce a "kafka://$address/b"
+		# The first one sends something, however slow the machine is.
+		((kills > 0)) || wait_for has_records root/b
 		# How long it may live is what is random here.
 		sleep "0.$((RANDOM % 3))$((RANDOM % 90 + 10))"
 		kill_any

@@ -12,6 +12,12 @@ latest() {
 		sort -n
 }
 
+# It has printed all, or is gone.
+has_followed() {
+	[ "$(tail -n 1 follower.out)" = "$(tail -n 1 all)" ] ||
+		process_gone "$follower_pid"
+}
+
 @test 'killed at random moments' {
 	seed=${SEED:-$((SRANDOM % 32768))}
 	RANDOM=$seed
@@ -67,9 +73,7 @@ latest() {
 	logcat -F '%o %k %s\n' t >got
 	latest all | cmp - got
 	# The follower has had every record once, whatever went on.
-	until [ "$(tail -n 1 follower.out)" = "$(tail -n 1 all)" ]; do
-		kill -0 "$follower_pid"
-	done
+	TOOL_TIMEOUT=300 wait_for has_followed
 	kill "$follower_pid"
 	[ ! -s follower.err ]
 	sort -n -u -c <(cut -d ' ' -f 1 follower.out)

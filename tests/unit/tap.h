@@ -9,7 +9,8 @@
  * Each tap() is a test, told on stdout; why one failed is told on stderr, which
  * prove(1) lets through.  tap_done() prints the plan and returns the exit
  * status.  Random tests take their numbers from tap_random(), whose seed is
- * printed; TAP_SEED=N in the environment repeats a run.
+ * printed; TAP_SEED=N in the environment repeats a run.  With TAP_FIRST=1 the
+ * first test that fails is the last one.
  */
 
 #include <inttypes.h>
@@ -55,6 +56,8 @@ tap_line(bool ok, const char *fmt, va_list ap)
 	vprintf(fmt, ap);
 	printf("\n");
 	fflush(stdout);
+	if (!ok && getenv("TAP_FIRST") != NULL)
+		exit(1);
 }
 
 static inline bool

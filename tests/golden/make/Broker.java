@@ -7,6 +7,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Random;
 import java.util.TreeMap;
 import java.util.concurrent.TimeUnit;
 import javax.management.MBeanServerConnection;
@@ -103,11 +104,23 @@ class Broker implements AutoCloseable {
 		    .start();
 	}
 
+	/* Below those that the kernel gives to others until we use them. */
 	private static int[] freePorts() throws IOException {
-		InetAddress lo = InetAddress.getLoopbackAddress();
-		try (ServerSocket a = new ServerSocket(0, 1, lo);
-		     ServerSocket b = new ServerSocket(0, 1, lo)) {
+		try (ServerSocket a = freePort(); ServerSocket b = freePort()) {
 			return new int[] { a.getLocalPort(), b.getLocalPort() };
+		}
+	}
+
+	private static ServerSocket freePort() throws IOException {
+		InetAddress lo = InetAddress.getLoopbackAddress();
+		for (int i = 0;; i++) {
+			int port = 12000 + new Random().nextInt(20000);
+			try {
+				return new ServerSocket(port, 1, lo);
+			} catch (IOException e) {
+				if (i == 100)
+					throw e;
+			}
 		}
 	}
 
