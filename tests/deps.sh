@@ -128,7 +128,7 @@ install_packages() {
 	echo "  apt-get update"
 	echo "  apt-get install -y --no-install-recommends $*"
 	# A mirror may fail, and another apt be at work for a while.
-	for pause in 5 15 30 60 ''; do
+	for pause in 5 15 30 ''; do
 		# Of several sources one may be broken that is not needed.
 		apt_get update || true
 		apt_get --no-install-recommends install "$@" >/dev/null &&
