@@ -28,6 +28,7 @@ struct waiting {
 	int notify;		/* inotify; -1: none */
 	struct task rearm;	/* sets the timer, on the loop */
 	pthread_mutex_t lock;	/* of all that follows, and of logs' lists */
+	int64_t timer_ms;	/* monotonic: it looks then, or before */
 	struct waiter **heap;	/* by their time, the first at 0 */
 	size_t count;
 	size_t cap;
@@ -177,16 +178,19 @@ begin_wait(struct waiting *w, struct waiter *a)
 void
 waiting_add(struct waiting *w, struct waiter *a)
 {
-	bool waits, first;
+	bool waits, sooner;
 
 	pthread_mutex_lock(&w->lock);
 	waits = begin_wait(w, a);
-	first = waits && a->place == 0;
+	/* Who waits and is woken again and again leaves the timer alone. */
+	sooner = waits && a->until_ms < w->timer_ms;
+	if (sooner)
+		w->timer_ms = a->until_ms;
 	/* What is posted to a loop is there before waiting_stop() is. */
 	if (!waits)
 		run(w, a);
 	pthread_mutex_unlock(&w->lock);
-	if (first)
+	if (sooner)
 		loop_post(w->loop, &w->rearm);
 }
 
@@ -209,13 +213,14 @@ static void
 rearm(void *arg)
 {
 	struct waiting *w = arg;
-	int64_t ms = WAITING_LOOK_MS;
+	int64_t now = now_mono_ms(), until = now + WAITING_LOOK_MS;
 
 	pthread_mutex_lock(&w->lock);
-	if (w->count > 0 && w->heap[0]->until_ms - now_mono_ms() < ms)
-		ms = w->heap[0]->until_ms - now_mono_ms();
+	if (w->count > 0 && w->heap[0]->until_ms < until)
+		until = w->heap[0]->until_ms;
+	w->timer_ms = until;
 	pthread_mutex_unlock(&w->lock);
-	loop_timer_set(w->timer, ms < 0 ? 0 : ms);
+	loop_timer_set(w->timer, until < now ? 0 : until - now);
 }
 
 static void
@@ -410,7 +415,7 @@ start(void *arg)
 
 	if (loop_timer_open(w->loop, on_timer, w, &w->timer) != 0)
 		return;
-	loop_timer_set(w->timer, WAITING_LOOK_MS);
+	rearm(w);
 	if (w->notify < 0)
 		return;
 	w->event = event_new(loop_base(w->loop), w->notify,
