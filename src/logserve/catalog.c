@@ -309,15 +309,14 @@ find(struct catalog *c, const char *name, struct served **out)
 	return rc;
 }
 
-/* As a string; false: it cannot be one of a topic. */
-static bool
-name_text(struct bytes name, char text[TOPIC_NAME_MAX + 1])
+bool
+catalog_name(struct bytes name, char out[TOPIC_NAME_MAX + 1])
 {
 	if (name.len <= 0 || name.len > TOPIC_NAME_MAX)
 		return false;
-	memcpy(text, name.data, (size_t)name.len);
-	text[name.len] = '\0';
-	return strlen(text) == (size_t)name.len;
+	memcpy(out, name.data, (size_t)name.len);
+	out[name.len] = '\0';
+	return strlen(out) == (size_t)name.len && topic_is_name(out);
 }
 
 int
@@ -325,7 +324,7 @@ catalog_find(struct catalog *c, struct bytes name, struct served **out)
 {
 	char text[TOPIC_NAME_MAX + 1];
 
-	if (!name_text(name, text) || !topic_is_name(text))
+	if (!catalog_name(name, text))
 		return STATUS_SYNTAX;
 	return find(c, text, out);
 }
@@ -396,7 +395,7 @@ known(struct catalog *c, struct bytes name, const struct wire_uuid *id)
 		key.id = *id;
 		return RB_FIND(catalog_ids, &c->ids, &key);
 	}
-	return name_text(name, key.name)
+	return catalog_name(name, key.name)
 	    ? RB_FIND(catalog_names, &c->names, &key)
 	    : NULL;
 }

@@ -58,6 +58,9 @@ struct served {
 	RB_ENTRY(served) by_id;
 };
 
+/* A topic's name as a string; false: it is none. */
+bool catalog_name(struct bytes name, char out[TOPIC_NAME_MAX + 1]);
+
 /* At most open_logs partitions have files open; see handles.h. */
 int catalog_open(const char *root, size_t open_logs, struct pool *pool,
     struct waiting *waiting, struct catalog **out);
@@ -73,9 +76,9 @@ int catalog_find(struct catalog *c, struct bytes name, struct served **out);
 int catalog_find_id(struct catalog *c, const struct wire_uuid *id,
     struct served **out);
 /*
- * For who may not wait: a topic by its name, or by its id if that is null,
- * which was found before and is still the same, and the log of a partition that
- * was asked for before.  EAGAIN: ask in the ordinary way.
+ * For who may not wait: a topic by its name, or if that is null by its id (NULL
+ * is none), which was found before and is still the same, and the log of a
+ * partition that was asked for before.  EAGAIN: ask in the ordinary way.
  */
 int catalog_known(struct catalog *c, struct bytes name,
     const struct wire_uuid *id, int32_t number, struct served **out,

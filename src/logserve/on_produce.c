@@ -47,6 +47,7 @@ struct produce_part {
 	struct wire_records records;
 	struct served *topic;	/* a reference; NULL: it is not there */
 	struct log *log;
+	int found;		/* 0, or why there is no log */
 	bool done;		/* under the lock */
 	struct produce_response_responses_partition_responses *out;
 };
@@ -155,16 +156,15 @@ refuse_part(struct produce_part *part, int code, const char *why)
 	finish_part(part->produce);
 }
 
-/* rc: how its log was found. */
 static void
-begin_part(struct produce_part *part, int rc)
+begin_part(struct produce_part *part)
 {
 	struct request *r = part->produce->request;
 	const struct produce_request *in = r->message;
 
 	atomic_fetch_add(&part->produce->left, 1);
-	if (rc != 0) {
-		refuse_part(part, codes_of_read(rc), NULL);
+	if (part->found != 0) {
+		refuse_part(part, codes_of_read(part->found), NULL);
 		return;
 	}
 	/* Of a cluster of one node no other can have it, too. */
@@ -320,42 +320,48 @@ find_now(struct produce *p)
 	return false;
 }
 
-/* The same of part i; 0, or why there is none. */
+/*
+ * The topic of part i, on the pool; 0, or why there is none.  Each is looked up
+ * once: rc is how it was for the part before.
+ */
 static int
-find_part(struct produce *p, int32_t i)
+find_topic(struct produce *p, int32_t i, int rc)
 {
 	struct catalog *c = p->request->server->catalog;
 	struct produce_part *part = &p->parts[i];
-	int rc = 0;
 
-	if (i > 0 && part[-1].topic != NULL &&
-	    part[-1].name.data == part->name.data)
+	if (i == 0 || part[-1].name.data != part->name.data)
+		return catalog_find(c, part->name, &part->topic);
+	if (rc == 0)
 		part->topic = catalog_retain(part[-1].topic);
-	else
-		rc = catalog_find(c, part->name, &part->topic);
-	return rc != 0
-	    ? rc
-	    : catalog_log(c, part->topic, part->out->index, &part->log);
+	return rc;
+}
+
+static void
+begin(struct produce *p)
+{
+	for (int32_t i = 0; i < p->part_count; i++)
+		begin_part(&p->parts[i]);
+	begin_deadline(p);
+	finish_part(p);
 }
 
 static void
 begin_aside(void *arg)
 {
 	struct produce *p = arg;
+	int rc = 0;
 
-	for (int32_t i = 0; i < p->part_count; i++)
-		begin_part(&p->parts[i], find_part(p, i));
-	begin_deadline(p);
-	finish_part(p);
-}
+	for (int32_t i = 0; i < p->part_count; i++) {
+		struct produce_part *part = &p->parts[i];
 
-static void
-begin_now(struct produce *p)
-{
-	for (int32_t i = 0; i < p->part_count; i++)
-		begin_part(&p->parts[i], 0);
-	begin_deadline(p);
-	finish_part(p);
+		rc = find_topic(p, i, rc);
+		part->found = rc != 0
+		    ? rc
+		    : catalog_log(p->request->server->catalog, part->topic,
+			  part->out->index, &part->log);
+	}
+	begin(p);
 }
 
 static void
@@ -378,7 +384,7 @@ on_produce(struct request *r)
 	} else if (code != KAFKA_NONE) {
 		refuse_all(p, code);
 	} else if (find_now(p)) {
-		begin_now(p);
+		begin(p);
 	} else {
 		task_init(&r->task, begin_aside, p);
 		client_run(r->client, &r->task);

@@ -75,17 +75,6 @@ mark_repeated(struct request *r, struct repeated *items, int32_t count)
 	return marks;
 }
 
-/* A name as a string; false if it cannot be one. */
-static bool
-name_text(struct bytes name, char out[TOPIC_NAME_MAX + 1])
-{
-	if (name.len <= 0 || name.len > TOPIC_NAME_MAX)
-		return false;
-	memcpy(out, name.data, (size_t)name.len);
-	out[name.len] = '\0';
-	return strlen(out) == (size_t)name.len && topic_is_name(out);
-}
-
 /* Replicas by hand: this node, once, is all there is. */
 static bool
 is_self(const int32_t *ids, int32_t count)
@@ -172,7 +161,7 @@ check_name(struct request *r, struct bytes name, char text[TOPIC_NAME_MAX + 1])
 	char path[PATH_MAX];
 	const char *why;
 
-	if (!name_text(name, text))
+	if (!catalog_name(name, text))
 		return refuse(KAFKA_INVALID_TOPIC_EXCEPTION,
 		    "not a name for a topic");
 	if (making_may_be_named(r->server, text, &why) != 0)

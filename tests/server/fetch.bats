@@ -165,6 +165,23 @@ read_all() {
 	[ "$(grep -c "^$freed *epoll_wait" calls)" = 0 ]
 }
 
+@test 'a fetch waits for as long as it says, whoever waits for longer' {
+	local part=topics.0.partitions.0 began=$SECONDS
+	local fetch=(Fetch 11 session_epoch=-1 min_bytes=1 max_bytes=1000
+		topics.0.topic=t "$part.current_leader_epoch=-1"
+		"$part.partition_max_bytes=1000")
+	logcreate root/t
+	start long "$CALL" "$address" "${fetch[@]}" max_wait_ms=600000
+	for n in {1..30}; do
+		call "${fetch[@]}" max_wait_ms=20
+		is responses.0.partitions.0.records '0 bytes'
+	done
+	# Who waits is looked at each second in any case: then it takes 30.
+	echo "$((SECONDS - began)) s"
+	[ $((SECONDS - began)) -lt 15 ]
+	kill "$long_pid"
+}
+
 @test 'damage is told, wherever a fetch is looked at' {
 	serve_from_disk
 	logcreate root/t

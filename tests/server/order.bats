@@ -75,6 +75,48 @@ pipeline() {
 	same "$(logcat root/t/16 | sort | uniq -c)" '    200 many'
 }
 
+@test 'each part of a produce request has an answer of its own' {
+	logcreate -P 2 root/t
+	echo one | logappend --create b
+	cp b/0/*.log batch.bin
+	# parts TOPIC NAME PART...
+	parts() {
+		local topic=topic_data.$1 part=0 number
+		args+=("$topic.name=$2")
+		for number in "${@:3}"; do
+			args+=("$topic.partition_data.$part.index=$number"
+				"$topic.partition_data.$part.records=@batch.bin")
+			part=$((part + 1))
+		done
+	}
+	# answers TOPIC CODE...
+	answers() {
+		local code part=0
+		for code in "${@:2}"; do
+			is "responses.$1.partition_responses.$part.error_code" "$code"
+			part=$((part + 1))
+		done
+	}
+	args=()
+	parts 0 t 0 9 1
+	parts 1 nope 0 1
+	parts 2 a/b 0
+	parts 3 t 1
+	call Produce 8 acks=-1 timeout_ms=30000 "${args[@]}"
+	answers 0 0 3 0
+	answers 1 3 3
+	answers 2 17
+	answers 3 0
+	# All of it known by now.
+	args=()
+	parts 0 t 1 0
+	call Produce 8 acks=-1 timeout_ms=30000 "${args[@]}"
+	answers 0 0 0
+	is responses.0.partition_responses.0.base_offset 2 \
+		responses.0.partition_responses.1.base_offset 1
+	same "$(logcat root/t | sort | uniq -c)" '      5 one'
+}
+
 @test 'what only reads is not done for who has gone' {
 	logcreate root/t
 	# To grow takes longer than to go, and metadata would make a topic.
