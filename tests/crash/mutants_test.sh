@@ -32,6 +32,7 @@ needs() {
 	power) echo all build/tests/crash/power_test ;;
 	calls) echo all build/tests/fault/append_test \
 		build/tests/fault/fault_preload.so ;;
+	shutdown) echo all build/tests/fault/fault_preload.so ;;
 	sides) echo build/tests/unit/{sender,search,replica}_test ;;
 	*) echo all ;;
 	esac
@@ -50,7 +51,7 @@ run() {
 	export LOGKIT_BIN=$PWD/bin TMPDIR=$dir TAP_FIRST=1
 	case $1 in
 	power) POWER_STATES=10000 build/tests/crash/power_test ;;
-	shutdown) POWER_CUTS=20 tests tests/crash/shutdown.bats ;;
+	shutdown) POWER_CUTS=60 tests tests/crash/shutdown.bats ;;
 	kills) CRASH_KILLS=5000 tests tests/crash/kills.bats ;;
 	damage) tests tests/cli/damage.bats tests/cli/golden.bats ;;
 	calls) build/tests/fault/append_test ;;

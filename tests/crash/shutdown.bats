@@ -2,15 +2,20 @@
 # without a flush of their journals while one to eight writers append and a
 # reader follows; mounted again, and judged by the oracle, which knows what was
 # acknowledged before the cut.  What the reader saw then must be there, too.
+# The loop device is memory, and a sync of it is over at once; in half of the
+# cuts it takes as long as a disk's, so that the cut comes in the middle of one.
 #	POWER_CUTS=100	cuts of each file system
 #	SEED=N		repeats the choices of a run
 
 load ../helpers
 
+PRELOAD=$ROOT/build/tests/fault/fault_preload.so
+
 setup() {
 	helpers_setup
 	[ "$(id -u)" -eq 0 ] || skip 'mounting needs root'
 	need unshare
+	[ -e "$PRELOAD" ] || skip 'fault_preload.so is not built'
 	cc -O2 -D_GNU_SOURCE -o oracle \
 	    "${BATS_TEST_FILENAME%/*}/../oracle/oracle.c"
 	mkdir memory disk
@@ -21,7 +26,7 @@ setup() {
 # our mounts, too, and a file system that was shut down would not go with ours.
 alone() {
 	local status=0
-	export TOOL_TIMEOUT BATS_TEST_TMPDIR
+	export TOOL_TIMEOUT BATS_TEST_TMPDIR PRELOAD
 	unshare -m bash -eE -c "$(declare -f)
 	    skip() { echo \"\$1\" >why; exit 77; }
 	    trap 'echo \"failed: \$BASH_COMMAND\"' ERR
@@ -64,6 +69,7 @@ cuts() {
 	mount -o loop memory/image disk || skip 'no loop device'
 	syncs=(batch always)
 	sizes=(100 3000 20000)
+	slow=(env "LD_PRELOAD=$PRELOAD" FAULT=sync:1:slow)
 	acked=0
 	rolls=0
 	for ((n = 0; n < ${POWER_CUTS:-100}; n++)); do
@@ -74,11 +80,13 @@ cuts() {
 			logcreate --segment-bytes $((RANDOM % 60 + 4))K disk/t
 		fi
 		before=(disk/t/0/*.log)
+		disk=()
+		((n % 2)) || disk=("${slow[@]}")
 		timeout -k 5 120 ./oracle write -c -w $((RANDOM % 8 + 1)) \
 		    -b "${sizes[RANDOM % 3]}" -s "$RANDOM" -t "cut$n" \
 		    -e $((RANDOM % 600 + 1)) -z disk \
 		    -r "exec logtail -f -o start -F '%p %o %s\n' disk/t >seen" \
-		    "journals/$n" logappend --report \
+		    "journals/$n" "${disk[@]}" logappend --report \
 		    --fsync "${syncs[RANDOM % 2]}" \
 		    --batch-bytes $((RANDOM % 3000 + 200)) disk/t \
 		    >oracle.out 2>errors 3>&- || {

@@ -17,6 +17,8 @@
  *	half-kill	the same, and the process is killed: a write cut short
  *	kill-before kill-after		the process is killed there
  *	stop				the process is stopped before it
+ *	slow				it and all of the class from then on
+ *					begin SLOW_US late
  * A plus sign behind an error: all calls of the class fail from then on.
  *
  * Calls are counted from main on.  Standard error is never touched.
@@ -39,6 +41,9 @@
 #include <unistd.h>
 
 #pragma GCC visibility push(default)
+
+/* How late: as a disk that has to turn. */
+#define SLOW_US 4000
 
 enum class {
 	C_OPEN,
@@ -82,7 +87,7 @@ static int fault_class;
 static int fault_at;
 static int fault_errno;
 static bool fault_half, half_kill, fault_stays;
-static bool kill_before, kill_after, stop;
+static bool kill_before, kill_after, stop, slow;
 static const char *log_path, *count_path, *state_path, *boot_path;
 
 /* What is to become of a call. */
@@ -96,6 +101,7 @@ parse_how(const char *how)
 	kill_before = strcmp(how, "kill-before") == 0;
 	kill_after = strcmp(how, "kill-after") == 0;
 	stop = strcmp(how, "stop") == 0;
+	slow = strcmp(how, "slow") == 0;
 	fault_half = strncmp(how, "half", 4) == 0;
 	half_kill = strcmp(how, "half-kill") == 0;
 	if (fault_half)
@@ -250,6 +256,8 @@ meet(enum class c, bool change, const char *call, int fd, const char *name)
 		return FATE_LIVE;
 	if (n == fault_at)
 		tell(c, call, fd, name);
+	if (slow)
+		usleep(SLOW_US);
 	errno = kept;
 	if (n == fault_at && kill_before)
 		die();
