@@ -1,6 +1,5 @@
 #include "store/codec_impl.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <limits.h>
 #include <pthread.h>
@@ -8,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/library.h"
 #include "base/parse.h"
 
 static int
@@ -76,25 +76,6 @@ codec_parse(const char *s, enum codec *c, int *level)
 	return STATUS_SYNTAX;
 }
 
-static bool
-load_library(const char *file, const struct codec_symbol *s)
-{
-	void *handle = dlopen(file, RTLD_NOW | RTLD_LOCAL);
-
-	if (handle == NULL)
-		return false;
-	for (; s->name != NULL; s++) {
-		void *symbol = dlsym(handle, s->name);
-
-		if (symbol == NULL) {
-			dlclose(handle);
-			return false;
-		}
-		memcpy(s->slot, &symbol, sizeof(symbol));
-	}
-	return true;
-}
-
 /* Its library is there from now on.  STATUS_CODEC: it is not. */
 static int
 load(enum codec c)
@@ -112,8 +93,9 @@ load(enum codec c)
 		pthread_mutex_lock(&load_lock);
 		state = atomic_load(&loaded[c]);
 		if (state == 0)
-			state =
-			    load_library(ops->library, ops->symbols) ? 1 : 2;
+			state = library_load(ops->library, ops->symbols) == NULL
+			    ? 1
+			    : 2;
 		atomic_store(&loaded[c], state);
 		pthread_mutex_unlock(&load_lock);
 	}

@@ -21,7 +21,7 @@ static struct {
 	__typeof__(inflateEnd) *inflateEnd;
 } zlib;
 
-static const struct codec_symbol zlib_symbols[] = {
+static const struct library_symbol zlib_symbols[] = {
     {&zlib.deflateInit2_, "deflateInit2_"},
     {&zlib.deflate, "deflate"},
     {&zlib.deflateBound, "deflateBound"},

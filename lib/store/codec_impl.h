@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "base/library.h"
 #include "base/status.h"
 #include "store/codec.h"
 
@@ -25,18 +26,12 @@ enum {
 	CODEC_LEN_MAX = INT32_MAX,
 };
 
-/* A function of a library, and where its address goes. */
-struct codec_symbol {
-	void *slot;
-	const char *name;	/* NULL behind the last */
-};
-
 struct codec_ops {
 	const char *name;
 	int level_min;		/* no levels: min above max */
 	int level_max;
 	const char *library;	/* NULL: needs none */
-	const struct codec_symbol *symbols;
+	const struct library_symbol *symbols;
 	/* As codec_compress(); on failure what was added is taken off. */
 	int (*compress)(int level, const uint8_t *in, size_t len,
 	    struct buf *out);

@@ -25,7 +25,7 @@ static struct {
 	__typeof__(LZ4F_decompress) *decompress;
 } lz4;
 
-static const struct codec_symbol lz4_symbols[] = {
+static const struct library_symbol lz4_symbols[] = {
     {&lz4.isError, "LZ4F_isError"},
     {&lz4.compressFrameBound, "LZ4F_compressFrameBound"},
     {&lz4.compressFrame, "LZ4F_compressFrame"},

@@ -23,7 +23,7 @@ static struct {
 	__typeof__(snappy_uncompressed_length) *uncompressed_length;
 } snappy;
 
-static const struct codec_symbol snappy_symbols[] = {
+static const struct library_symbol snappy_symbols[] = {
     {&snappy.compress, "snappy_compress"},
     {&snappy.uncompress, "snappy_uncompress"},
     {&snappy.uncompressed_length, "snappy_uncompressed_length"},

@@ -22,7 +22,7 @@ static struct {
 	__typeof__(ZSTD_decompressStream) *decompressStream;
 } zstd;
 
-static const struct codec_symbol zstd_symbols[] = {
+static const struct library_symbol zstd_symbols[] = {
     {&zstd.isError, "ZSTD_isError"},
     {&zstd.compressBound, "ZSTD_compressBound"},
     {&zstd.createCCtx, "ZSTD_createCCtx"},
