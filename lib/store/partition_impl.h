@@ -4,10 +4,10 @@
 /*
  * The inside of struct partition, shared by partition.c (open, sync, roles),
  * partition_append.c, partition_delete.c (what retention deletes), roll.c
- * (segments begun and ended), recover.c (finding the end again), tail.c (how
- * far a reader may go), replica.c (filled from elsewhere), cleaned.c (segments
- * replaced), lost.c (bytes put aside), check and repair.  Nobody else includes
- * it.
+ * (segments begun and ended), recover.c and recover_producers.c (finding the
+ * end again), tail.c (how far a reader may go), replica.c (filled from
+ * elsewhere), cleaned.c (segments replaced), lost.c (bytes put aside), check
+ * and repair.  Nobody else includes it.
  */
 
 #include <sys/types.h>
@@ -112,8 +112,6 @@ int partition_trim_epochs(struct partition *p,
 
 /* recover.c: with the log lock held, make st and the files agree. */
 int recover_check(struct partition *p, struct fault *f);
-/* Load the producers up to the log end, if any occur. */
-int recover_producers(struct partition *p, struct fault *f);
 /*
  * The log is cut: the segment of that base is the active one from now on, with
  * what its file holds.
@@ -122,6 +120,9 @@ int recover_reopen(struct partition *p, int64_t base, struct fault *f);
 
 /* Who we are, into the state; the active segment is open. */
 int recover_sign(struct partition *p);
+
+/* recover_producers.c: load the producers up to the log end, if any occur. */
+int recover_producers(struct partition *p, struct fault *f);
 
 /* roll.c */
 /* Note, if rc is an error, that it is that file's; returns rc. */
