@@ -24,12 +24,17 @@ retain_options_of(const struct properties *props, int64_t now_ms,
 	};
 }
 
+struct file {
+	int64_t size;
+	int64_t written_ms;	/* when it was last written to */
+};
+
 struct retention {
 	struct partition *p;
 	const struct retain_options *o;
 	struct partition_offsets offsets;
 	struct segment_list segments;
-	int64_t *sizes;		/* of each segment */
+	struct file *files;	/* of each segment */
 	size_t gone;		/* so many go */
 	bool all;		/* the active one's records, too */
 };
@@ -42,17 +47,20 @@ measure(struct retention *r, int64_t *total)
 	*total = 0;
 	if (rc != 0)
 		return rc;
-	r->sizes = calloc(r->segments.count + 1, sizeof(*r->sizes));
-	if (r->sizes == NULL)
+	r->files = calloc(r->segments.count + 1, sizeof(*r->files));
+	if (r->files == NULL)
 		return ENOMEM;
 	for (size_t i = 0; i < r->segments.count; i++) {
 		char name[SEGMENT_NAME_LEN];
 		struct stat st;
 
 		segment_name(name, r->segments.bases[i], ".log");
+		/* A name that is gone counts as nothing. */
 		if (fstatat(partition_dirfd(r->p), name, &st, 0) == 0)
-			r->sizes[i] = st.st_size;
-		*total += r->sizes[i];
+			r->files[i] = (struct file){.size = st.st_size,
+			    .written_ms = (int64_t)st.st_mtim.tv_sec * 1000 +
+				st.st_mtim.tv_nsec / 1000000};
+		*total += r->files[i].size;
 	}
 	return 0;
 }
@@ -64,15 +72,21 @@ choose_by_size(struct retention *r, int64_t total)
 
 	if (r->o->retention_bytes < 0)
 		return;
-	while (
-	    r->gone + 1 < r->segments.count && excess - r->sizes[r->gone] >= 0)
-		excess -= r->sizes[r->gone++];
+	while (r->gone + 1 < r->segments.count &&
+	    excess - r->files[r->gone].size >= 0)
+		excess -= r->files[r->gone++].size;
 }
 
+/*
+ * newest: the largest timestamp in a segment, INT64_MAX if that is not known.
+ * Where no record has one, or all are of before 1970, it is as old as its file.
+ */
 static bool
-is_old(const struct retention *r, int64_t newest)
+is_old(const struct retention *r, size_t segment, int64_t newest)
 {
-	return newest >= 0 && newest != INT64_MAX &&
+	if (newest < 0)
+		newest = r->files[segment].written_ms;
+	return newest != INT64_MAX &&
 	    r->o->now_ms - newest > r->o->retention_ms;
 }
 
@@ -83,19 +97,20 @@ is_old(const struct retention *r, int64_t newest)
 static int
 look_at_active(struct retention *r, struct fault *f)
 {
-	int64_t base = r->segments.bases[r->segments.count - 1], newest;
+	size_t last = r->segments.count - 1;
+	int64_t base = r->segments.bases[last], newest;
 	struct reader *rd = NULL;
 	const uint8_t *data;
 	struct batch b;
 	int rc = seek_max_timestamp(partition_dirfd(r->p), base, &newest);
 
-	if (rc != 0 || (newest != INT64_MAX && !is_old(r, newest)))
+	if (rc != 0 || (newest != INT64_MAX && !is_old(r, last, newest)))
 		return rc;
 	newest = -1;
 	rc = reader_open(r->p, READER_UNCOMMITTED | READER_CONTROL, 0, &rd, f);
 	if (rc == 0)
 		rc = reader_seek(rd, base, NULL, f);
-	while (rc == 0 && (newest < 0 || is_old(r, newest)) &&
+	while (rc == 0 && (newest < 0 || is_old(r, last, newest)) &&
 	    (rc = reader_next(rd, &b, &data, f)) == 0) {
 		if (b.max_timestamp > newest)
 			newest = b.max_timestamp;
@@ -104,29 +119,32 @@ look_at_active(struct retention *r, struct fault *f)
 	}
 	reader_close(rd);
 	rc = rc == STATUS_END ? 0 : rc;
-	r->all = rc == 0 && is_old(r, newest);
+	r->all = rc == 0 && is_old(r, last, newest);
+	if (r->all)
+		r->gone = last;
 	return rc;
 }
 
 static int
 choose_by_age(struct retention *r, struct fault *f)
 {
+	size_t last = r->segments.count - 1;
 	int64_t newest;
-	int rc = 0;
+	int rc;
 
 	if (r->o->retention_ms < 0)
 		return 0;
-	for (; r->gone + 1 < r->segments.count; r->gone++) {
-		rc = seek_max_timestamp(partition_dirfd(r->p),
-		    r->segments.bases[r->gone], &newest);
+	for (size_t i = r->gone; i < last; i++) {
 		/* Nothing is in it: it goes with the next one. */
-		if (rc == 0 && newest < 0)
+		if (r->files[i].size == 0)
 			continue;
-		if (rc != 0 || !is_old(r, newest))
+		rc = seek_max_timestamp(partition_dirfd(r->p),
+		    r->segments.bases[i], &newest);
+		if (rc != 0 || !is_old(r, i, newest))
 			return rc;
+		r->gone = i + 1;
 	}
-	if (r->o->sealed_only || r->segments.count == 0 ||
-	    r->sizes[r->gone] == 0)
+	if (r->o->sealed_only || r->files[last].size == 0)
 		return 0;
 	return look_at_active(r, f);
 }
@@ -153,7 +171,7 @@ retain_run(struct partition *p, const struct retain_options *o,
 		start = r.offsets.high_watermark;
 	for (size_t i = 0; rc == 0 && i < r.gone + r.all; i++) {
 		stats->segments++;
-		stats->bytes += r.sizes[i];
+		stats->bytes += r.files[i].size;
 	}
 	if (rc == 0 && start > r.offsets.log_start) {
 		stats->log_start = start;
@@ -162,7 +180,7 @@ retain_run(struct partition *p, const struct retain_options *o,
 		if (rc == 0 && !o->dry_run)
 			rc = partition_delete_before(p, start, f);
 	}
-	free(r.sizes);
+	free(r.files);
 	segment_list_release(&r.segments);
 	return rc;
 }
@@ -184,12 +202,12 @@ retain_before(struct partition *p, int64_t offset, bool dry_run,
 		     r.segments.bases[i + 1] <= offset;
 		     i++) {
 			stats->segments++;
-			stats->bytes += r.sizes[i];
+			stats->bytes += r.files[i].size;
 		}
 		if (!dry_run)
 			rc = partition_delete_before(p, offset, f);
 	}
-	free(r.sizes);
+	free(r.files);
 	segment_list_release(&r.segments);
 	return rc;
 }

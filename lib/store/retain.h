@@ -8,7 +8,8 @@
  *  1. by size: while the log less its oldest segment would still not be below
  *     retention.bytes
  *  2. by age: while the oldest segment's largest timestamp is more than
- *     retention.ms in the past
+ *     retention.ms in the past; where it has none, or one of before 1970, the
+ *     time when its file was last written to
  *
  * in that order, and never past the visible offset.  The active segment is
  * closed first if all its records are to go.  The log start is raised, durably,

@@ -125,6 +125,36 @@ values() {
 	same "$(cut -f 3 report)" 10000
 }
 
+@test 'retention by age: records without a time are as old as their file' {
+	logcreate -X segment.bytes=300 --retention 7d t
+	local time
+	for time in -1 -1 -14182940000 -14182940000; do
+		for i in 1 2; do
+			printf '{"value":"%0100d","timestamp":%d}\n' "$i" "$time"
+		done | logappend -J t
+	done
+	echo now | logappend t
+	run_tool 0 logcompact t
+	same "$(logcat t | wc -l)" 9
+	# All but the active one are old.
+	for log in t/0/*.log; do
+		[ -e "${log%.log}.sum" ] || continue
+		touch -d '8 days ago' "$log"
+	done
+	run_tool 0 logcompact t
+	same "$(logcat t | tail -n 1)" now
+	[ "$(logcat t | wc -l)" -lt 3 ]
+	# The one being written, too.
+	logcreate --retention 7d u
+	echo '{"value":"x","timestamp":-1}' | logappend -J u
+	run_tool 0 logcompact u
+	same "$(logcat u)" x
+	touch -d '8 days ago' u/0/*.log
+	run_tool 0 logcompact u
+	same "$(logcat u | wc -l)" 0
+	run_tool 0 logfsck t u
+}
+
 @test '--before: offsets, times, ends' {
 	logcreate --segment-bytes 2K -P 2 t
 	for i in 1 2 3 4 5 6 7 8 9; do
