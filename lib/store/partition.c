@@ -346,8 +346,10 @@ partition_role(struct partition *p, enum state_role *role)
 static int
 open_role(struct partition *p, struct fault *f)
 {
-	int rc = p->st.end_pos > 0 ? roll_segment(p, f) : 0;
+	int rc = p->st.role == STATE_ROLE_REPLICA ? replica_remove_left(p) : 0;
 
+	if (rc == 0 && p->st.end_pos > 0)
+		rc = roll_segment(p, f);
 	if (rc == 0 && p->st.end_offset > 0)
 		rc = roll_note_epoch(p, p->st.leader_epoch + 1,
 		    p->st.end_offset);

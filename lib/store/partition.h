@@ -239,8 +239,9 @@ int partition_new_epoch(struct partition *p, int32_t min, int32_t *epoch,
 int partition_roll(struct partition *p, struct fault *f);
 /*
  * Delete records before an offset: the log start rises to it (never falls),
- * durably; segments that lie wholly below are removed, unless another is
- * cleaning: then by that one, at its end.  STATUS_OFFSET beyond visible.
+ * durably; segments that lie wholly below are removed, those too that an
+ * earlier call has left, unless another is cleaning: then by that one, at its
+ * end, or by the next call.  STATUS_OFFSET beyond visible.
  */
 int partition_delete_before(struct partition *p, int64_t offset,
     struct fault *f);

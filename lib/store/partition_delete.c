@@ -9,12 +9,9 @@
 #include "store/epoch.h"
 #include "store/partition_impl.h"
 
-/* Remove the files of the segments that lie wholly below the log start. */
-static int
-remove_below(struct partition *p)
+int
+partition_remove_below(struct partition *p)
 {
-	static const char *const suffixes[] = {".log", ".index", ".timeindex",
-	    ".txnindex", ".snapshot", ".sum"};
 	struct segment_list l;
 	int rc = segment_list_read(p->dirfd, ".log", &l);
 
@@ -22,16 +19,8 @@ remove_below(struct partition *p)
 		return rc;
 	for (size_t i = 0;
 	     rc == 0 && i + 1 < l.count && l.bases[i + 1] <= p->st.log_start;
-	     i++) {
-		for (size_t k = 0; k < 6 && rc == 0; k++) {
-			char name[SEGMENT_NAME_LEN];
-
-			segment_name(name, l.bases[i], suffixes[k]);
-			rc = io_unlink(p->dirfd, name);
-			if (rc == ENOENT)
-				rc = 0;
-		}
-	}
+	     i++)
+		rc = segment_remove(p->dirfd, l.bases[i]);
 	segment_list_release(&l);
 	return rc;
 }
@@ -46,7 +35,7 @@ remove_if_free(struct partition *p)
 	if (rc == EAGAIN)
 		return 0;
 	if (rc == 0)
-		rc = remove_below(p);
+		rc = partition_remove_below(p);
 	if (!held && p->lock.clean)
 		(void)lock_unlock_clean(&p->lock);
 	return rc;
@@ -79,14 +68,17 @@ partition_delete_before(struct partition *p, int64_t offset, struct fault *f)
 		return rc;
 	if (offset > p->st.visible_offset) {
 		rc = STATUS_OFFSET;
-	} else if (offset > p->st.log_start) {
-		p->st.log_start = offset;
-		rc = roll_checkpoint(p);
+	} else {
+		if (offset > p->st.log_start) {
+			p->st.log_start = offset;
+			rc = roll_checkpoint(p);
+		}
+		/* Or what is left by one that was killed here. */
 		if (rc == 0)
 			rc = remove_if_free(p);
 		if (rc == 0)
 			rc = partition_trim_epochs(p, epoch_truncate_to_start,
-			    offset, NULL);
+			    p->st.log_start, NULL);
 	}
 	partition_end(p);
 	return rc;
@@ -121,7 +113,7 @@ partition_clean_end(struct partition *p, struct fault *f)
 	int rc = partition_begin(p, f);
 
 	if (rc == 0) {
-		rc = remove_below(p);
+		rc = partition_remove_below(p);
 		partition_end(p);
 	}
 	(void)lock_unlock_clean(&p->lock);

@@ -110,6 +110,17 @@ int partition_trim_epochs(struct partition *p,
     bool (*trim)(struct epoch_list *list, int64_t offset), int64_t offset,
     int32_t *latest);
 
+/*
+ * partition_delete.c: with the clean and log locks held, remove the segments
+ * that lie wholly below the log start.
+ */
+int partition_remove_below(struct partition *p);
+/*
+ * replica.c: with the log lock held, remove the empty segments that a killed
+ * call has left before a log that is empty, or behind the active one.
+ */
+int replica_remove_left(struct partition *p);
+
 /* recover.c: with the log lock held, make st and the files agree. */
 int recover_check(struct partition *p, struct fault *f);
 /*

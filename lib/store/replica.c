@@ -20,25 +20,6 @@ is_empty(const struct partition *p)
 	return p->st.end_pos == 0 && p->st.log_start >= p->st.end_offset;
 }
 
-/* Remove the files of one segment. */
-static int
-remove_segment(struct partition *p, int64_t base)
-{
-	static const char *const suffixes[] = {".log", ".index", ".timeindex",
-	    ".txnindex", ".snapshot", ".sum"};
-	int rc = 0;
-
-	for (size_t i = 0; i < 6 && rc == 0; i++) {
-		char name[SEGMENT_NAME_LEN];
-
-		segment_name(name, base, suffixes[i]);
-		rc = io_unlink(p->dirfd, name);
-		if (rc == ENOENT)
-			rc = 0;
-	}
-	return rc;
-}
-
 /* Epochs that began where the log does not reach have no batches. */
 static int
 trim_epochs(struct partition *p)
@@ -60,20 +41,22 @@ take_role(struct partition *p)
 	return roll_checkpoint(p);
 }
 
-/* Nothing was in the segment that a crash in move_active() has left. */
-static int
-remove_left(struct partition *p)
+int
+replica_remove_left(struct partition *p)
 {
+	int64_t active = p->st.active_base;
 	char name[SEGMENT_NAME_LEN];
 	struct segment_list l;
 	struct stat st;
 	int rc = segment_list_read(p->dirfd, ".log", &l);
 
-	if (rc == 0 && l.count > 1) {
-		segment_name(name, l.bases[l.count - 2], ".log");
-		if (fstatat(p->dirfd, name, &st, 0) == 0 && st.st_size == 0 &&
-		    l.bases[l.count - 1] == p->st.active_base)
-			rc = remove_segment(p, l.bases[l.count - 2]);
+	for (size_t i = 0; rc == 0 && i < l.count; i++) {
+		if (l.bases[i] == active ||
+		    (l.bases[i] < active && !is_empty(p)))
+			continue;
+		segment_name(name, l.bases[i], ".log");
+		if (fstatat(p->dirfd, name, &st, 0) == 0 && st.st_size == 0)
+			rc = segment_remove(p->dirfd, l.bases[i]);
 	}
 	segment_list_release(&l);
 	return rc;
@@ -124,8 +107,8 @@ replica_adopt(struct partition *p, struct fault *f)
 		rc = take_role(p);
 	else if (p->st.role != STATE_ROLE_REPLICA)
 		rc = STATUS_ROLE;
-	else if (is_empty(p))
-		rc = remove_left(p);
+	else
+		rc = replica_remove_left(p);
 	/* What one that died has left is for the next sync. */
 	if (rc == 0 && p->st.synced_offset < p->st.end_offset)
 		p->own_end = p->st.end_offset;
@@ -163,7 +146,7 @@ move_active(struct partition *p, int64_t base)
 	state_begin_segment(s, base, now_wall_ms());
 	s->visible_offset = s->log_start = base;
 	rc = roll_open_active(p);
-	return rc == 0 ? remove_segment(p, was) : rc;
+	return rc == 0 ? segment_remove(p->dirfd, was) : rc;
 }
 
 /* End the active segment, and begin the one with that base. */
@@ -436,7 +419,7 @@ step_back(struct partition *p, int64_t before, struct fault *f)
 	rc = io_unlink(p->dirfd, name);
 	if (rc == 0 || rc == ENOENT)
 		rc = recover_reopen(p, before, f);
-	return rc == 0 ? remove_segment(p, was) : rc;
+	return rc == 0 ? segment_remove(p->dirfd, was) : rc;
 }
 
 /* Where in the active segment the first batch is that ends above offset. */
@@ -473,8 +456,10 @@ truncate_to(struct partition *p, int64_t offset, struct fault *f)
 	struct segment_list l = {NULL, 0};
 	int64_t at, pos;
 	size_t i;
-	int rc = segment_list_read(p->dirfd, ".log", &l);
+	int rc = replica_remove_left(p);
 
+	if (rc == 0)
+		rc = segment_list_read(p->dirfd, ".log", &l);
 	i = rc == 0 && l.count > 0 ? segment_list_find(&l, p->st.active_base)
 				   : 0;
 	while (rc == 0 && p->st.end_offset > offset) {
@@ -506,6 +491,8 @@ replica_truncate(struct partition *p, int64_t offset, struct fault *f)
 			rc = truncate_to(p, offset, f);
 		if (rc == 0)
 			rc = roll_checkpoint(p);
+		if (rc == 0)
+			rc = partition_remove_below(p);
 		p->own_end = -1;
 		partition_end(p);
 	}

@@ -65,6 +65,14 @@ measure(struct retention *r, int64_t *total)
 	return 0;
 }
 
+/* Has one that was killed left segments below the log start? */
+static bool
+is_left(const struct retention *r)
+{
+	return r->segments.count > 1 &&
+	    r->segments.bases[1] <= r->offsets.log_start;
+}
+
 static void
 choose_by_size(struct retention *r, int64_t total)
 {
@@ -169,11 +177,13 @@ retain_run(struct partition *p, const struct retain_options *o,
 		start = r.offsets.log_end;
 	if (start > r.offsets.high_watermark)
 		start = r.offsets.high_watermark;
+	if (start < r.offsets.log_start)
+		start = r.offsets.log_start;
 	for (size_t i = 0; rc == 0 && i < r.gone + r.all; i++) {
 		stats->segments++;
 		stats->bytes += r.files[i].size;
 	}
-	if (rc == 0 && start > r.offsets.log_start) {
+	if (rc == 0 && (start > r.offsets.log_start || is_left(&r))) {
 		stats->log_start = start;
 		if (!o->dry_run && r.all)
 			rc = partition_roll(p, f);
@@ -206,6 +216,8 @@ retain_before(struct partition *p, int64_t offset, bool dry_run,
 		}
 		if (!dry_run)
 			rc = partition_delete_before(p, offset, f);
+	} else if (rc == 0 && !dry_run && is_left(&r)) {
+		rc = partition_delete_before(p, r.offsets.log_start, f);
 	}
 	free(r.files);
 	segment_list_release(&r.segments);

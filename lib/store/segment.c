@@ -44,6 +44,24 @@ segment_parse_name(const char *name, const char *suffix, int64_t *base)
 	return true;
 }
 
+int
+segment_remove(int dirfd, int64_t base)
+{
+	static const char *const suffixes[] = {".index", ".timeindex",
+	    ".txnindex", ".snapshot", ".sum", ".log"};
+	int rc = 0;
+
+	for (size_t i = 0; i < 6 && rc == 0; i++) {
+		char name[SEGMENT_NAME_LEN];
+
+		segment_name(name, base, suffixes[i]);
+		rc = io_unlink(dirfd, name);
+		if (rc == ENOENT)
+			rc = 0;
+	}
+	return rc;
+}
+
 static int
 compare_bases(const void *a, const void *b)
 {

@@ -22,6 +22,11 @@ enum { SEGMENT_NAME_LEN = 40 };
 void segment_name(char out[SEGMENT_NAME_LEN], int64_t base, const char *suffix);
 /* Is name 20 digits and that suffix?  Then *base is set. */
 bool segment_parse_name(const char *name, const char *suffix, int64_t *base);
+/*
+ * Remove the files of one segment, those that are there.  The log goes last, so
+ * that a call that was killed can be made again.
+ */
+int segment_remove(int dirfd, int64_t base);
 
 /*
  * Is that segment's .log another file now than fd, which was opened as it?
