@@ -201,9 +201,9 @@ io_allocate(int fd, int64_t pos, int64_t len)
 }
 
 void
-io_drop_cache(int fd, int64_t pos, int64_t len)
+io_drop_cache(int fd)
 {
-	(void)posix_fadvise(fd, pos, len, POSIX_FADV_DONTNEED);
+	(void)posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
 }
 
 int

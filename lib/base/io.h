@@ -68,8 +68,11 @@ void io_sync_start(int fd, int64_t pos, int64_t len);
  * size stays.  EOPNOTSUPP, too, on file systems where nothing is gained by it.
  */
 int io_allocate(int fd, int64_t pos, int64_t len);
-/* Forget clean cached pages of a range, so that a read asks the device. */
-void io_drop_cache(int fd, int64_t pos, int64_t len);
+/*
+ * Forget the file's clean pages, so that a read asks the device.  Of a range
+ * the kernel would keep those, or the folios, that are not wholly in it.
+ */
+void io_drop_cache(int fd);
 
 int io_truncate(int fd, int64_t size);
 int io_rename(int dirfd, const char *from, const char *to);

@@ -289,9 +289,28 @@ sync_now(struct partition *p, struct fault *f)
 		return rc;
 	/* Others may only have appended meanwhile: no roll without us. */
 	rc = state_read(p->state_fd, &p->st);
+	/* But for one that found a failed write. */
+	if (rc == 0 && p->st.cuts != target.cuts)
+		rc = STATUS_FAILED;
 	if (rc != 0)
 		return rc;
 	return publish(p, &target, sync_rc, f);
+}
+
+void
+partition_own(struct partition *p)
+{
+	p->own_end = p->st.end_offset;
+	p->own_cuts = p->st.cuts;
+}
+
+int
+partition_check_own(struct partition *p)
+{
+	if (p->own_end < 0 || p->own_cuts == p->st.cuts)
+		return 0;
+	p->own_end = -1;
+	return STATUS_FAILED;
 }
 
 int
@@ -304,7 +323,8 @@ partition_sync(struct partition *p, struct fault *f)
 	rc = partition_begin_sync(p, f);
 	if (rc != 0)
 		return rc;
-	if (p->st.synced_offset < p->own_end)
+	rc = partition_check_own(p);
+	if (rc == 0 && p->st.synced_offset < p->own_end)
 		rc = sync_now(p, f);
 	if (rc == 0)
 		p->own_end = -1;

@@ -201,7 +201,8 @@ int partition_append(struct partition *p, struct partition_append *a,
 /*
  * Make durable and visible all that this handle has appended.  Waits while
  * another syncs, and uses that sync if it covers ours.  A failure leaves the
- * outcome unknown: the bytes may turn out to be there.
+ * outcome unknown: the bytes may turn out to be there.  STATUS_FAILED, too, if
+ * the log was cut meanwhile: once, from here or from the next append.
  */
 int partition_sync(struct partition *p, struct fault *f);
 /*

@@ -189,7 +189,7 @@ take_over(struct partition *p)
 		return state_write(p->state_fd, &p->st);
 	}
 	if (p->st.synced_offset < p->st.end_offset)
-		p->own_end = p->st.end_offset;
+		partition_own(p);
 	return 0;
 }
 
@@ -234,7 +234,7 @@ append_some(struct partition *p, struct partition_append *a, int64_t *full,
 	if (p->mode == PARTITION_WRITE_RELAXED)
 		p->st.visible_offset = p->st.end_offset;
 	state_rc = state_write(p->state_fd, &p->st);
-	p->own_end = p->st.end_offset;
+	partition_own(p);
 	return state_rc;
 }
 
@@ -272,8 +272,9 @@ partition_append(struct partition *p, struct partition_append *a,
 			       : partition_begin(p, f);
 		if (rc != 0)
 			break;
+		rc = partition_check_own(p);
 		/* Another writer may have rolled it, or made it empty. */
-		if (full == p->st.active_base && p->st.end_pos > 0) {
+		if (rc == 0 && full == p->st.active_base && p->st.end_pos > 0) {
 			rc = roll_segment(p, f);
 			a->rolled = true;
 		}

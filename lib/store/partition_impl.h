@@ -45,7 +45,9 @@ struct partition {
 	int index_fd;
 	int timeindex_fd;
 	struct producer_table *producers;	/* NULL until needed */
+	uint64_t producers_cuts;	/* of the state that they go with */
 	int64_t own_end;	/* end of our last append; -1 none unsynced */
+	uint64_t own_cuts;	/* of the state then, or it may be gone */
 	struct ahead ahead;	/* of the file log_fd */
 	int64_t started_pos;	/* partition_sync_start() asked up to here */
 	struct partition_cut cut;
@@ -102,6 +104,13 @@ int partition_put(struct partition *p, uint8_t *data, size_t len);
 /* partition.c: if a file could not be opened it is what f names. */
 int partition_name_file(struct partition *p, int rc, struct fault *f);
 
+/* With the log lock: all that is in the log is ours to sync. */
+void partition_own(struct partition *p);
+/*
+ * With the log lock: STATUS_FAILED, once, if what we have appended since the
+ * last sync may have been cut off.
+ */
+int partition_check_own(struct partition *p);
 /*
  * Trim the leader epochs: trim() is one of epoch.h.  *latest (or NULL): the
  * latest of those left, -1 if there is none.

@@ -22,6 +22,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -332,6 +333,8 @@ adopt(struct partition *p, bool have_state, struct fault *f)
 		return rc;
 	if (!have_state) {
 		state_init(s);
+		/* No number that a handle has seen before. */
+		s->cuts = (uint64_t)arc4random() << 32;
 		s->log_start = l.count > 0 ? tail_log_start(p, l.bases[0]) : 0;
 	}
 	if (l.count > 0)
@@ -430,6 +433,7 @@ recover(struct partition *p, enum cause cause, bool have_state, struct fault *f)
 	struct state *s = &p->st;
 	int64_t floor = have_state ? s->synced_pos : 0;
 	int64_t visible = s->visible_offset, base = s->active_base;
+	int64_t end = s->end_offset;
 	bool relaxed = (s->flags & STATE_RELAXED) != 0;
 	struct stat st;
 	int rc;
@@ -444,7 +448,7 @@ recover(struct partition *p, enum cause cause, bool have_state, struct fault *f)
 		rc = io_sync(p->log_fd);
 		if (rc != 0)
 			return rc;
-		io_drop_cache(p->log_fd, 0, 0);
+		io_drop_cache(p->log_fd);
 	}
 	rc = choose_start(p, cause, st.st_size, f);
 	if (rc == 0 && (s->flags & STATE_PRODUCERS) != 0 &&
@@ -460,6 +464,11 @@ recover(struct partition *p, enum cause cause, bool have_state, struct fault *f)
 		rc = io_truncate(p->log_fd, s->end_pos);
 	if (rc != 0)
 		return rc;
+	/* Of a copy the end was not known. */
+	if (s->end_offset < end || cause == CAUSE_COPY) {
+		p->st.cuts++;
+		p->producers_cuts = p->st.cuts;
+	}
 	/* What was deleted stays so. */
 	if (s->log_start > s->end_offset)
 		s->log_start = s->end_offset;
@@ -572,6 +581,10 @@ recover_check(struct partition *p, struct fault *f)
 	if (rc != 0)
 		return rc;
 	p->st = s;
+	if (p->producers_cuts != s.cuts) {
+		producer_free(p->producers);
+		p->producers = NULL;
+	}
 	if (doubt || is_copied(p))
 		return recover_copy(p, true, f);
 	rc = open_active(p, &st);

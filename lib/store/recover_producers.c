@@ -181,6 +181,7 @@ recover_producers(struct partition *p, struct fault *f)
 	int rc = 0;
 
 	if (p->producers == NULL) {
+		p->producers_cuts = p->st.cuts;
 		rc = producer_new(&p->producers);
 		if (rc == 0)
 			rc = load_snapshot(p);

@@ -111,7 +111,7 @@ replica_adopt(struct partition *p, struct fault *f)
 		rc = replica_remove_left(p);
 	/* What one that died has left is for the next sync. */
 	if (rc == 0 && p->st.synced_offset < p->st.end_offset)
-		p->own_end = p->st.end_offset;
+		partition_own(p);
 	partition_end(p);
 	return rc;
 }
@@ -290,7 +290,7 @@ append_all(struct partition *p, uint8_t *data, size_t len, bool own,
 
 	for (size_t at = 0; rc == 0 && at < len; at += done)
 		rc = append_run(p, data + at, len - at, own, &done, f);
-	p->own_end = p->st.end_offset;
+	partition_own(p);
 	state_rc = state_write(p->state_fd, &p->st);
 	return rc != 0 ? rc : state_rc;
 }
@@ -326,9 +326,11 @@ append(struct partition *p, int64_t *end, int64_t segment, uint8_t *data,
 		return rc;
 	if (p->st.role != STATE_ROLE_REPLICA)
 		rc = STATUS_ROLE;
-	else if (end != NULL && p->st.end_offset != *end)
-		rc = STATUS_MISMATCH;
 	else
+		rc = partition_check_own(p);
+	if (rc == 0 && end != NULL && p->st.end_offset != *end)
+		rc = STATUS_MISMATCH;
+	if (rc == 0)
 		rc = check_all(p, segment, data, len, f);
 	if (rc == 0 && is_next(p, segment))
 		rc = begin_segment(p, segment, f);
@@ -448,6 +450,7 @@ shorten(struct partition *p, int64_t offset)
 	struct state *s = &p->st;
 
 	s->end_offset = s->synced_offset = s->visible_offset = offset;
+	s->cuts++;
 }
 
 static int

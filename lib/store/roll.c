@@ -480,7 +480,7 @@ roll_verify(struct partition *p, int64_t from, int64_t to)
 	struct batch b;
 	int rc;
 
-	io_drop_cache(p->log_fd, from, to - from);
+	io_drop_cache(p->log_fd);
 	segment_scan_init(&scan, PARTITION_SCAN_BLOCK);
 	segment_scan_start(&scan, p->log_fd, from, to);
 	while ((rc = segment_scan_next(&scan, &b, &data)) == 0)

@@ -51,7 +51,8 @@ enum slot_pos {
 	SLOT_MIN_TIMESTAMP = 236,
 	SLOT_STATE_INODE = 244,
 	SLOT_EARLIER_TIMESTAMP = 252,
-	SLOT_RESERVED = 260,
+	SLOT_CUTS = 260,
+	SLOT_RESERVED = 268,
 };
 
 _Static_assert((int)SLOT_RESERVED <= (int)STATE_SLOT_LEN, "slot layout");
@@ -81,7 +82,8 @@ _Static_assert(STATE_SLOT_B + STATE_SLOT_LEN <= STATE_PAGE_LEN, "page");
 	F(SLOT_DATA_BYTES, data_bytes)                                         \
 	F(SLOT_MIN_TIMESTAMP, min_timestamp)                                   \
 	F(SLOT_STATE_INODE, state_inode)                                       \
-	F(SLOT_EARLIER_TIMESTAMP, earlier_timestamp)
+	F(SLOT_EARLIER_TIMESTAMP, earlier_timestamp)                           \
+	F(SLOT_CUTS, cuts)
 
 void
 state_init(struct state *s)
@@ -195,7 +197,7 @@ state_decode(const uint8_t slot[STATE_SLOT_LEN], struct state *out)
 	s.index_count = (int32_t)buf_get_32(slot + SLOT_INDEX_COUNT);
 	s.timeindex_count = (int32_t)buf_get_32(slot + SLOT_TIMEINDEX_COUNT);
 	s.segment_crc = buf_get_32(slot + SLOT_SEGMENT_CRC);
-#define F(pos, field) s.field = (int64_t)buf_get_64(slot + pos);
+#define F(pos, field) s.field = (__typeof__(s.field))buf_get_64(slot + pos);
 	STATE_FIELDS_64(F)
 #undef F
 	if (!is_sane(&s))

@@ -49,7 +49,8 @@
  *	236    8  smallest base timestamp in the active segment, -1 none
  *	244    8  inode of this file
  *	252    8  largest timestamp in all earlier segments, -1 none
- *	260       reserved, 0
+ *	260    8  raised whenever the end offset falls
+ *	268       reserved, 0
  *
  * The last stable offset is the smaller of visible and the open transaction's
  * first offset.  What each number may be trusted for, and when, is told in
@@ -120,6 +121,7 @@ struct state {
 	int64_t min_timestamp;
 	int64_t state_inode;
 	int64_t earlier_timestamp;
+	uint64_t cuts;
 };
 
 /* A state of a partition without any segment; log start and base are 0. */

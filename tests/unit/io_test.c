@@ -2,9 +2,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/time.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 
 #include "base/buf.h"
@@ -321,6 +323,33 @@ test_lock_wait(void)
 	}
 }
 
+/* Of a file that ends within a page, and begins in one that is still used. */
+static void
+test_drop(void)
+{
+	static const char data[3 * 4096 + 100];
+	struct statfs fs;
+	char byte;
+	size_t got;
+	int fd;
+
+	if (fstatfs(dir, &fs) != 0 ||
+	    io_open(dir, "drop", O_RDWR | O_CREAT, 0600, &fd) != 0)
+		abort();
+	if (io_pwrite_full(fd, data, sizeof(data), 0) != 0 || io_sync(fd) != 0)
+		abort();
+	io_drop_cache(fd);
+	if (fs.f_type == TMPFS_MAGIC) {
+		printf("# in memory there is no device to ask\n");
+	} else {
+		tap(!io_is_cached(fd, 0), "the first page is dropped");
+		tap(!io_is_cached(fd, sizeof(data) - 1), "so is the last one");
+	}
+	tap_int(io_pread(fd, &byte, 1, sizeof(data) - 1, &got), 0,
+	    "and can be read");
+	io_close(&fd);
+}
+
 int
 main(void)
 {
@@ -335,6 +364,7 @@ main(void)
 	test_replace_atomic();
 	test_lock();
 	test_lock_wait();
+	test_drop();
 	io_close(&dir);
 	return tap_done();
 }
