@@ -60,11 +60,15 @@ open_writable(struct partition *p)
 	return rc;
 }
 
+/*
+ * A file system that we have open is not unmounted meanwhile, whatever mount
+ * others came by: each mount namespace has its own.
+ */
 bool
 partition_is_same_life(const struct partition *p, const struct state *s)
 {
 	return memcmp(s->boot_id, p->boot_id, sizeof(p->boot_id)) == 0 &&
-	    s->mount_id == p->mount_id;
+	    (s->mount_id == p->mount_id || p->is_alive);
 }
 
 static int

@@ -59,6 +59,8 @@
  *	same boot, mount, inode; file as long as said   go on, read nothing
  *	the same, file longer      a writer died: scan from the end position
  *	other boot or mount        scan, CRCs checked, from the synced position
+ *	other mount, later         the same file system in another mount
+ *	                           namespace: as if it were the same
  *	other inode: a copy        scan the last segment from its beginning
  *	no state, or a bad one     the same
  *	file shorter than synced   damage, as is one that was removed

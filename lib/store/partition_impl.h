@@ -37,7 +37,7 @@ struct partition {
 	struct lock lock;
 	int state_fd;
 	struct state st;	/* as last read or written */
-	bool st_valid;
+	bool is_alive;	/* st was found right once: no crash has been since */
 
 	/* Writers: files of the active segment, -1 while not needed. */
 	int log_fd;

@@ -427,6 +427,26 @@ choose_start(struct partition *p, enum cause cause, int64_t size,
 	return restart_txnindex(p);
 }
 
+/*
+ * Another mount, and nothing else: mounted again after a crash, when nothing of
+ * before is in memory, or the same file system in two mount namespaces.
+ */
+static bool
+is_other_mount(const struct partition *p)
+{
+	return memcmp(p->st.boot_id, p->boot_id, sizeof(p->boot_id)) == 0 &&
+	    p->st.mount_id != p->mount_id && (p->st.flags & STATE_FAILED) == 0;
+}
+
+/* So that who tries again does not trust what is in memory. */
+static int
+note_failure(struct partition *p, int rc)
+{
+	p->st.flags |= STATE_FAILED;
+	(void)state_write(p->state_fd, &p->st);
+	return rc;
+}
+
 static int
 recover(struct partition *p, enum cause cause, bool have_state, struct fault *f)
 {
@@ -435,6 +455,7 @@ recover(struct partition *p, enum cause cause, bool have_state, struct fault *f)
 	int64_t visible = s->visible_offset, base = s->active_base;
 	int64_t end = s->end_offset;
 	bool relaxed = (s->flags & STATE_RELAXED) != 0;
+	bool other_mount = cause == CAUSE_CRASH && is_other_mount(p);
 	struct stat st;
 	int rc;
 
@@ -447,8 +468,9 @@ recover(struct partition *p, enum cause cause, bool have_state, struct fault *f)
 		 */
 		rc = io_sync(p->log_fd);
 		if (rc != 0)
-			return rc;
-		io_drop_cache(p->log_fd);
+			return other_mount ? note_failure(p, rc) : rc;
+		if (!other_mount)
+			io_drop_cache(p->log_fd);
 	}
 	rc = choose_start(p, cause, st.st_size, f);
 	if (rc == 0 && (s->flags & STATE_PRODUCERS) != 0 &&
@@ -567,8 +589,8 @@ open_active(struct partition *p, struct stat *st)
 	return rc == 0 && fstat(p->log_fd, st) != 0 ? errno : rc;
 }
 
-int
-recover_check(struct partition *p, struct fault *f)
+static int
+check(struct partition *p, struct fault *f)
 {
 	struct state s;
 	struct stat st;
@@ -605,4 +627,14 @@ recover_check(struct partition *p, struct fault *f)
 		return recover(p, CAUSE_TAIL, true, f);
 	rc = recover(p, CAUSE_CRASH, true, f);
 	return rc != 0 ? rc : finish_roll(p, f);
+}
+
+int
+recover_check(struct partition *p, struct fault *f)
+{
+	int rc = check(p, f);
+
+	if (rc == 0)
+		p->is_alive = true;
+	return rc;
 }

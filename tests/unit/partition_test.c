@@ -272,6 +272,49 @@ test_remounted(void)
 	tap_int(count_from(0, &next, &rc), 30, "all of it is seen");
 }
 
+static int32_t
+epoch_of(struct partition *p)
+{
+	struct epoch_list l;
+	int32_t latest;
+
+	epoch_list_init(&l);
+	if (epoch_read(partition_dirfd(p), &l, NULL) != 0)
+		abort();
+	latest = epoch_latest(&l);
+	epoch_list_release(&l);
+	return latest;
+}
+
+/* Another mount namespace: nothing was lost for who has had it open. */
+static void
+test_other_mount(void)
+{
+	struct partition *p, *other;
+	struct state s;
+	char path[400];
+	int fd;
+
+	fresh();
+	p = open_with(PARTITION_WRITE_RELAXED, 0);
+	append(p, "one", 10, 1000);
+	snprintf(path, sizeof(path), "%s/" STATE_FILE, dir);
+	fd = open(path, O_RDWR);
+	if (fd < 0 || state_read(fd, &s) != 0)
+		abort();
+	s.mount_id++;
+	if (state_write(fd, &s) != 0)
+		abort();
+	append(p, "two", 10, 2000);
+	tap_int(epoch_of(p), 0, "who was there all the time goes on");
+	other = open_with(PARTITION_WRITE, 0);
+	append(other, "three", 10, 3000);
+	tap_int(epoch_of(p), 1, "who comes later cannot know that");
+	partition_close(other);
+	partition_close(p);
+	close(fd);
+}
+
 /*
  * Batches, and a roll.  With a crash the state is that of the middle, where not
  * all was synced, and from before another mount; out is the .sum.
@@ -973,6 +1016,7 @@ main(void)
 	test_roll();
 	test_torn_tail();
 	test_remounted();
+	test_other_mount();
 	test_sum_after_crash();
 	test_torn_offset(2, "as written");
 	test_torn_offset(0x7309f557e8c9fd02, "junk");
