@@ -197,7 +197,17 @@ retain(struct partition *p, const struct topic *t, struct outcome *out,
 	if (opt.retention_bytes != INT64_MIN)
 		o.retention_bytes = opt.retention_bytes;
 	o.dry_run = opt.dry_run;
+	o.log_start = out->before.log_start;
 	return retain_run(p, &o, &out->retained, f);
+}
+
+/* Where the partition begins by what was deleted, or would have been. */
+static int64_t
+log_start(const struct outcome *out)
+{
+	return out->before.log_start > out->retained.log_start
+	    ? out->before.log_start
+	    : out->retained.log_start;
 }
 
 static int
@@ -210,6 +220,7 @@ compact(struct partition *p, const struct topic *t, bool drop,
 	o.memory = (size_t)opt.memory;
 	o.dry_run = opt.dry_run;
 	o.include_active = opt.include_active || opt.drop_key != NULL;
+	o.log_start = log_start(out);
 	if (!drop)
 		return compact_run(p, &o, &out->compacted, f);
 	o.keep_last_only = false;
@@ -242,26 +253,12 @@ apply(struct partition *p, const struct topic *t, struct outcome *out,
 	return rc;
 }
 
-/* What --before and the policy have deleted; not done, they overlap. */
-static struct retain_stats
-deleted(const struct outcome *out)
-{
-	const struct retain_stats *a = &out->before, *b = &out->retained;
-	struct retain_stats sum = a->log_start > b->log_start ? *a : *b;
-
-	if (opt.dry_run)
-		return sum;
-	sum.segments = a->segments + b->segments;
-	sum.bytes = a->bytes + b->bytes;
-	return sum;
-}
-
 static void
 print_stats(const char *topic, int32_t number, const struct outcome *out)
 {
 	const struct compact_stats *c =
 	    opt.drop_key != NULL ? &out->dropped : &out->compacted;
-	struct retain_stats d = deleted(out);
+	const struct retain_stats *a = &out->before, *b = &out->retained;
 	static const char json[] =
 	    "{\"topic\":\"%s\",\"partition\":%d,\"log_start\":%lld,"
 	    "\"deleted_segments\":%lld,\"deleted_bytes\":%lld,"
@@ -275,11 +272,12 @@ print_stats(const char *topic, int32_t number, const struct outcome *out)
 	    "to %lld, %lld of them tombstones; %lld keys, %d passes%s\n";
 
 	printf(opt.json ? json : text, topic, (int)number,
-	    (long long)d.log_start, (long long)d.segments, (long long)d.bytes,
-	    (long long)c->segments, (long long)c->segments_left,
-	    (long long)c->bytes, (long long)c->bytes_left,
-	    (long long)c->records, (long long)c->records_left,
-	    (long long)c->tombstones_left, (long long)c->keys, c->passes,
+	    (long long)log_start(out), (long long)(a->segments + b->segments),
+	    (long long)(a->bytes + b->bytes), (long long)c->segments,
+	    (long long)c->segments_left, (long long)c->bytes,
+	    (long long)c->bytes_left, (long long)c->records,
+	    (long long)c->records_left, (long long)c->tombstones_left,
+	    (long long)c->keys, c->passes,
 	    opt.json         ? c->partial ? "true" : "false"
 		: c->partial ? " (of more: the keys do not fit the memory)"
 			     : "");
@@ -312,7 +310,8 @@ do_partition(const char *path, const struct topic_place *place, int32_t number)
 	else
 		strlcpy(name, path, sizeof(name));
 	partition_settings_of(&place->topic.settings, &settings);
-	rc = partition_open(name, PARTITION_WRITE, &settings, &p, &f);
+	rc = partition_open(name,
+	    opt.dry_run ? PARTITION_READ : PARTITION_WRITE, &settings, &p, &f);
 	if (rc == 0)
 		rc = partition_role(p, &role);
 	if (rc == 0 && role != STATE_ROLE_OPEN)
@@ -324,7 +323,7 @@ do_partition(const char *path, const struct topic_place *place, int32_t number)
 	partition_close(p);
 	if (rc != 0)
 		return refuse(name, rc, &f);
-	if (!opt.dry_run)
+	if (offsets.log_start > log_start(&out))
 		out.retained.log_start = offsets.log_start;
 	if (opt.stats)
 		print_stats(place->name, number, &out);

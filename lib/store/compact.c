@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "base/bounds.h"
+#include "base/io.h"
 #include "base/status.h"
 #include "store/compact_impl.h"
 #include "store/properties.h"
@@ -45,31 +46,66 @@ compact_options_of(const struct properties *props, int64_t now_ms,
 
 /* --- from where to where ------------------------------------------------- */
 
+/*
+ * How much of the active segment is in the log: what a crash has left behind
+ * that would be cut off.  Where its headers do not lead there it is damaged,
+ * which is met in reading all of it.
+ */
 static int
-list(struct compaction *c)
+measure_active(struct compaction *c, int64_t log_end)
 {
-	segment_list_release(&c->segments);
-	return tail_list(c->p, &c->segments);
+	struct batch b;
+	int64_t pos;
+	int fd = -1;
+	int rc = tail_open_log(c->p, c->active, &fd);
+
+	if (rc != 0)
+		return rc;
+	c->active_size = compact_file_size(c, c->active, ".log");
+	if (seek_offset(partition_dirfd(c->p), c->active, fd, log_end - 1, -1,
+		&pos) == 0 &&
+	    segment_header_at(fd, pos, &b) == 0 && b.last_offset + 1 == log_end)
+		c->active_size = pos + (int64_t)b.size;
+	(void)io_close(&fd);
+	return 0;
 }
 
 /* As if another segment had been begun at the log's end. */
 static int
-add_end(struct compaction *c)
+add_end(struct compaction *c, int64_t log_end)
 {
 	struct segment_list *l = &c->segments;
-	struct partition_offsets offsets;
 	int64_t *bases;
-	int rc = partition_offsets(c->p, &offsets, c->f);
 
-	if (rc != 0 || offsets.log_end <= l->bases[l->count - 1])
-		return rc;
+	if (l->count == 0 || log_end <= l->bases[l->count - 1])
+		return 0;
 	bases = reallocarray(l->bases, l->count + 1, sizeof(*bases));
 	if (bases == NULL)
 		return ENOMEM;
 	c->active = bases[l->count - 1];
-	bases[l->count++] = offsets.log_end;
+	bases[l->count++] = log_end;
 	l->bases = bases;
-	return 0;
+	return measure_active(c, log_end);
+}
+
+/* The segments of what is not deleted. */
+static int
+list(struct compaction *c)
+{
+	struct partition_offsets offsets;
+	int64_t start = c->o->log_start;
+	int rc;
+
+	segment_list_release(&c->segments);
+	rc = tail_list(c->p, &c->segments);
+	if (rc == 0)
+		rc = partition_offsets(c->p, &offsets, c->f);
+	if (rc == 0 && c->o->dry_run && c->o->include_active)
+		rc = add_end(c, offsets.log_end);
+	if (rc == 0)
+		segment_list_skip(&c->segments,
+		    offsets.log_start > start ? offsets.log_start : start);
+	return rc;
 }
 
 /* The first segment that was not compacted with those before it. */
@@ -87,6 +123,29 @@ first_dirty(const struct compaction *c)
 	return l->count > 0 ? l->bases[i] : 0;
 }
 
+static int
+see_timestamp(struct compaction *c, const uint8_t *data, const struct batch *b,
+    void *arg)
+{
+	int64_t *newest = arg;
+
+	(void)c;
+	(void)data;
+	if (b->max_timestamp > *newest)
+		*newest = b->max_timestamp;
+	return 0;
+}
+
+/* The largest timestamp in a segment; the active one has no .sum yet. */
+static int
+find_newest(struct compaction *c, int64_t base, int64_t *newest)
+{
+	if (base != c->active)
+		return seek_max_timestamp(partition_dirfd(c->p), base, newest);
+	*newest = -1;
+	return compact_walk(c, base, base, see_timestamp, newest);
+}
+
 /* Nothing at or above this offset may be touched. */
 static int
 find_upper(struct compaction *c)
@@ -102,13 +161,15 @@ find_upper(struct compaction *c)
 	/* A key that is to go goes everywhere. */
 	if (!c->o->keep_last_only)
 		return 0;
+	/* With a roll all that is written becomes visible. */
+	if (c->active >= 0 && offsets.last_stable == offsets.high_watermark)
+		offsets.last_stable = offsets.log_end;
 	if (offsets.last_stable < c->upper)
 		c->upper = offsets.last_stable;
 	if (c->o->min_lag_ms <= 0)
 		return 0;
 	for (size_t i = segment_list_find(l, c->dirty); i + 1 < l->count; i++) {
-		rc = seek_max_timestamp(partition_dirfd(c->p), l->bases[i],
-		    &newest);
+		rc = find_newest(c, l->bases[i], &newest);
 		if (rc != 0)
 			return rc;
 		if (newest <= c->o->now_ms - c->o->min_lag_ms)
@@ -155,11 +216,8 @@ run_passes(struct compaction *c)
 
 	if (rc != 0 || c->segments.count == 0)
 		return rc;
-	if (c->o->dry_run && c->o->include_active)
-		rc = add_end(c);
 	c->dirty = first_dirty(c);
-	if (rc == 0)
-		rc = find_upper(c);
+	rc = find_upper(c);
 	if (rc != 0)
 		return rc;
 	if (c->dirty > c->upper)
@@ -189,6 +247,13 @@ run_passes(struct compaction *c)
 	return rc;
 }
 
+/* A dry run has no lock: what was listed may be gone. */
+static int
+missed(const struct compact_options *o, int rc)
+{
+	return o->dry_run && rc == ENOENT ? EAGAIN : rc;
+}
+
 int
 compact_run(struct partition *p, const struct compact_options *o,
     struct compact_stats *stats, struct fault *f)
@@ -198,11 +263,13 @@ compact_run(struct partition *p, const struct compact_options *o,
 	    .stats = stats,
 	    .f = f,
 	    .active = -1};
-	int end_rc, rc = partition_clean_begin(p, f);
+	int end_rc,
+	    rc = o->dry_run ? partition_clean_look(p, f)
+			    : partition_clean_begin(p, f);
 
 	*stats = (struct compact_stats){.passes = 0};
 	if (rc != 0)
-		return rc;
+		return missed(o, rc);
 	segment_scan_init(&c.scan, SCAN_BLOCK);
 	buf_init(&c.scratch, RECORDS_BYTES_MAX);
 	buf_init(&c.kept, RECORDS_BYTES_MAX);
@@ -220,6 +287,8 @@ compact_run(struct partition *p, const struct compact_options *o,
 	buf_release(&c.scratch);
 	segment_scan_release(&c.scan);
 	segment_list_release(&c.segments);
+	if (o->dry_run)
+		return missed(o, rc);
 	end_rc = partition_clean_end(p, f);
 	return rc != 0 ? rc : end_rc;
 }

@@ -53,6 +53,7 @@ struct compact_options {
 	struct bytes drop;	/* a key all records of which go; null none */
 	bool dry_run;		/* count only */
 	bool include_active;	/* dry run: as if the log had been rolled */
+	int64_t log_start;	/* dry run: as if it began there, or later */
 	/*
 	 * NULL, or called after every so many bytes of the log were read (a
 	 * batch, each time that it is read).  It may take its time; what it
@@ -81,7 +82,8 @@ struct compact_stats {
 };
 
 /*
- * Compact the sealed segments of p, which is open to write.
+ * Compact the sealed segments of p, which is open to write; for a dry run, to
+ * read.
  * EAGAIN: another is cleaning it.  STATUS_CORRUPT: there is damage in it (f);
  * what was done before stands, and so it does after an error of o->pace.
  * Else errno; a full disk changes nothing.

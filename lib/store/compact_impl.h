@@ -29,6 +29,7 @@ struct compaction {
 	struct fault *f;
 	struct segment_list segments;	/* the last is not touched */
 	int64_t active;		/* the one that is written; -1: untouched */
+	int64_t active_size;	/* bytes of it up to the log's end */
 	struct keymap *map;
 	int64_t upper;		/* nothing at or above is touched */
 	int64_t dirty;		/* of this pass */

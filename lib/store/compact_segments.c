@@ -30,7 +30,9 @@ choose_group(const struct compaction *c, size_t first, struct compact_group *g)
 	*g = (struct compact_group){.first = first};
 	for (size_t i = first; i + 1 < c->segments.count && bases[i] < c->end;
 	     i++) {
-		int64_t size = compact_file_size(c, bases[i], ".log");
+		int64_t size = bases[i] == c->active
+		    ? c->active_size
+		    : compact_file_size(c, bases[i], ".log");
 
 		index += compact_file_size(c, bases[i], ".index");
 		timeindex += compact_file_size(c, bases[i], ".timeindex");

@@ -42,16 +42,20 @@ open_segment(struct compaction *c, int64_t base, int *fd, int64_t *size)
 
 /*
  * All of a segment was read: is it what its .sum says?  That alone tells of a
- * header that has changed.
+ * header that has changed.  A dry run may find the .sum of another file.
  */
 static int
-check_sum(struct compaction *c, int64_t base, int64_t size, uint32_t crc)
+check_sum(struct compaction *c, int64_t base, int fd, int64_t size,
+    uint32_t crc)
 {
 	struct sum sum;
 
 	if (sum_read(partition_dirfd(c->p), base, &sum) != 0 ||
 	    sum.size != size || sum.crc == crc)
 		return 0;
+	if (c->o->dry_run &&
+	    segment_is_replaced(partition_dirfd(c->p), base, fd))
+		return EAGAIN;
 	return damaged(c, base, 0, base,
 	    "the segment's crc does not match, see logfsck(1)");
 }
@@ -70,16 +74,14 @@ compact_walk(struct compaction *c, int64_t base, int64_t from,
 	if (rc == 0 && from > base)
 		rc = seek_offset(partition_dirfd(c->p), base, fd, from, -1,
 		    &pos);
-	segment_scan_start(&c->scan, fd, pos, -1);
+	segment_scan_start(&c->scan, fd, pos,
+	    base == c->active ? c->active_size : -1);
 	while (rc == 0) {
 		rc = segment_scan_next(&c->scan, &b, &data);
 		if (rc == STATUS_END)
 			break;
 		if (rc == 0 && b.base_offset <= last)
 			rc = STATUS_CORRUPT;
-		/* What is behind the log's end is being written. */
-		if (base == c->active && (rc < 0 || b.base_offset >= c->upper))
-			break;
 		if (rc < 0) {
 			rc = damaged(c, base, c->scan.pos, last + 1,
 			    c->scan.what);
@@ -94,9 +96,9 @@ compact_walk(struct compaction *c, int64_t base, int64_t from,
 		if (rc == 0 && c->o->pace != NULL)
 			rc = c->o->pace(c->o->pace_arg, b.size);
 	}
-	(void)io_close(&fd);
 	if (rc == STATUS_END)
-		rc = pos == 0 ? check_sum(c, base, c->scan.pos, crc) : 0;
+		rc = pos == 0 ? check_sum(c, base, fd, c->scan.pos, crc) : 0;
+	(void)io_close(&fd);
 	return rc;
 }
 

@@ -257,6 +257,11 @@ int partition_delete_before(struct partition *p, int64_t offset,
 int partition_clean_begin(struct partition *p, struct fault *f);
 /* Removes, too, what has come to lie below the log start. */
 int partition_clean_end(struct partition *p, struct fault *f);
+/*
+ * The same of a partition that is open to read, for who only looks: nothing is
+ * locked or recovered, and there is no end.
+ */
+int partition_clean_look(struct partition *p, struct fault *f);
 /* As producer_last(), while cleaning. */
 bool partition_producer_last(const struct partition *p, int64_t producer_id,
     int16_t *epoch, int64_t *last_offset);

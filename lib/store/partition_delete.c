@@ -8,6 +8,7 @@
 #include "base/status.h"
 #include "store/epoch.h"
 #include "store/partition_impl.h"
+#include "store/tail.h"
 
 int
 partition_remove_below(struct partition *p)
@@ -84,6 +85,32 @@ partition_delete_before(struct partition *p, int64_t offset, struct fault *f)
 	return rc;
 }
 
+/* Kafka forgets them after a while, and so does who cleans. */
+static void
+expire_producers(struct partition *p)
+{
+	if (p->producers != NULL)
+		producer_expire(p->producers,
+		    now_wall_ms() - PARTITION_PRODUCER_EXPIRATION_MS);
+}
+
+int
+partition_clean_look(struct partition *p, struct fault *f)
+{
+	struct partition_offsets offsets;
+	struct tail_hint hint;
+	int rc = tail_look(p, &offsets, &hint, f);
+
+	assert(p->mode == PARTITION_READ);
+	if (rc != 0 || !hint.has_producers)
+		return rc;
+	/* All that is asked of the state. */
+	p->st.end_offset = offsets.log_end;
+	rc = recover_producers(p, f);
+	expire_producers(p);
+	return rc;
+}
+
 int
 partition_clean_begin(struct partition *p, struct fault *f)
 {
@@ -97,9 +124,8 @@ partition_clean_begin(struct partition *p, struct fault *f)
 	if (rc == 0) {
 		if (p->st.flags & STATE_PRODUCERS)
 			rc = recover_producers(p, f);
-		if (rc == 0 && p->producers != NULL)
-			producer_expire(p->producers,
-			    now_wall_ms() - PARTITION_PRODUCER_EXPIRATION_MS);
+		if (rc == 0)
+			expire_producers(p);
 		partition_end(p);
 	}
 	if (rc != 0)

@@ -62,7 +62,9 @@ replay_segment(struct partition *p, int64_t base, int64_t end, struct fault *f)
 	segment_scan_init(&scan, PARTITION_SCAN_BLOCK);
 	scan.verify = false;
 	segment_scan_start(&scan, fd, pos, -1);
-	while (rc == 0 && (rc = segment_scan_next(&scan, &b, &data)) == 0) {
+	/* What stands behind the end may be no batch. */
+	while (rc == 0 && producer_next_offset(p->producers) < end &&
+	    (rc = segment_scan_next(&scan, &b, &data)) == 0) {
 		if (b.base_offset >= end)
 			break;
 		if (b.base_offset >= producer_next_offset(p->producers))

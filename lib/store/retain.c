@@ -37,16 +37,23 @@ struct retention {
 	struct file *files;	/* of each segment */
 	size_t gone;		/* so many go */
 	bool all;		/* the active one's records, too */
+	/* One that was killed has not removed all that is deleted. */
+	bool left;
 };
 
+/* The segments of what is not deleted. */
 static int
 measure(struct retention *r, int64_t *total)
 {
 	int rc = tail_list(r->p, &r->segments);
+	size_t count;
 
 	*total = 0;
 	if (rc != 0)
 		return rc;
+	count = r->segments.count;
+	segment_list_skip(&r->segments, r->offsets.log_start);
+	r->left = r->segments.count < count;
 	r->files = calloc(r->segments.count + 1, sizeof(*r->files));
 	if (r->files == NULL)
 		return ENOMEM;
@@ -63,14 +70,6 @@ measure(struct retention *r, int64_t *total)
 		*total += r->files[i].size;
 	}
 	return 0;
-}
-
-/* Has one that was killed left segments below the log start? */
-static bool
-is_left(const struct retention *r)
-{
-	return r->segments.count > 1 &&
-	    r->segments.bases[1] <= r->offsets.log_start;
 }
 
 static void
@@ -117,7 +116,9 @@ look_at_active(struct retention *r, struct fault *f)
 	newest = -1;
 	rc = reader_open(r->p, READER_UNCOMMITTED | READER_CONTROL, 0, &rd, f);
 	if (rc == 0)
-		rc = reader_seek(rd, base, NULL, f);
+		rc = reader_seek(rd,
+		    base > r->offsets.log_start ? base : r->offsets.log_start,
+		    NULL, f);
 	while (rc == 0 && (newest < 0 || is_old(r, last, newest)) &&
 	    (rc = reader_next(rd, &b, &data, f)) == 0) {
 		if (b.max_timestamp > newest)
@@ -165,6 +166,8 @@ retain_run(struct partition *p, const struct retain_options *o,
 	int64_t total, start;
 	int rc = partition_offsets(p, &r.offsets, f);
 
+	if (rc == 0 && o->log_start > r.offsets.log_start)
+		r.offsets.log_start = o->log_start;
 	if (rc == 0)
 		rc = measure(&r, &total);
 	if (rc == 0 && r.segments.count > 0) {
@@ -179,12 +182,12 @@ retain_run(struct partition *p, const struct retain_options *o,
 		start = r.offsets.high_watermark;
 	if (start < r.offsets.log_start)
 		start = r.offsets.log_start;
-	for (size_t i = 0; rc == 0 && i < r.gone + r.all; i++) {
-		stats->segments++;
-		stats->bytes += r.files[i].size;
-	}
-	if (rc == 0 && (start > r.offsets.log_start || is_left(&r))) {
+	if (rc == 0 && (start > r.offsets.log_start || r.left)) {
 		stats->log_start = start;
+		for (size_t i = 0; i < r.gone + r.all; i++) {
+			stats->segments++;
+			stats->bytes += r.files[i].size;
+		}
 		if (!o->dry_run && r.all)
 			rc = partition_roll(p, f);
 		if (rc == 0 && !o->dry_run)
@@ -216,7 +219,7 @@ retain_before(struct partition *p, int64_t offset, bool dry_run,
 		}
 		if (!dry_run)
 			rc = partition_delete_before(p, offset, f);
-	} else if (rc == 0 && !dry_run && is_left(&r)) {
+	} else if (rc == 0 && !dry_run && r.left) {
 		rc = partition_delete_before(p, r.offsets.log_start, f);
 	}
 	free(r.files);

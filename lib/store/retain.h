@@ -30,6 +30,7 @@ struct retain_options {
 	int64_t retention_bytes;	/* -1: any */
 	bool sealed_only;	/* leave the active segment alone */
 	bool dry_run;
+	int64_t log_start;	/* dry run: as if it began there, or later */
 	/* As in compact.h; asked where the active segment has to be read. */
 	int (*pace)(void *arg, size_t bytes);
 	void *pace_arg;

@@ -132,6 +132,19 @@ segment_list_release(struct segment_list *l)
 	*l = (struct segment_list){NULL, 0};
 }
 
+void
+segment_list_skip(struct segment_list *l, int64_t offset)
+{
+	size_t gone = 0;
+
+	while (gone + 1 < l->count && l->bases[gone + 1] <= offset)
+		gone++;
+	if (gone == 0)
+		return;
+	l->count -= gone;
+	memmove(l->bases, l->bases + gone, l->count * sizeof(*l->bases));
+}
+
 size_t
 segment_list_find(const struct segment_list *l, int64_t offset)
 {

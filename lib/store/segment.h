@@ -43,6 +43,8 @@ struct segment_list {
 /* STATUS_TOO_BIG over SEGMENTS_MAX. */
 int segment_list_read(int dirfd, const char *suffix, struct segment_list *l);
 void segment_list_release(struct segment_list *l);
+/* Leave out those that lie wholly below an offset. */
+void segment_list_skip(struct segment_list *l, int64_t offset);
 /* Index of the greatest base <= offset; 0 if all are above.  count > 0. */
 size_t segment_list_find(const struct segment_list *l, int64_t offset);
 

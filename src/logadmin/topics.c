@@ -282,7 +282,8 @@ promote_partition(const struct admin_options *o, const char *path, int32_t n,
 	int rc;
 
 	snprintf(name, sizeof(name), "%s/%d", path, (int)n);
-	rc = partition_open(name, PARTITION_WRITE, settings, &p, &f);
+	rc = partition_open(name, o->dry_run ? PARTITION_READ : PARTITION_WRITE,
+	    settings, &p, &f);
 	if (rc == 0)
 		rc = partition_role(p, &role);
 	if (rc == 0 && role == STATE_ROLE_REPLICA) {
@@ -361,7 +362,8 @@ demote_partition(const struct admin_options *o, const char *path, int32_t n,
 	int rc;
 
 	snprintf(name, sizeof(name), "%s/%d", path, (int)n);
-	rc = partition_open(name, PARTITION_WRITE, settings, &p, &f);
+	rc = partition_open(name, o->dry_run ? PARTITION_READ : PARTITION_WRITE,
+	    settings, &p, &f);
 	if (rc == 0)
 		rc = partition_role(p, &role);
 	if (rc == 0 && !o->dry_run)

@@ -264,6 +264,105 @@ values() {
 	done
 }
 
+# sums DIR: every name and every byte in it.
+sums() {
+	(cd "$1" && find . | sort && find . -type f -exec cksum {} + | sort)
+}
+
+# dry ARG...: -n changes nothing in t, and tells what is done without it.
+dry() {
+	sums t >before
+	run_tool 0 logcompact -n -J "$@" t
+	would=$out
+	sums t | cmp before - || return 1
+	run_tool 0 logcompact -J "$@" t
+	same "$would" "$out"
+}
+
+# torn TOPIC: a copy of which the last writer died.
+torn() {
+	cp -a t copy
+	rm -r t
+	mv copy t
+	printf 'garbage' >>"$(printf '%s\n' t/0/*.log | tail -n 1)"
+}
+
+@test 'a dry run changes nothing, of a copy or a torn partition either' {
+	pairs 5000 100 >input
+	for what in '' --include-active '--drop-key k7' \
+	    '--before 3000 --policy both' '--policy both --retention 0'; do
+		for how in own copy torn; do
+			rm -rf t
+			logcreate --compact --segment-bytes 8K t
+			logappend --null-string NULL -K : --batch-bytes 1000 t input
+			logcompact t
+			case $how in
+			copy) cp -a t copy && rm -r t && mv copy t ;;
+			torn) torn ;;
+			esac
+			echo "$how: $what"
+			# shellcheck disable=SC2086 # several words
+			dry $what
+		done
+	done
+}
+
+@test 'a dry run takes the permission to read alone' {
+	[ "$(id -u)" -eq 0 ] || skip 'needs root'
+	command -v setpriv >/dev/null || skip 'setpriv is not installed'
+	local place
+	place=$(mktemp -d /tmp/logcompact.XXXXXX)
+	cp "$(command -v logcompact)" "$(command -v logadmin)" "$place"
+	chmod a+rx "$place"
+	pairs 5000 100 >input
+	(
+		umask 022
+		logcreate --compact --segment-bytes 8K "$place/t"
+	)
+	logappend --null-string NULL -K : --batch-bytes 1000 "$place/t" input
+	cp -a "$place/t" t
+	cd "$place"
+	sums t >"$BATS_TEST_TMPDIR/before"
+	for what in '' --include-active '--drop-key k7'; do
+		# shellcheck disable=SC2086 # several words
+		run_tool 0 setpriv --reuid 65534 --regid 65534 --clear-groups \
+		    ./logcompact $what -n -J t
+		# shellcheck disable=SC2086
+		same "$out" "$(logcompact $what -n -J t)"
+	done
+	for verb in promote demote; do
+		run_tool 0 setpriv --reuid 65534 --regid 65534 --clear-groups \
+		    ./logadmin --dry-run topic "$verb" t
+	done
+	sums t | cmp "$BATS_TEST_TMPDIR/before" -
+	cd "$BATS_TEST_TMPDIR"
+	rm -r "$place"
+}
+
+@test 'a dry run knows what is deleted before it is compacted' {
+	pairs 20000 800 >input
+	for what in '--policy both --retention-bytes 20K' \
+	    '--policy both --retention 0' \
+	    '--policy both --retention 0 --include-active' \
+	    '--before 10000 -p 0 --policy both --include-active' \
+	    '--before 10000 -p 0 --policy compact' \
+	    '--before end --policy both --include-active' \
+	    '--before 19900 --policy delete --retention 0' \
+	    '--before end --policy delete --retention 0' \
+	    '--policy both --retention-bytes 20K --drop-key k3'; do
+		rm -rf t
+		logcreate --compact --segment-bytes 8K t
+		logappend --null-string NULL -K : --batch-bytes 1000 t input
+		echo "$what"
+		# shellcheck disable=SC2086 # several words
+		dry $what
+	done
+	# Where the log begins is told though nothing is deleted.
+	logcompact --before 19900 t
+	dry --policy compact
+	has "$out" '"log_start":19900,'
+}
+
 @test 'damage is told, and left as it is' {
 	pairs 5000 100 >input
 	logcreate --compact --segment-bytes 8K t

@@ -14,6 +14,7 @@
 
 #include "base/bounds.h"
 #include "base/crc32c.h"
+#include "base/now.h"
 #include "base/status.h"
 #include "store/batch.h"
 #include "store/keymap.h"
@@ -36,6 +37,7 @@ static bool aborted[RECORDS_MAX];	/* by transaction */
 static int txn_count;
 static int open_txn[PRODUCERS];		/* 0: none */
 static int32_t sequence[PRODUCERS];
+static int64_t first_ms = 1000;		/* of the first 100 ms */
 
 static struct partition_settings settings;
 static struct compact_options options;
@@ -62,7 +64,7 @@ append_records(struct partition *p, int producer, int keys)
 	    BATCH_BYTES_MAX);
 	for (int i = 0; i < count; i++) {
 		char key[16];
-		struct record r = {.timestamp = 1000 + pick(100)};
+		struct record r = {.timestamp = first_ms + pick(100)};
 		int k = pick(12) == 0 ? NO_KEY : (int)pick(keys);
 
 		snprintf(key, sizeof(key), "k%d", k);
@@ -109,7 +111,7 @@ end_transaction(struct partition *p, int producer)
 
 	aborted[open_txn[producer]] = abort_it;
 	batch_encode_marker(marker, producer, 0,
-	    abort_it ? BATCH_CONTROL_ABORT : BATCH_CONTROL_COMMIT, 0, 1000);
+	    abort_it ? BATCH_CONTROL_ABORT : BATCH_CONTROL_COMMIT, 0, first_ms);
 	if (partition_append(p, &a, NULL) != 0)
 		abort();
 	model[model_end].is_marker = true;
@@ -315,6 +317,95 @@ test_alone(void)
 	partition_close(p);
 }
 
+static int
+run_dry(int64_t now_ms, struct compact_stats *stats)
+{
+	struct partition *p = NULL;
+	int rc;
+
+	if (partition_open(dir, PARTITION_READ, &settings, &p, NULL) != 0)
+		abort();
+	options.dry_run = true;
+	rc = run(p, now_ms, stats);
+	options.dry_run = options.include_active = false;
+	partition_close(p);
+	return rc;
+}
+
+/*
+ * Producers that are still known, transactions that are open, segments too
+ * young: all that a real run finds, a dry one does.
+ */
+static void
+test_dry(int round)
+{
+	struct partition *p = open_new();
+	struct compact_stats would, is;
+	int keys = (int)pick(60) + 1;
+	bool roll = pick(2) == 0;
+	int64_t now;
+	bool ok;
+
+	first_ms = now_wall_ms();
+	options.min_lag_ms = pick(2) == 0 ? 0 : 50;
+	now = first_ms + 100 + pick(50);
+	append_some(p, 150, keys, pick(2) == 0);
+	/* Written, and not visible. */
+	append_records(p, 0, keys);
+	options.include_active = roll;
+	ok = run_dry(now, &would) == 0;
+	if (roll && partition_roll(p, NULL) != 0)
+		abort();
+	ok = ok && run(p, now, &is) == 0;
+	tap(ok && would.end == is.end && would.passes == is.passes &&
+		would.keys == is.keys && would.segments == is.segments &&
+		would.segments_left == is.segments_left &&
+		would.bytes == is.bytes && would.bytes_left == is.bytes_left &&
+		would.records == is.records &&
+		would.records_left == is.records_left &&
+		would.tombstones_left == is.tombstones_left,
+	    "round %d: a dry run tells what is done: %lld to %lld records",
+	    round, (long long)is.records, (long long)is.records_left);
+	first_ms = 1000;
+	options.min_lag_ms = 0;
+	partition_close(p);
+}
+
+/* Another cleans while a dry run reads. */
+static int
+compact_meanwhile(void *arg, size_t bytes)
+{
+	struct partition *p = *(struct partition **)arg;
+	struct compact_options o = options;
+	struct compact_stats stats;
+
+	(void)bytes;
+	if (p == NULL)
+		return 0;
+	*(struct partition **)arg = NULL;
+	o.pace = NULL;
+	o.dry_run = false;
+	o.segment_bytes = 1 << 20;
+	if (compact_run(p, &o, &stats, NULL) != 0)
+		abort();
+	return 0;
+}
+
+static void
+test_dry_beside(void)
+{
+	struct partition *p = open_new(), *arg = p;
+	struct compact_stats stats;
+
+	append_some(p, 150, 10, false);
+	options.pace = compact_meanwhile;
+	options.pace_arg = &arg;
+	tap_int(run_dry(5000, &stats), EAGAIN,
+	    "a dry run says that another cleans");
+	options.pace = NULL;
+	partition_close(p);
+}
+
 /* Stops once so many bytes were read. */
 static int64_t paced;
 
@@ -349,11 +440,9 @@ test_pace(void)
 		abort();
 	options.pace = stop_at;
 	options.pace_arg = &limit;
-	options.dry_run = true;
 	paced = 0;
-	tap_int(run(p, 5000, &stats), 0, "at its pace");
+	tap_int(run_dry(5000, &stats), 0, "at its pace");
 	all = paced;
-	options.dry_run = false;
 	tap(all > stats.bytes && all <= 2 * stats.bytes,
 	    "%lld bytes are read in %lld: once for keys, once for the rest",
 	    (long long)all, (long long)stats.bytes);
@@ -389,6 +478,9 @@ main(void)
 	    .drop = BYTES_NULL};
 	for (int i = 0; i < 12; i++)
 		test_round(i);
+	for (int i = 0; i < 24; i++)
+		test_dry(i);
+	test_dry_beside();
 	test_alone();
 	test_pace();
 	test_passes();
