@@ -284,6 +284,8 @@ member_any(int dirfd, const char *group, bool *any)
 	int fd = -1, rc;
 
 	*any = false;
+	if (dirfd < 0)
+		return 0;
 	file_name(group, name);
 	rc = io_open(dirfd, name, O_RDWR, 0, &fd);
 	if (rc == 0)

@@ -67,7 +67,8 @@ int member_claim(int dirfd, const char *group, int *fd);
 
 /*
  * Are there local members of a group?  For those who list or move its
- * positions.
+ * positions.  dirfd -1: TOPIC/groups is not there, so there are none.  EACCES
+ * where only they could tell who may write the topic.
  */
 int member_any(int dirfd, const char *group, bool *any);
 

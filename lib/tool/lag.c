@@ -50,10 +50,25 @@ note_worst(struct lag_worst *worst, int64_t lag, const char *group,
 	    path, (int)partition);
 }
 
+void
+lag_use(struct listing *l, bool known, bool in_use)
+{
+	if (known)
+		listing_text(l, in_use ? "yes" : "no");
+	else
+		listing_none(l);
+}
+
+/* Who uses a group. */
+struct use {
+	bool known;
+	bool any;
+};
+
 /* One row; commit_ms -1: nobody knows. */
 static void
 print_row(struct listing *l, const char *topic, const struct groups_entry *e,
-    int64_t end, int64_t lag, bool in_use)
+    int64_t end, int64_t lag, const struct use *use)
 {
 	if (l == NULL)
 		return;
@@ -64,7 +79,7 @@ print_row(struct listing *l, const char *topic, const struct groups_entry *e,
 	listing_number(l, end);
 	listing_number(l, lag);
 	listing_time(l, e->commit_ms);
-	listing_text(l, in_use ? "yes" : "no");
+	lag_use(l, use->known, use->any);
 }
 
 /* How many offsets are left of [start, end) for who is at offset. */
@@ -78,8 +93,8 @@ lag_of(int64_t offset, int64_t start, int64_t end)
 
 static int
 add_row(struct listing *l, const char *path, const struct topic_place *place,
-    const struct groups_entry *e, bool in_use, struct lag_worst *worst,
-    struct fault *f)
+    const struct groups_entry *e, const struct use *use,
+    struct lag_worst *worst, struct fault *f)
 {
 	struct partition_offsets o;
 	int64_t lag;
@@ -89,7 +104,7 @@ add_row(struct listing *l, const char *path, const struct topic_place *place,
 		return rc;
 	lag = lag_of(e->offset, o.log_start, o.last_stable);
 	note_worst(worst, lag, e->group, path, e->partition);
-	print_row(l, place->name, e, o.last_stable, lag, in_use);
+	print_row(l, place->name, e, o.last_stable, lag, use);
 	return 0;
 }
 
@@ -111,7 +126,7 @@ lag_add(struct listing *l, const char *path, struct topic_place *place,
 	const struct groups_entry *e;
 	struct groups *g = NULL;
 	char last[GROUPS_NAME_MAX + 1] = "";
-	bool in_use = false;
+	struct use use = {.known = false};
 	int rc = groups_open(path, &place->topic, false, &g, f);
 
 	for (size_t i = 0; rc == 0 && (e = groups_at(g, i)) != NULL; i++) {
@@ -119,11 +134,10 @@ lag_add(struct listing *l, const char *path, struct topic_place *place,
 			continue;
 		if (strcmp(last, e->group) != 0) {
 			strlcpy(last, e->group, sizeof(last));
-			/* Who may not lock cannot know. */
-			if (member_any(groups_dirfd(g), e->group, &in_use) != 0)
-				in_use = false;
+			use.known = member_any(groups_dirfd(g), e->group,
+					&use.any) == 0;
 		}
-		rc = add_row(l, path, place, e, in_use, worst, f);
+		rc = add_row(l, path, place, e, &use, worst, f);
 		if (rc == 0)
 			(*rows)++;
 	}
@@ -138,7 +152,7 @@ struct asked {
 	struct cluster *c;
 	const char *topic;	/* NULL: all */
 	const char *group;
-	bool in_use;
+	struct use use;
 	struct lag_worst *worst;
 	size_t *rows;
 	struct fault *f;
@@ -163,7 +177,7 @@ add_position(const char *topic, int32_t partition, int64_t offset, void *arg)
 		return rc == STATUS_NO_TOPIC ? 0 : rc;
 	lag = lag_of(offset, start, end);
 	note_worst(a->worst, lag, a->group, topic, partition);
-	print_row(a->l, topic, &e, end, lag, a->in_use);
+	print_row(a->l, topic, &e, end, lag, &a->use);
 	(*a->rows)++;
 	return 0;
 }
@@ -175,7 +189,7 @@ add_group(const char *group, void *arg)
 	int members, rc = remote_admin_members(a->c, group, &members, a->f);
 
 	a->group = group;
-	a->in_use = members > 0;
+	a->use = (struct use){.known = true, .any = members > 0};
 	if (rc == 0)
 		rc = remote_admin_positions(a->c, group, add_position, a, a->f);
 	return rc;

@@ -10,6 +10,7 @@
  * as if it were there.
  */
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/parse.h"
@@ -33,6 +34,11 @@ struct lag_wanted {
 	const struct partition_list *partitions;	/* NULL: all */
 };
 
+/*
+ * A cell: does anybody use a group?  known false: who asks may not know, which
+ * is "-", or null.
+ */
+void lag_use(struct listing *l, bool known, bool in_use);
 /*
  * Add a row for each partition that a wanted group has a position in.  l may be
  * NULL.  place is a whole topic.  *rows grows by their number.  Errors as

@@ -40,14 +40,6 @@ static const struct listing_column change_columns[] = {
     {NULL, NULL},
 };
 
-static bool
-is_in_use(const struct groups *g, const char *group)
-{
-	bool any = false;
-
-	return member_any(groups_dirfd(g), group, &any) == 0 && any;
-}
-
 static int
 ls_one(const char *path, struct topic_place *place, void *arg)
 {
@@ -57,6 +49,7 @@ ls_one(const char *path, struct topic_place *place, void *arg)
 	struct groups *g = NULL;
 	int rc = groups_open(path, &place->topic, false, &g, &f);
 	size_t i = 0;
+	bool in_use;
 
 	if (rc != 0)
 		return message_warn(path, rc, &f);
@@ -74,7 +67,8 @@ ls_one(const char *path, struct topic_place *place, void *arg)
 		listing_text(l, place->name);
 		listing_number(l, count);
 		listing_time(l, latest);
-		listing_text(l, is_in_use(g, group) ? "yes" : "no");
+		rc = member_any(groups_dirfd(g), group, &in_use);
+		lag_use(l, rc == 0, in_use);
 	}
 	groups_close(g);
 	return CLI_DONE;
@@ -143,6 +137,7 @@ open_unused(const struct admin_options *o, const char *path, const char *group,
     struct topic_place *place, struct groups **g)
 {
 	struct fault f = {.file = ""};
+	bool in_use;
 	int rc, status;
 
 	if (!groups_is_name(group))
@@ -155,12 +150,18 @@ open_unused(const struct admin_options *o, const char *path, const char *group,
 		topic_place_close(place);
 		return message_warn(path, rc, &f);
 	}
-	if (!is_in_use(*g, group))
+	rc = member_any(groups_dirfd(*g), group, &in_use);
+	if (rc == 0 && !in_use)
 		return CLI_DONE;
-	warnx("%s: group %s is in use; end its members first", path, group);
+	if (rc != 0)
+		warnx("%s: whether group %s is in use: %s", path, group,
+		    status_text(rc));
+	else
+		warnx("%s: group %s is in use; end its members first", path,
+		    group);
 	groups_close(*g);
 	topic_place_close(place);
-	return CLI_CONDITION;
+	return rc != 0 ? CLI_FAIL : CLI_CONDITION;
 }
 
 static int

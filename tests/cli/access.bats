@@ -61,6 +61,33 @@ teardown() {
 	[ "$(logcat t | tail -n 1)" = 6 ]
 }
 
+@test 'who may not know whether a group is in use is told so' {
+	as_user 61001 61001 022 'seq 5 | logappend --create t'
+	as_user 61001 61001 022 'logcat -g g -c 2 t'
+	start a as_user 61001 61001 022 'exec logtail -f -g g t'
+	wait_for grep -qx 5 a.out
+	for list in 'logadmin -J group ls' 'logadmin -J group describe' \
+	    'logstat -J --groups'; do
+		case $list in *describe) group=g ;; *) group= ;; esac
+		run_tool 0 as_user 61001 61001 022 "$list t $group"
+		has "$out" '"in_use":"yes"'
+		run_tool 0 as_user 61002 61002 022 "$list t $group"
+		has "$out" '"in_use":null'
+	done
+	run_tool 0 as_user 61002 61002 022 'logadmin -q group ls t'
+	[[ $out == 'g t 1 '*' -' ]]
+	seek='logadmin --dry-run group seek t g -o start'
+	run_tool 4 as_user 61001 61001 022 "$seek"
+	run_tool 1 as_user 61002 61002 022 "$seek"
+	same "$err" \
+	    'logadmin: t: whether group g is in use: Permission denied'
+	kill "$a_pid"
+	wait_exit 143 "$a_pid"
+	# There is nothing that could be in use.
+	run_tool 0 as_user 61002 61002 022 \
+	    'logadmin --dry-run group seek t other -o start'
+}
+
 @test 'no permission is one clear line' {
 	as_user 61001 61001 077 'echo x | logappend --create t'
 	run_tool 1 as_user 61002 61002 022 'logcat t'
