@@ -9,24 +9,54 @@ set -eu
 usage='usage: config.sh TOPIC set NAME VALUE | unset NAME | get NAME | list | log NAME'
 topic=${1:?$usage}
 verb=${2:?$usage}
+newline='
+'
 logcreate --if-not-exists --compact "$topic"
+
+# So that a line of the list is a name and its value.
+one_line() {
+	case $1 in
+	*"$newline"*)
+		echo "config.sh: not in one line: $1" >&2
+		exit 2
+		;;
+	esac
+}
+
+check_name() {
+	case $1 in
+	'' | *=*)
+		echo "config.sh: not a name: $1" >&2
+		exit 2
+		;;
+	esac
+	one_line "$1"
+}
 
 case $verb in
 set)
-	printf '%s' "${4?$usage}" | logappend --whole -k "${3:?$usage}" "$topic"
+	check_name "${3?$usage}"
+	one_line "${4?$usage}"
+	printf '%s' "$4" | logappend --whole -k "$3" "$topic"
 	;;
 unset)
 	# An event without a value, a tombstone, takes the name away.
-	printf 'NULL' | logappend --whole -Z -k "${3:?$usage}" "$topic"
+	check_name "${3?$usage}"
+	printf '%s\n' "$3" | logappend --delete "$topic"
 	;;
 get)
-	# The last event of that key; 4 if there never was one.
-	logtail -n 1 -k "${3:?$usage}" --fail-empty "$topic"
+	# The last event of that key; 4 if there is none, or it is a tombstone,
+	# which alone has the length -1.
+	last=$(logtail -n 1 -k "${3:?$usage}" --fail-empty -F '%V %v\n' "$topic")
+	[ "${last%% *}" != -1 ] || exit 4
+	printf '%s\n' "${last#* }"
 	;;
 list)
-	logcat -Z -K = "$topic" | awk -F = '
-		{ name = $1; sub(/^[^=]*=/, ""); value[name] = $0 }
-		END { for (n in value) if (value[n] != "NULL") print n "=" value[n] }
+	logcat -F '%V %k=%v\n' "$topic" | awk '
+		{ gone = $1 == -1; sub(/^[^ ]* /, ""); name = $0; sub(/=.*/, "", name) }
+		gone { delete line[name]; next }
+		{ line[name] = $0 }
+		END { for (n in line) print line[n] }
 	' | sort
 	;;
 log)

@@ -113,6 +113,26 @@ requests() {
 	run_tool 2 "$config" conf frob
 	logcompact --include-active conf
 	[ "$("$config" conf list)" = 'size=10=20' ]
+	# A tombstone, and no word for one.
+	has "$(logcat -J -k color conf)" '"key":"color","value":null}'
+	run_tool 4 "$config" conf get color
+	"$config" conf set word NULL
+	"$config" conf set none ''
+	"$config" conf set words '-1 two  three '
+	same "$("$config" conf list)" \
+	    $'none=\nsize=10=20\nword=NULL\nwords=-1 two  three '
+	same "$("$config" conf get word)" NULL
+	run_tool 0 "$config" conf get none
+	same "$(cat "$tool_out")" ''
+	same "$("$config" conf get words)" '-1 two  three '
+	# What would not be a line of the list.
+	run_tool 2 "$config" conf set a=b 1
+	run_tool 2 "$config" conf set '' 1
+	run_tool 2 "$config" conf unset a=b
+	run_tool 2 "$config" conf set a $'1\nb=2'
+	run_tool 2 "$config" conf set $'a\nb' 1
+	run_tool 2 "$config" conf set a
+	same "$("$config" conf list | wc -l)" 4
 }
 
 @test 'upkeep.sh compacts and checks a root' {
