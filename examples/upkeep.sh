@@ -12,12 +12,20 @@
 set -eu
 
 worst=0
+
+# Run it, and note the greatest status of all.
+run() {
+	status=0
+	"$@" || status=$?
+	[ "$status" -le "$worst" ] || worst=$status
+}
+
 for root; do
 	for topic in "$root"/*/; do
 		[ -f "$topic/topic.properties" ] || continue
-		logcompact -q "${topic%/}" || worst=$?
+		run logcompact -q "${topic%/}"
 		if [ -n "${CHECK:-}" ]; then
-			logfsck -q "${topic%/}" || worst=$?
+			run logfsck -q "${topic%/}"
 		fi
 	done
 done

@@ -150,6 +150,11 @@ requests() {
 		conv=notrunc status=none
 	CHECK=1 run_tool 4 "$ROOT/examples/upkeep.sh" root
 	[ -n "$out" ]
+	# The worst, and not the last.
+	mkdir root/0
+	echo nonsense >root/0/topic.properties
+	run_tool 8 logfsck -q root/0
+	CHECK=1 run_tool 8 "$ROOT/examples/upkeep.sh" root
 }
 
 @test 'replica.sh keeps copies, and the way back is as it says' {
