@@ -160,7 +160,7 @@ take(struct latest *l, const struct handful *h, int64_t begin, int64_t *e)
 		if (offset < begin || offset >= range->to ||
 		    !h->items[i].has_key ||
 		    h->items[i].timestamp < range->since ||
-		    h->items[i].timestamp >= range->until)
+		    h->items[i].timestamp > range->newest)
 			continue;
 		if (offset < *e) {
 			rc = keymap_put(l->map, h->items[i].key, offset);

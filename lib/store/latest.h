@@ -3,7 +3,7 @@
 
 /*
  * Which records of a partition are the last of their key: among those of
- * [from, to) with a timestamp in [since, until) that a reader sees.  Records
+ * [from, to) with a timestamp in [since, newest] that a reader sees.  Records
  * without key are none; whether the last one is a tombstone is for who reads
  * it to say.
  *
@@ -31,7 +31,7 @@ struct latest_range {
 	int64_t from;		/* offsets */
 	int64_t to;
 	int64_t since;		/* timestamps */
-	int64_t until;
+	int64_t newest;		/* this one, too */
 };
 
 /*

@@ -24,7 +24,7 @@ stream_open(int flags, const struct stream_filter *filter, size_t expected,
 	s->flags = flags;
 	s->filter = *filter;
 	s->filtering = filter->since != INT64_MIN ||
-	    filter->until != INT64_MAX || filter->has_key ||
+	    filter->newest != INT64_MAX || filter->has_key ||
 	    filter->grep != NULL || filter->key_grep != NULL ||
 	    filter->has_header;
 	s->block = BLOCKS_TOTAL / (expected == 0 ? 1 : expected);
@@ -142,7 +142,7 @@ stream_latest(struct stream *s, size_t memory)
 	for (size_t i = 0; rc == 0 && i < s->count; i++) {
 		struct source *src = &s->sources[i];
 		const struct latest_range range = {src->from, src->to,
-		    s->filter.since, s->filter.until};
+		    s->filter.since, s->filter.newest};
 
 		rc = latest_new(src->p, s->flags, &range, memory, &src->latest);
 	}

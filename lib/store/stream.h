@@ -45,7 +45,7 @@ enum stream_flag {
 /* Which records are wanted; all conditions must hold. */
 struct stream_filter {
 	int64_t since;		/* timestamp >= since; INT64_MIN: any */
-	int64_t until;		/* timestamp < until; INT64_MAX: any */
+	int64_t newest;		/* timestamp <= newest; INT64_MAX: any */
 	bool invert;		/* those below must not all hold */
 	bool has_key;
 	struct bytes key;	/* not owned */
@@ -57,7 +57,7 @@ struct stream_filter {
 	struct bytes header_value;
 };
 #define STREAM_FILTER_NONE                                                     \
-	((struct stream_filter){.since = INT64_MIN, .until = INT64_MAX})
+	((struct stream_filter){.since = INT64_MIN, .newest = INT64_MAX})
 
 struct stream_record {
 	struct record rec;	/* valid until the next call */

@@ -57,7 +57,7 @@ is_whole(const struct stream *s, const struct source *src, int64_t max)
 	return src->batch.base_offset >= src->from &&
 	    src->batch.last_offset < src->to &&
 	    src->batch.record_count <= max && s->filter.since == INT64_MIN &&
-	    s->filter.until == INT64_MAX;
+	    s->filter.newest == INT64_MAX;
 }
 
 /* A batch of the records that a feed has now, at their distances. */

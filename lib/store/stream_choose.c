@@ -78,7 +78,7 @@ stream_choose_wants(const struct stream *s, const struct record *rec)
 {
 	const struct stream_filter *f = &s->filter;
 
-	if (rec->timestamp < f->since || rec->timestamp >= f->until)
+	if (rec->timestamp < f->since || rec->timestamp > f->newest)
 		return false;
 	return holds(f, rec) != f->invert;
 }

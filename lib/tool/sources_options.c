@@ -26,9 +26,14 @@ parse_times(struct sources *s, int64_t now_ms)
 	if (r->since != NULL &&
 	    parse_time(r->since, now_ms, cli_utc, &s->filter.since) != 0)
 		cli_usage("-S %s: not a time", r->since);
-	if (r->until != NULL &&
-	    parse_time(r->until, now_ms, cli_utc, &s->filter.until) != 0)
-		cli_usage("-U %s: not a time", r->until);
+	if (r->until != NULL) {
+		if (parse_time(r->until, now_ms, cli_utc, &s->filter.newest) !=
+		    0)
+			cli_usage("-U %s: not a time", r->until);
+		/* Before that time. */
+		if (s->filter.newest > INT64_MIN)
+			s->filter.newest--;
+	}
 	if ((s->range.from.kind == POSITION_STORED ||
 		s->range.to.kind == POSITION_STORED) &&
 	    r->cursor_file == NULL && r->group == NULL)

@@ -56,6 +56,21 @@ ranges() {
 	[ "$(logcat -U 10 t)" = old ]
 }
 
+@test 'without -U there is no end of time' {
+	printf '{"key":"k","value":"last","timestamp":%s}\n' \
+	    9223372036854775806 9223372036854775807 | logappend -J --create t
+	for what in '' '-k k' '--grep last' '--key-regex k' '-S 2026-01-01' \
+	    '-r -k k'; do
+		# shellcheck disable=SC2086 # several words
+		run_tool 0 logcat $what t
+		same "$out" $'last\nlast'
+	done
+	run_tool 0 logcat --latest -F '%T\n' t
+	same "$out" 9223372036854775807
+	run_tool 0 logcat -k k -U 2026-01-01 t
+	same "$out" ''
+}
+
 @test '-c, -n, --fail-empty' {
 	make t
 	[ "$(logcat -c 2 t)" = $'v0\nv1' ]

@@ -92,7 +92,7 @@ fill_model(const struct latest_range *range)
 	for (int64_t i = RECORDS - 1; i >= 0; i--) {
 		is_last[i] = model[i].key != NO_KEY && i >= range->from &&
 		    i < range->to && model[i].timestamp >= range->since &&
-		    model[i].timestamp < range->until && !seen[model[i].key];
+		    model[i].timestamp <= range->newest && !seen[model[i].key];
 		if (is_last[i])
 			seen[model[i].key] = true;
 	}
