@@ -420,7 +420,6 @@ do_remote_topic(const char *path)
 	int worst = CLI_DONE, rc;
 
 	places_parse_topic(path, &place);
-	check_remote();
 	places_cluster_options(&opt.places, NULL, &o);
 	rc = remote_topic_open(&place, &o, true, -1, &t, &f);
 	if (rc == 0)
@@ -429,7 +428,6 @@ do_remote_topic(const char *path)
 		rc = STATUS_NO_TOPIC;
 	if (rc == 0) {
 		count = remote_topic_count(t);
-		check_before(place.partition >= 0 ? 1 : count);
 		for (int32_t n = 0; n < count; n++) {
 			int status;
 
@@ -443,6 +441,48 @@ do_remote_topic(const char *path)
 	remote_topic_close(t);
 	cluster_close(c);
 	return rc == 0 ? worst : message_warn(path, rc, &f);
+}
+
+/* How many partitions a topic of a cluster has; 1 also if that is not known. */
+static int32_t
+count_remote(const char *path)
+{
+	struct cluster_options o;
+	struct fault f = {.file = ""};
+	struct remote_topic *t = NULL;
+	struct place place;
+	int32_t count = 1;
+
+	places_parse_topic(path, &place);
+	check_remote();
+	if (place.partition >= 0 || opt.before.kind != POSITION_OFFSET ||
+	    opt.partitions.count > 0)
+		return 1;
+	places_cluster_options(&opt.places, NULL, &o);
+	if (remote_topic_open(&place, &o, true, -1, &t, &f) == 0)
+		count = remote_topic_count(t);
+	remote_topic_close(t);
+	return count;
+}
+
+/*
+ * Is the usage right with each of the operands?  Before anything is done: what
+ * else is wrong with one is told when its turn comes.
+ */
+static void
+check_operands(int count, char **paths)
+{
+	for (int i = 0; i < count; i++) {
+		struct topic_place place;
+		struct fault f = {.file = ""};
+
+		if (place_is_remote(paths[i])) {
+			check_before(count_remote(paths[i]));
+		} else if (topic_locate(paths[i], &place, &f) == 0) {
+			check_before(place.count);
+			topic_place_close(&place);
+		}
+	}
 }
 
 static int
@@ -466,7 +506,6 @@ do_topic(const char *path)
 		topic_place_close(&place);
 		return CLI_FAIL;
 	}
-	check_before(place.count);
 	for (int32_t n = place.first; n < place.first + place.count; n++) {
 		if (!parse_partitions_has(&opt.partitions, n))
 			continue;
@@ -490,6 +529,7 @@ main(int argc, char **argv)
 		cli_usage("no topic named");
 	check_options();
 	places_take(&opt.places, argc - cli_operand, argv + cli_operand);
+	check_operands(argc - cli_operand, argv + cli_operand);
 	for (int i = cli_operand; i < argc; i++) {
 		int rc = do_topic(argv[i]);
 

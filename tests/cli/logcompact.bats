@@ -165,6 +165,14 @@ values() {
 	run_tool 2 logcompact --before 5 t
 	run_tool 0 logcompact --before 5 -p 0 t
 	same "$(logcat t/0 | head -n 1)" 6
+	# Nothing is done if one of them is wrong.
+	logcreate one
+	logappend one input
+	run_tool 2 logcompact --before 5 one t
+	run_tool 2 logcompact --policy delete --before 5 one kafka://host/t
+	logcat one | cmp - input
+	run_tool 1 logcompact --before 5 nope one
+	same "$(logcat one | head -n 1)" 6
 	run_tool 0 logcompact --before @2026-01-02 t
 	logcat t/0 | cmp - input
 	run_tool 0 logcompact --before -2 t
@@ -339,7 +347,7 @@ torn() {
 	rm -r "$place"
 }
 
-@test 'a dry run knows what is deleted before it is compacted' {
+@test 'a dry run compacts what deletion would leave' {
 	pairs 20000 800 >input
 	for what in '--policy both --retention-bytes 20K' \
 	    '--policy both --retention 0' \
