@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "admin.h"
 #include "base/bounds.h"
@@ -252,13 +253,30 @@ for_each_topic(const struct admin_options *o, char **words,
 	return worst;
 }
 
+static bool
+is_link(const char *path)
+{
+	char name[PATH_MAX];
+	size_t len = strlcpy(name, path, sizeof(name));
+	struct stat st;
+
+	while (len > 1 && len < sizeof(name) && name[len - 1] == '/')
+		name[--len] = '\0';
+	return lstat(name, &st) == 0 && S_ISLNK(st.st_mode);
+}
+
 static int
 rm_one(const struct admin_options *o, const char *path,
     struct topic_place *place)
 {
-	int rc = o->dry_run ? 0 : topic_remove(path);
+	int rc;
 
 	(void)place;
+	if (is_link(path)) {
+		warnx("%s: a symbolic link: give the topic's own path", path);
+		return CLI_FAIL;
+	}
+	rc = o->dry_run ? 0 : topic_remove(path);
 	if (rc != 0)
 		return message_warn(path, rc, NULL);
 	printf("%s\n", path);

@@ -52,7 +52,11 @@ setup() {
 	run_tool 0 logadmin topic rm --dry-run orders
 	[ -d orders ]
 	ln -s orders link
-	run_tool 1 logadmin topic rm link
+	for what in link link/ '--dry-run link'; do
+		# shellcheck disable=SC2086 # several words
+		run_tool 1 logadmin topic rm $what
+		same "$err" "logadmin: ${what#* }: a symbolic link: give the topic's own path"
+	done
 	[ -L link ] && [ -d orders/0 ]
 	run_tool 0 logadmin topic rm orders prices
 	same "$out" $'orders\nprices'
