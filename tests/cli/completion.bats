@@ -90,6 +90,32 @@ take_apart() {
 	same "$(offered 'logappend --timestamp ')" ''
 }
 
+@test "topics and files that options name" {
+	same "$(offered 'logcreate --like ')" 'clicks more/ orders'
+	same "$(offered 'logappend --dead-letter=o')" 'orders'
+	same "$(offered 'logcat --config li')" 'lines.txt'
+}
+
+@test "logadmin: an object, its verbs, topics" {
+	same "$(offered 'logadmin ')" 'group topic'
+	same "$(offered 'logadmin -J t')" 'topic'
+	same "$(offered 'logadmin topic ')" 'demote describe ls promote rm set'
+	same "$(offered 'logkit admin -o end group ')" 'describe ls rm seek'
+	same "$(offered 'logadmin nothing ')" ''
+	same "$(offered 'logadmin topic rm ')" 'clicks more/ orders'
+	same "$(offered 'logadmin topic rm clicks or')" 'orders'
+}
+
+# The verbs in the completion are those of the table in the source.
+@test "every verb is offered" {
+	local object
+	for object in topic group; do
+		same "$(offered "logadmin $object ")" \
+		    "$(sed -nE "s/^    \{\"$object\", \"([a-z]+)\",.*/\1/p" \
+			"$ROOT/src/logadmin/main.c" | LC_ALL=C sort | paste -sd ' ')"
+	done
+}
+
 @test "a separator that readline takes apart is one argument" {
 	same "$(offered 'logappend -K : or')" 'orders'
 	same "$(offered 'logappend -K = or')" 'orders'

@@ -42,7 +42,7 @@ prepare_zsh() {
 	cat >.home/setup <<-'END'
 	PS1= PS2= RPS1= fpath=($HOME $fpath)
 	autoload -U compinit && compinit -u -D
-	for p in logkit logcat logcreate logappend; do
+	for p in logkit logadmin logcat logcreate logappend; do
 		functions[$p]='print -r -- "made=$0 $*="'
 	done
 	print 'ready'=
@@ -58,6 +58,13 @@ prepare_zsh() {
 	same "$(fish_offers 'logappend -z g')" gzip
 	same "$(fish_offers 'logappend --compress=z')" '--compress=zstd'
 	same "$(fish_offers 'logkit c')" 'cat compact create'
+	same "$(fish_offers 'logcreate --like ')" 'clicks more/ orders'
+	has " $(fish_offers 'logcat --config l')" ' lines.txt'
+	same "$(fish_offers 'logadmin ')" 'group topic'
+	same "$(fish_offers 'logadmin topic ')" \
+	    'demote describe ls promote rm set'
+	same "$(fish_offers 'logadmin -o end group ')" 'describe ls rm seek'
+	same "$(fish_offers 'logadmin topic rm ')" 'clicks more/ orders'
 	has " $(fish_offers 'logappend orders l')" ' lines.txt'
 }
 
@@ -69,6 +76,13 @@ prepare_zsh() {
 	same "$(zsh_makes 'logappend -z gz')" 'logappend -z gzip'
 	same "$(zsh_makes 'logappend orders lin')" 'logappend orders lines.txt'
 	same "$(zsh_makes 'logkit comp')" 'logkit compact'
+	same "$(zsh_makes 'logcreate --like ord')" 'logcreate --like orders'
+	same "$(zsh_makes 'logcat --config lin')" 'logcat --config lines.txt'
+	same "$(zsh_makes 'logadmin to')" 'logadmin topic'
+	same "$(zsh_makes 'logadmin topic pro')" 'logadmin topic promote'
+	same "$(zsh_makes 'logadmin -o end group se')" 'logadmin -o end group seek'
+	same "$(zsh_makes 'logkit admin group r')" 'logkit admin group rm'
+	same "$(zsh_makes 'logadmin topic rm cl')" 'logadmin topic rm clicks'
 	same "$(zsh_makes 'logkit fsck -y cl')" 'logkit fsck -y clicks'
 }
 
