@@ -22,7 +22,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -334,7 +333,7 @@ adopt(struct partition *p, bool have_state, struct fault *f)
 	if (!have_state) {
 		state_init(s);
 		/* No number that a handle has seen before. */
-		s->cuts = (uint64_t)arc4random() << 32;
+		s->cuts = (uint64_t)now_wall_ms() << 20;
 		s->log_start = l.count > 0 ? tail_log_start(p, l.bases[0]) : 0;
 	}
 	if (l.count > 0)
