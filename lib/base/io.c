@@ -12,6 +12,8 @@
 #include "base/buf.h"
 #include "base/status.h"
 
+enum { REMOVE_TRIES = 100 }; /* to find a directory empty that others fill */
+
 int
 io_open(int dirfd, const char *name, int flags, mode_t mode, int *fd)
 {
@@ -248,19 +250,34 @@ io_mkdir(int dirfd, const char *name, mode_t mode)
 	return mkdirat(dirfd, name, mode) == 0 ? 0 : errno;
 }
 
-/* One entry of a directory that is being removed. */
+/* One entry of a directory that is being removed; another may be faster. */
 static int
 remove_entry(int dirfd, const char *name)
 {
 	int rc = io_unlink(dirfd, name);
 
-	return rc == EISDIR || rc == EPERM ? io_remove_tree(dirfd, name) : rc;
+	if (rc == EISDIR || rc == EPERM)
+		rc = io_remove_tree(dirfd, name);
+	return rc == ENOENT ? 0 : rc;
+}
+
+/* All that is in a directory now. */
+static int
+remove_entries(DIR *dir)
+{
+	struct dirent *e;
+	int rc = 0;
+
+	rewinddir(dir);
+	while (errno = 0, rc == 0 && (e = readdir(dir)) != NULL)
+		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
+			rc = remove_entry(dirfd(dir), e->d_name);
+	return rc == 0 ? errno : rc;
 }
 
 int
 io_remove_tree(int dirfd, const char *name)
 {
-	struct dirent *e;
 	DIR *dir;
 	int rc = 0,
 	    fd = openat(dirfd, name,
@@ -272,11 +289,16 @@ io_remove_tree(int dirfd, const char *name)
 		(void)io_close(&fd);
 		return rc;
 	}
-	while (rc == 0 && (e = readdir(dir)) != NULL)
-		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
-			rc = remove_entry(fd, e->d_name);
+	for (int tries = 0; tries < REMOVE_TRIES; tries++) {
+		rc = remove_entries(dir);
+		if (rc != 0)
+			break;
+		rc = io_rmdir(dirfd, name);
+		if (rc != ENOTEMPTY)
+			break;
+	}
 	closedir(dir);
-	return rc == 0 ? io_rmdir(dirfd, name) : rc;
+	return rc;
 }
 
 int

@@ -82,7 +82,11 @@ int io_unlink(int dirfd, const char *name);
 int io_rmdir(int dirfd, const char *name);
 int io_mkdir(int dirfd, const char *name, mode_t mode);
 
-/* Remove a directory with all that is in it; links are not followed. */
+/*
+ * Remove a directory with all that is in it; links are not followed.  What
+ * others remove meanwhile is no error, and what they make is removed, too.
+ * ENOTEMPTY: they do not stop.
+ */
 int io_remove_tree(int dirfd, const char *name);
 
 /* Give fd these mode bits whatever the umask, and the group if it can. */

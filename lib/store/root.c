@@ -145,3 +145,17 @@ root_make(const char *path)
 	(void)io_close(&parent);
 	return rc == EEXIST ? 0 : rc;
 }
+
+void
+root_sweep(const char *path)
+{
+	struct dirent *d;
+	DIR *dir;
+
+	if (dir_open(AT_FDCWD, path, &dir) != 0)
+		return;
+	while ((d = readdir(dir)) != NULL)
+		if (topic_is_removed_name(d->d_name))
+			(void)topic_remove_rest(dirfd(dir), d->d_name);
+	closedir(dir);
+}

@@ -36,4 +36,10 @@ int root_look(const char *path, enum root_stand *out);
 /* Make it, for good.  One that is there is not an error. */
 int root_make(const char *path);
 
+/*
+ * Remove what removals of topics that were interrupted have left, as far as
+ * that can be done.  One that is in work loses nothing by it.
+ */
+void root_sweep(const char *path);
+
 #endif

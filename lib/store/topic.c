@@ -10,7 +10,10 @@
 #include "base/base64.h"
 #include "base/io.h"
 #include "store/access.h"
+#include "store/lock.h"
 #include "store/topic_impl.h"
+
+#define REMOVED_END ".removed"
 
 /* --- names and ids -------------------------------------------------------- */
 
@@ -255,6 +258,74 @@ topic_adopt(struct topic *t, struct fault *fault)
 	return rc;
 }
 
+/* .NAME.ID.removed, with a random ID; once it was the number of a process. */
+bool
+topic_is_removed_name(const char *name)
+{
+	const char *end = strrchr(name, '.'), *at = end;
+	char id[TOPIC_ID_LEN + 1] = "";
+	uint8_t bytes[16];
+
+	if (name[0] != '.' || end == name || strcmp(end, REMOVED_END) != 0)
+		return false;
+	while (at[-1] != '.')
+		at--;
+	if (at - name < 3 || at == end || end - at > TOPIC_ID_LEN)
+		return false;
+	memcpy(id, at, (size_t)(end - at));
+	return topic_id_bytes(id, bytes) ||
+	    id[strspn(id, "0123456789")] == '\0';
+}
+
+/* From sight, at once for all, under a name that no listing shows. */
+static int
+put_aside(int parent, const char *name, char gone[NAME_MAX + 1])
+{
+	char id[TOPIC_ID_LEN + 1];
+	int rc = base64_id_make(id);
+
+	if (rc != 0)
+		return rc;
+	snprintf(gone, NAME_MAX + 1, ".%.200s.%s" REMOVED_END, name, id);
+	rc = io_rename_new(parent, name, gone);
+	if (rc == EINVAL)
+		rc = io_rename(parent, name, gone);
+	return rc;
+}
+
+/* By its lock a writer sees that a partition is gone: before it misses more. */
+static void
+remove_locks(int parent, const char *name)
+{
+	const int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW;
+	char number[TOPIC_NUMBER_TEXT];
+	int topic = -1, fd = -1, rc = io_open(parent, name, flags, 0, &topic);
+
+	if (rc != 0)
+		return;
+	for (int32_t i = 0; rc != ENOENT && i < PARTITIONS_MAX; i++) {
+		snprintf(number, sizeof(number), "%d", i);
+		rc = io_open(topic, number, flags, 0, &fd);
+		if (rc == 0)
+			(void)io_unlink(fd, LOCK_FILE);
+		(void)io_close(&fd);
+	}
+	(void)io_close(&topic);
+}
+
+int
+topic_remove_rest(int parent, const char *name)
+{
+	int rc = io_sync_dir(parent);
+
+	if (rc != 0)
+		return rc;
+	remove_locks(parent, name);
+	rc = io_remove_tree(parent, name);
+	/* Another that removes the rest may be faster. */
+	return rc == ENOENT ? 0 : rc;
+}
+
 int
 topic_remove(const char *path)
 {
@@ -271,15 +342,9 @@ topic_remove(const char *path)
 		rc = STATUS_NOT_TOPIC;
 	if (rc != 0)
 		goto out;
-	/* At once for all, under a name that no listing shows. */
-	snprintf(gone, sizeof(gone), ".%.200s.%d.removed", name, (int)getpid());
-	rc = io_rename_new(parent, name, gone);
-	if (rc == EINVAL)
-		rc = io_rename(parent, name, gone);
+	rc = put_aside(parent, name, gone);
 	if (rc == 0)
-		rc = io_sync_dir(parent);
-	if (rc == 0)
-		rc = io_remove_tree(parent, gone);
+		rc = topic_remove_rest(parent, gone);
 out:
 	(void)io_close(&parent);
 	return rc;

@@ -111,7 +111,7 @@ int topic_change(struct topic *t,
 int topic_adopt(struct topic *t, struct fault *fault);
 /*
  * Remove the topic's directory with all that is in it: first from sight, at
- * once, then from the disk.
+ * once, then from the disk.  Who writes to it gets STATUS_REMOVED.
  */
 int topic_remove(const char *path);
 

@@ -41,6 +41,14 @@ int topic_real_path(int fd, const char *path, char out[PATH_MAX]);
 int topic_read_file(struct topic *t, const char *path, struct fault *fault);
 int topic_write_file(const struct topic *t, const struct stat *dir);
 
+/* Is it the name that a topic has while it is removed? */
+bool topic_is_removed_name(const char *name);
+/*
+ * Remove what has such a name, from the disk, too; several may do that at the
+ * same time.
+ */
+int topic_remove_rest(int parent, const char *name);
+
 /* Make partitions from to to - 1, which begin at first_offset, and sync. */
 int topic_make_partitions(int dirfd, const struct stat *dir, int32_t from,
     int32_t to, int64_t first_offset);

@@ -21,6 +21,7 @@
 #include "store/compact.h"
 #include "store/partition.h"
 #include "store/retain.h"
+#include "store/root.h"
 #include "tell.h"
 
 enum {
@@ -43,6 +44,7 @@ struct device {
 struct upkeep {
 	struct server *server;
 	struct task look;
+	struct task sweep;
 	struct loop_timer *timer;	/* on the first loop */
 	pthread_mutex_t lock;	/* of the rest */
 	pthread_cond_t wake;	/* it is to stop */
@@ -424,6 +426,15 @@ look(void *arg)
 	tell_error(&t);
 }
 
+/* What removals that were interrupted have left; once. */
+static void
+sweep(void *arg)
+{
+	struct upkeep *u = arg;
+
+	root_sweep(catalog_root(u->server->catalog));
+}
+
 void
 upkeep_look(struct upkeep *u)
 {
@@ -473,6 +484,7 @@ upkeep_open(struct server *s, struct upkeep **out)
 	u->server = s;
 	SLIST_INIT(&u->devices);
 	task_init(&u->look, look, u);
+	task_init(&u->sweep, sweep, u);
 	pthread_mutex_init(&u->lock, NULL);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
@@ -483,6 +495,7 @@ upkeep_open(struct server *s, struct upkeep **out)
 		upkeep_close(u);
 		return ENOMEM;
 	}
+	pool_run(s->pool, &u->sweep);
 	*out = u;
 	return 0;
 }

@@ -11,6 +11,9 @@
  * of its own, so that no append waits for it; what has to be read for it is
  * read at CONFIG_UPKEEP_RATE.
  *
+ * When it begins it removes, too, what is left of topics whose removal was
+ * interrupted.
+ *
  *	timer, HUP -> look -> the devices' queues of topics <- appends
  *	a device's task: topic -> its partitions -> retain.h, compact.h
  */

@@ -68,6 +68,23 @@ setup() {
 	[ -d plain ]
 }
 
+# remove_written: a topic whose writer makes and renames files all the time.
+remove_written() {
+	logcreate -X segment.bytes=2000 busy
+	( seq 300000 | logappend --fsync none busy 2>append.err ) &
+	wait_for test -e busy/0/00000000000000000000.sum
+	run_tool 0 logadmin topic rm busy
+	wait $! || true
+	rm append.err
+	[ -z "$(find . -name '*busy*')" ]
+}
+
+@test 'a topic that is written is removed, with all that is in it' {
+	for _ in 1 2 3 4 5 6; do
+		remove_written
+	done
+}
+
 @test 'promotion makes a replica writable, with a new epoch' {
 	echo x | logappend prices
 	run_tool 0 logadmin topic promote prices

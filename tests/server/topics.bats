@@ -219,6 +219,19 @@ create() {
 	[ -d root/d ]
 }
 
+@test 'what removals that were interrupted have left goes at the start' {
+	stop_serving
+	logcreate root/t root/u
+	mv root/t root/.t.1.removed
+	mv root/u root/.u.AAAAAAAAQACAAAAAAAAAAA.removed
+	serve --read-only
+	stop_serving
+	[ -d root/.t.1.removed ]
+	serve
+	wait_for test ! -e root/.t.1.removed
+	wait_for test ! -e root/.u.AAAAAAAAQACAAAAAAAAAAA.removed
+}
+
 @test 'a topic of the name of one that is gone is another one' {
 	create 7 t
 	local id

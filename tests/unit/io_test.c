@@ -160,6 +160,58 @@ test_names(void)
 	tap_int(io_rmdir(dir, "d/e"), ENOENT, "and gone");
 }
 
+/* Files in tree/e. */
+static void
+make_files(int from, int to)
+{
+	char name[32];
+	int fd = -1;
+
+	for (int i = from; i < to; i++) {
+		snprintf(name, sizeof(name), "tree/e/%d", i);
+		(void)io_open(dir, name, O_WRONLY | O_CREAT, 0644, &fd);
+		(void)io_close(&fd);
+	}
+}
+
+/* Give them other names. */
+static void
+move_files(int from, int to)
+{
+	char old[32], new[32];
+
+	for (int i = from; i < to; i++) {
+		snprintf(old, sizeof(old), "tree/e/%d", i);
+		snprintf(new, sizeof(new), "tree/e/%d.moved", i);
+		(void)io_rename(dir, old, new);
+	}
+}
+
+/* Another process makes and moves files in what is removed, and ends. */
+static void
+test_remove_filled(void)
+{
+	int status = 0, rc;
+	pid_t pid;
+
+	(void)io_mkdir(dir, "tree", 0755);
+	(void)io_mkdir(dir, "tree/e", 0755);
+	make_files(0, 2000);
+	pid = fork();
+	if (pid < 0)
+		abort();
+	if (pid == 0) {
+		move_files(0, 2000);
+		make_files(2000, 2020);
+		_exit(0);
+	}
+	rc = io_remove_tree(dir, "tree");
+	waitpid(pid, &status, 0);
+	tap_int(rc, 0, "a tree that another moves about in");
+	tap(faccessat(dir, "tree", F_OK, 0) != 0, "is gone");
+	(void)io_remove_tree(dir, "tree");
+}
+
 static void
 test_read_file(void)
 {
@@ -359,6 +411,7 @@ main(void)
 	test_positions();
 	test_stream();
 	test_names();
+	test_remove_filled();
 	test_read_file();
 	test_replace();
 	test_replace_atomic();

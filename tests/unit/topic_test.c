@@ -10,6 +10,7 @@
 
 #include "base/io.h"
 #include "base/status.h"
+#include "store/root.h"
 #include "tap.h"
 
 enum {
@@ -572,6 +573,62 @@ test_reader(void)
 		abort();
 }
 
+/* A topic of one partition that holds a file. */
+static void
+make_filled(const char *name)
+{
+	char path[64];
+
+	if (topic_create(name, &defaults, 1, 0755) != 0)
+		abort();
+	snprintf(path, sizeof(path), "%s/0/partition.lock", name);
+	put(path, "");
+}
+
+static void
+test_remove(void)
+{
+	char gone[64];
+
+	fresh("remove");
+	make_filled("old");
+	snprintf(gone, sizeof(gone), ".t.%d.removed", (int)getpid());
+	if (rename("old", gone) != 0)
+		abort();
+	make_filled("t");
+	tap_int(topic_remove("t"), 0, "a removal that was interrupted");
+	tap_int(entries_in("."), 1, "is not in the way of another");
+	root_sweep(".");
+	tap_int(entries_in("."), 0, "and its rest can be removed");
+}
+
+/* Others' names, and links, which are none. */
+static void
+test_sweep(void)
+{
+	static const char *const names[] = {"t", ".t", ".t.removed",
+	    ".t.old.removed", "t.12.removed", ".12.removed", "..removed",
+	    ".t..removed", ".t.12.removed-", ".t.tmp-abcdefgh"};
+	const int count = sizeof(names) / sizeof(names[0]);
+
+	fresh("sweep");
+	for (int i = 0; i < count; i++)
+		if (mkdir(names[i], 0755) != 0)
+			abort();
+	make_filled("topic");
+	if (symlink("topic", ".t.12.removed") != 0)
+		abort();
+	put(".t.13.removed", "a file");
+	root_sweep(".");
+	tap_int(entries_in("."), count + 3, "nothing else is");
+	tap(access("topic/0/partition.lock", F_OK) == 0, "nor behind a link");
+	if (rename("topic", ".a.b.AAAAAAAAQACAAAAAAAAAAA.removed") != 0)
+		abort();
+	root_sweep(".");
+	tap_int(entries_in("."), count + 2, "what it was is");
+	root_sweep("nowhere");
+}
+
 static int
 open_fds(void)
 {
@@ -598,6 +655,8 @@ main(void)
 	test_ids();
 	test_locate();
 	test_reader();
+	test_remove();
+	test_sweep();
 	tap_int(open_fds(), before, "no descriptor was lost");
 	return tap_done();
 }
