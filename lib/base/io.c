@@ -345,6 +345,18 @@ io_read_file(int dirfd, const char *name, size_t max, struct buf *b)
 }
 
 int
+io_open_anew(int dirfd, const char *name, int *fd)
+{
+	const int flags = O_WRONLY | O_CREAT | O_TRUNC;
+	int rc = io_open(dirfd, name, flags, 0600, fd);
+
+	/* One that another user made, and was killed. */
+	if (rc == EACCES && io_unlink(dirfd, name) == 0)
+		rc = io_open(dirfd, name, flags, 0600, fd);
+	return rc;
+}
+
+int
 io_replace_file(int dirfd, const char *name, const void *data, size_t len,
     mode_t mode, gid_t gid)
 {
@@ -353,7 +365,7 @@ io_replace_file(int dirfd, const char *name, const void *data, size_t len,
 
 	if (snprintf(tmp, sizeof(tmp), "%s.tmp", name) >= (int)sizeof(tmp))
 		return ENAMETOOLONG;
-	rc = io_open(dirfd, tmp, O_WRONLY | O_CREAT | O_TRUNC, 0600, &fd);
+	rc = io_open_anew(dirfd, tmp, &fd);
 	if (rc != 0)
 		return rc;
 	rc = io_set_access(fd, mode, gid);

@@ -98,6 +98,11 @@ int io_set_access(int fd, mode_t mode, gid_t gid);
  */
 int io_read_file(int dirfd, const char *name, size_t max, struct buf *b);
 /*
+ * Open a temporary file to be written from its beginning, of mode 0600.  What
+ * was left there may be any user's who may write the directory.
+ */
+int io_open_anew(int dirfd, const char *name, int *fd);
+/*
  * Write a small file so that a crash at any moment leaves the old or the new
  * one: NAME.tmp, sync, rename, sync of dirfd.  mode and gid as
  * io_set_access().

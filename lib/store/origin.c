@@ -215,7 +215,7 @@ replace(int dirfd, const struct buf *text, mode_t mode, gid_t gid)
 {
 	static const char tmp[] = ORIGIN_FILE ".tmp";
 	int fd = -1, close_rc;
-	int rc = io_open(dirfd, tmp, O_WRONLY | O_CREAT | O_TRUNC, 0600, &fd);
+	int rc = io_open_anew(dirfd, tmp, &fd);
 
 	if (rc != 0)
 		return rc;

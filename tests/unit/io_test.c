@@ -13,6 +13,8 @@
 #include "base/status.h"
 #include "tap.h"
 
+enum { NOBODY = 65534 };
+
 static int dir = -1;
 
 /* Is the file just these bytes? */
@@ -258,6 +260,31 @@ test_replace(void)
 	umask(umask_was);
 }
 
+/* One user was killed while it replaced a file; another one replaces it. */
+static void
+test_replace_of_others(void)
+{
+	int fd = -1;
+
+	if (geteuid() != 0) {
+		tap(true, "what another user left # SKIP not root");
+		return;
+	}
+	if (mkdirat(dir, "shared", 0777) != 0 ||
+	    fchmodat(dir, "shared", 0777, 0) != 0 ||
+	    io_open(dir, "shared/r.tmp", O_WRONLY | O_CREAT, 0600, &fd) != 0 ||
+	    chmod(tap_dir(), 0755) != 0)
+		abort();
+	(void)io_close(&fd);
+	if (seteuid(NOBODY) != 0)
+		abort();
+	tap_int(io_replace_file(dir, "shared/r", "new", 3, 0644, getegid()), 0,
+	    "what another user left is in nobody's way");
+	if (seteuid(0) != 0)
+		abort();
+	tap(holds("shared/r", "new"), "is replaced");
+}
+
 /* Replace the file, of one letter, until the process is killed. */
 static void
 replace_for_ever(void)
@@ -414,6 +441,7 @@ main(void)
 	test_remove_filled();
 	test_read_file();
 	test_replace();
+	test_replace_of_others();
 	test_replace_atomic();
 	test_lock();
 	test_lock_wait();
