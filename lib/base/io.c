@@ -12,7 +12,10 @@
 #include "base/buf.h"
 #include "base/status.h"
 
-enum { REMOVE_TRIES = 100 }; /* to find a directory empty that others fill */
+enum {
+	REMOVE_TRIES = 100, /* to find a directory empty that others fill */
+	MAKE_TRIES = 100, /* to make a file that others make, too */
+};
 
 int
 io_open(int dirfd, const char *name, int flags, mode_t mode, int *fd)
@@ -37,6 +40,78 @@ io_open(int dirfd, const char *name, int flags, mode_t mode, int *fd)
 	}
 	*fd = got;
 	return 0;
+}
+
+/* Give an open file a name.  EEXIST: there is one of that name. */
+static int
+give_name(int fd, int dirfd, const char *name)
+{
+	char path[32];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	return linkat(AT_FDCWD, path, dirfd, name, AT_SYMLINK_FOLLOW) == 0
+	    ? 0
+	    : errno;
+}
+
+/*
+ * By way of IO_MADE_FILE, which may be what somebody who was killed left, and
+ * is removed.  That of another who is at it may be, too: then that one, having
+ * none to give a name to (ENOENT), does it again.
+ */
+static int
+make_by_name(int dirfd, const char *name, mode_t mode, gid_t gid)
+{
+	int fd = -1, rc = io_unlink(dirfd, IO_MADE_FILE);
+
+	if (rc == 0 || rc == ENOENT)
+		rc = io_open(dirfd, IO_MADE_FILE, O_RDWR | O_CREAT | O_EXCL,
+		    0600, &fd);
+	if (rc != 0)
+		return rc;
+	rc = io_set_access(fd, mode, gid);
+	if (rc == 0)
+		rc = give_name(fd, dirfd, name);
+	/* Where a file has but one name, nor has it a mode of its own. */
+	if (rc == EPERM || rc == EOPNOTSUPP)
+		rc = io_rename_new(dirfd, IO_MADE_FILE, name);
+	(void)io_unlink(dirfd, IO_MADE_FILE);
+	(void)io_close(&fd);
+	return rc;
+}
+
+/* An empty file that has its access before its name. */
+static int
+make_file(int dirfd, const char *name, mode_t mode, gid_t gid)
+{
+	int fd = -1, rc = io_open(dirfd, ".", O_RDWR | O_TMPFILE, mode, &fd);
+
+	if (rc == 0)
+		rc = io_set_access(fd, mode, gid);
+	if (rc == 0)
+		rc = give_name(fd, dirfd, name);
+	(void)io_close(&fd);
+	/* The file system, or the kernel, has none without a name. */
+	if (rc == EOPNOTSUPP || rc == STATUS_NOT_FILE || rc == EPERM)
+		rc = make_by_name(dirfd, name, mode, gid);
+	return rc;
+}
+
+int
+io_open_made(int dirfd, const char *name, int flags, mode_t mode, gid_t gid,
+    int *fd)
+{
+	int rc = ENOENT;
+
+	for (int tries = 0; tries < MAKE_TRIES; tries++) {
+		rc = io_open(dirfd, name, O_RDWR | flags, 0, fd);
+		if (rc != ENOENT)
+			return rc;
+		rc = make_file(dirfd, name, mode, gid);
+		if (rc != 0 && rc != EEXIST && rc != ENOENT)
+			return rc;
+	}
+	return rc;
 }
 
 int

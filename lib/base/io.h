@@ -27,6 +27,19 @@ struct buf;
  * written where a symbolic link leads.
  */
 int io_open(int dirfd, const char *name, int flags, mode_t mode, int *fd);
+/*
+ * Open a file for reading and writing, and flags; where it is missing an empty
+ * one is made, with mode and gid as io_set_access().  It is there with that
+ * access or not at all, whenever we are killed, and is only ever one: of those
+ * who make it at once all open the same.
+ */
+int io_open_made(int dirfd, const char *name, int flags, mode_t mode, gid_t gid,
+    int *fd);
+/*
+ * Where files need a name to be made, this one is in use for a moment.  What a
+ * killed process leaves of it is removed by who makes the next file.
+ */
+#define IO_MADE_FILE "made.tmp"
 /* Close *fd, if it is one, and set it to -1.  The first error is told. */
 int io_close(int *fd);
 

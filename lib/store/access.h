@@ -4,7 +4,7 @@
 /*
  * Who may touch the files of a topic: whatever its directory's mode bits say.
  * Whoever makes a file later, under whatever umask, gives it these modes and
- * the directory's group (io_set_access).
+ * the directory's group (io_set_access), before anybody else can find it.
  */
 
 #include <sys/types.h>

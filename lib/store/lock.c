@@ -23,15 +23,7 @@ lock_init(struct lock *l)
 int
 lock_open(struct lock *l, int dirfd, mode_t mode, gid_t gid)
 {
-	int rc = io_open(dirfd, LOCK_FILE, O_RDWR, 0, &l->fd);
-
-	if (rc != ENOENT)
-		return rc;
-	rc = io_open(dirfd, LOCK_FILE, O_RDWR | O_CREAT, 0600, &l->fd);
-	if (rc == 0)
-		rc = io_set_access(l->fd, mode, gid);
-	/* Another user may have made it a moment before us. */
-	return rc == EPERM ? 0 : rc;
+	return io_open_made(dirfd, LOCK_FILE, 0, mode, gid, &l->fd);
 }
 
 void

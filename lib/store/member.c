@@ -83,12 +83,8 @@ open_file(int dirfd, const char *name, int *fd)
 		return rc;
 	if (fstat(dirfd, &st) != 0)
 		return errno;
-	rc = io_open(dirfd, name, O_RDWR | O_CREAT, 0600, fd);
-	if (rc == 0)
-		rc =
-		    io_set_access(*fd, access_lock_mode(st.st_mode), st.st_gid);
-	/* Another user may have made it a moment before us. */
-	return rc == EPERM ? 0 : rc;
+	return io_open_made(dirfd, name, 0, access_lock_mode(st.st_mode),
+	    st.st_gid, fd);
 }
 
 /* Tell the others that something is different. */

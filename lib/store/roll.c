@@ -40,18 +40,11 @@ static int
 open_file(struct partition *p, const char *suffix, int flags, int *fd)
 {
 	char name[SEGMENT_NAME_LEN];
-	int rc;
 
 	segment_name(name, p->st.active_base, suffix);
-	rc = io_open(p->dirfd, name, O_RDWR | flags, 0, fd);
-	if (rc != ENOENT)
-		return roll_blame(p, rc, name);
-	rc = io_open(p->dirfd, name, O_RDWR | O_CREAT | flags, 0600, fd);
-	if (rc == 0)
-		rc = io_set_access(*fd, p->file_mode, p->gid);
-	if (rc != 0)
-		(void)io_close(fd);
-	return roll_blame(p, rc, name);
+	return roll_blame(p,
+	    io_open_made(p->dirfd, name, flags, p->file_mode, p->gid, fd),
+	    name);
 }
 
 void

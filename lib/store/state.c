@@ -280,16 +280,8 @@ state_write(int fd, struct state *s)
 int
 state_open(int dirfd, bool write, mode_t mode, gid_t gid, int *fd)
 {
-	int rc = io_open(dirfd, STATE_FILE, write ? O_RDWR : O_RDONLY, 0, fd);
-
-	if (rc == ENOENT && write) {
-		rc = io_open(dirfd, STATE_FILE, O_RDWR | O_CREAT, 0600, fd);
-		if (rc == 0)
-			rc = io_set_access(*fd, mode, gid);
-		if (rc == EPERM)
-			rc = 0;
-	}
-	return rc;
+	return write ? io_open_made(dirfd, STATE_FILE, 0, mode, gid, fd)
+		     : io_open(dirfd, STATE_FILE, O_RDONLY, 0, fd);
 }
 
 int

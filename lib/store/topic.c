@@ -101,21 +101,8 @@ topic_open_numbered(int dirfd, int32_t partition, int *fd)
 int
 topic_open_lock(int dirfd, const struct stat *dir, int *fd)
 {
-	int rc;
-
-	do {
-		rc = io_open(dirfd, TOPIC_LOCK_FILE, O_RDWR, 0, fd);
-		if (rc != ENOENT)
-			return rc;
-		rc = io_open(dirfd, TOPIC_LOCK_FILE, O_RDWR | O_CREAT | O_EXCL,
-		    access_lock_mode(dir->st_mode), fd);
-	} while (rc == EEXIST);
-	if (rc != 0)
-		return rc;
-	rc = io_set_access(*fd, access_lock_mode(dir->st_mode), dir->st_gid);
-	if (rc != 0)
-		(void)io_close(fd);
-	return rc;
+	return io_open_made(dirfd, TOPIC_LOCK_FILE, 0,
+	    access_lock_mode(dir->st_mode), dir->st_gid, fd);
 }
 
 /* What stands at a path that is not a directory, or where the way ends. */

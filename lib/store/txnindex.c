@@ -185,9 +185,7 @@ txnindex_append(int dirfd, int64_t base, int32_t count, const struct aborted *a,
 	segment_name(name, base, ".txnindex");
 	rc = io_open(dirfd, name, O_RDWR, 0, &fd);
 	if (rc == ENOENT) {
-		rc = io_open(dirfd, name, O_RDWR | O_CREAT, 0600, &fd);
-		if (rc == 0)
-			rc = io_set_access(fd, mode, gid);
+		rc = io_open_made(dirfd, name, 0, mode, gid, &fd);
 		if (rc == 0)
 			rc = io_sync_dir(dirfd);
 	}

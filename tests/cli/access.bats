@@ -44,6 +44,46 @@ teardown() {
 	[ -z "$(find t/0 ! -group 61100)" ]
 }
 
+# new_topic: of a group, with the positions of one group of readers in it.
+new_topic() {
+	as_user 61001 61100 002 'logcreate -X segment.bytes=400 t'
+	chgrp -R 61100 t
+	chmod -R g+ws t
+	as_user 61001 61100 002 'logcat -g other t'
+	rm t/topic.lock
+}
+
+# kill_each MANY COMMAND: before each of its calls that change something it is
+# killed, as a user with the umask 077; then another one can use the topic.
+kill_each() {
+	local n status=137
+	for ((n = 1; status == 137; n++)); do
+		new_topic
+		status=0
+		as_user 61001 61100 077 "LD_PRELOAD=$place/fault.so \
+		    FAULT=change:$n:kill-before $2" >/dev/null 2>&1 || status=$?
+		run_tool 0 as_user 61002 61100 022 'echo x | logappend t &&
+		    logcat -g g t && logadmin -q topic set t retention.ms=1d'
+		[ -z "$(find t -name '*.tmp')" ]
+		rm -r t
+	done
+	# It was killed many times, and then not any more.
+	[ "$status" -eq 0 ]
+	[ "$n" -gt "$1" ]
+}
+
+@test 'whoever is killed at the first use locks nobody out' {
+	local preload=$ROOT/build/tests/fault/fault_preload.so
+	[ -e "$preload" ] || skip 'fault_preload.so is not built'
+	! is_san || skip 'a library to load does not go with sanitizers'
+	cp "$preload" "$place/fault.so"
+	chmod 755 "$place/fault.so"
+	seq 8 >lines
+	kill_each 20 'logappend --batch-bytes 100 t lines'
+	kill_each 2 'logcat -g g t'
+	kill_each 3 'logadmin topic set t retention.ms=1d'
+}
+
 @test 'a reader can read, and cannot hold up a writer' {
 	as_user 61001 61001 022 'seq 5 | logappend --create t'
 	[ "$(as_user 61002 61002 022 'logcat t' | wc -l)" -eq 5 ]

@@ -169,7 +169,7 @@ open_recorded(int dirfd, const char *path, int flags, mode_t mode)
 
 #define MODE(flags)                                                            \
 	mode_t mode = 0;                                                       \
-	if (((flags)&O_CREAT) != 0) {                                          \
+	if (((flags) & (O_CREAT | O_TMPFILE)) != 0) {                          \
 		va_list args;                                                  \
 		va_start(args, flags);                                         \
 		mode = va_arg(args, mode_t);                                   \
@@ -328,6 +328,19 @@ EXPORT int
 rename(const char *old, const char *new)
 {
 	return rename_recorded(AT_FDCWD, old, AT_FDCWD, new, 0);
+}
+
+/* A file that had no name has one. */
+EXPORT int
+linkat(int from, const char *old, int to, const char *new, int flags)
+{
+	int rc = REAL(int (*)(int, const char *, int, const char *, int),
+	    "linkat")(from, old, to, new, flags);
+	struct stat st;
+
+	if (rc == 0 && fstatat(to, new, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		put_name(TRACE_CREATE, to, new, st.st_ino);
+	return rc;
 }
 
 EXPORT int

@@ -8,9 +8,10 @@
  *				as of its last sync
  *	FAULT_BOOT=FILE		is read in place of the kernel's boot id
  *
- * CLASS: open read write sync truncate rename unlink mkdir mmap alloc; change
- * is every call that changes a file, file every call but mmap and alloc.  Only
- * counted: drop, cached pages given up.
+ * CLASS: open read write sync truncate rename unlink mkdir mode mmap alloc;
+ * rename is of links, too, and mode of owners; change is every call that
+ * changes a file, file every call but mmap and alloc.  Only counted: drop,
+ * cached pages given up.
  * HOW:	EIO ENOSPC ENOMEM EMFILE EINTR	it fails so
  *	half		it does half of what it was asked to
  *	half-ENOSPC...	the same, and the next call of the class fails so
@@ -54,6 +55,7 @@ enum class {
 	C_RENAME,
 	C_UNLINK,
 	C_MKDIR,
+	C_MODE,
 	C_MMAP,
 	C_ALLOC,
 	C_DROP,
@@ -61,7 +63,8 @@ enum class {
 };
 
 static const char *const class_names[C_COUNT] = {"open", "read", "write",
-    "sync", "truncate", "rename", "unlink", "mkdir", "mmap", "alloc", "drop"};
+    "sync", "truncate", "rename", "unlink", "mkdir", "mode", "mmap", "alloc",
+    "drop"};
 
 static const struct {
 	const char *name;
@@ -511,6 +514,37 @@ renameat2(int from_fd, const char *from, int to_fd, const char *to,
     unsigned flags)
 {
 	return rename_at(from_fd, from, to_fd, to, flags);
+}
+
+int
+linkat(int from_fd, const char *from, int to_fd, const char *to, int flags)
+{
+	enum fate fate = meet(C_RENAME, true, "linkat", -1, to);
+
+	if (fate == FATE_FAIL)
+		return -1;
+	return (int)over(fate,
+	    syscall(SYS_linkat, from_fd, from, to_fd, to, flags));
+}
+
+int
+fchmod(int fd, mode_t mode)
+{
+	enum fate fate = meet(C_MODE, true, "fchmod", fd, NULL);
+
+	if (fate == FATE_FAIL)
+		return -1;
+	return (int)over(fate, syscall(SYS_fchmod, fd, mode));
+}
+
+int
+fchown(int fd, uid_t owner, gid_t group)
+{
+	enum fate fate = meet(C_MODE, true, "fchown", fd, NULL);
+
+	if (fate == FATE_FAIL)
+		return -1;
+	return (int)over(fate, syscall(SYS_fchown, fd, owner, group));
 }
 
 int

@@ -4,7 +4,9 @@
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/vfs.h>
 #include <sys/wait.h>
@@ -16,6 +18,65 @@
 enum { NOBODY = 65534 };
 
 static int dir = -1;
+
+/* Calls below that fail as on other file systems; the one to be killed at. */
+static bool no_unnamed, no_links;
+static int calls_left = -1;
+
+static void
+count_call(void)
+{
+	if (calls_left >= 0 && calls_left-- == 0)
+		(void)kill(getpid(), SIGKILL);
+}
+
+int openat(int dirfd, const char *name, int flags, ...);
+int fchmod(int fd, mode_t mode);
+int linkat(int from, const char *old, int to, const char *new, int flags);
+int unlinkat(int dirfd, const char *name, int flags);
+
+int
+openat(int dirfd, const char *name, int flags, ...)
+{
+	mode_t mode = 0;
+	va_list ap;
+
+	va_start(ap, flags);
+	if ((flags & (O_CREAT | O_TMPFILE)) != 0)
+		mode = va_arg(ap, mode_t);
+	va_end(ap);
+	count_call();
+	if (no_unnamed && (flags & O_TMPFILE) == O_TMPFILE) {
+		errno = EOPNOTSUPP;
+		return -1;
+	}
+	return (int)syscall(SYS_openat, dirfd, name, flags, mode);
+}
+
+int
+fchmod(int fd, mode_t mode)
+{
+	count_call();
+	return (int)syscall(SYS_fchmod, fd, mode);
+}
+
+int
+linkat(int from, const char *old, int to, const char *new, int flags)
+{
+	count_call();
+	if (no_links) {
+		errno = EPERM;
+		return -1;
+	}
+	return (int)syscall(SYS_linkat, from, old, to, new, flags);
+}
+
+int
+unlinkat(int dirfd, const char *name, int flags)
+{
+	count_call();
+	return (int)syscall(SYS_unlinkat, dirfd, name, flags);
+}
 
 /* Is the file just these bytes? */
 static bool
@@ -47,6 +108,111 @@ test_open(void)
 	tap_int(io_close(&fd), 0, "closing none is fine");
 	fd = 1000000;
 	tap_int(io_close(&fd), EBADF, "a wrong one is told");
+}
+
+static mode_t
+mode_of(const char *name)
+{
+	struct stat st;
+
+	return fstatat(dir, name, &st, 0) == 0 ? st.st_mode & 07777 : 0;
+}
+
+static int
+open_made(const char *name, int *fd)
+{
+	return io_open_made(dir, name, 0, 0664, getegid(), fd);
+}
+
+/*
+ * Killed at each of its calls: the file is there with its access, or not at
+ * all, and the next one makes it.  How many calls there are.
+ */
+static int
+kill_makers(int *bad)
+{
+	int status = 0, fd = -1, calls = 0;
+	pid_t pid;
+
+	do {
+		pid = fork();
+		if (pid < 0)
+			abort();
+		if (pid == 0) {
+			calls_left = calls;
+			_exit(open_made("m", &fd));
+		}
+		(void)waitpid(pid, &status, 0);
+		*bad += mode_of("m") != 0 && mode_of("m") != 0664;
+		*bad += open_made("m", &fd) != 0 || mode_of("m") != 0664;
+		(void)io_close(&fd);
+		*bad += open_made("n", &fd) != 0 || mode_of(IO_MADE_FILE) != 0;
+		(void)io_close(&fd);
+		(void)io_unlink(dir, "m");
+		(void)io_unlink(dir, "n");
+	} while (WIFSIGNALED(status) && calls++ < 100);
+	*bad += !WIFEXITED(status) || WEXITSTATUS(status) != 0;
+	return calls;
+}
+
+/* Makers of one file at once open the same: how many have not. */
+static int
+make_together(void)
+{
+	int bad = 0, status, fd = -1, ready[2];
+	struct stat own, st;
+	pid_t pids[8];
+	char byte;
+
+	if (pipe(ready) != 0)
+		abort();
+	for (int i = 0; i < 8; i++) {
+		pids[i] = fork();
+		if (pids[i] < 0)
+			abort();
+		if (pids[i] > 0)
+			continue;
+		close(ready[1]);
+		(void)!read(ready[0], &byte, 1);
+		if (open_made("m", &fd) != 0 || fstat(fd, &own) != 0 ||
+		    fstatat(dir, "m", &st, 0) != 0)
+			_exit(1);
+		_exit(own.st_ino != st.st_ino);
+	}
+	close(ready[0]);
+	close(ready[1]);
+	for (int i = 0; i < 8; i++) {
+		(void)waitpid(pids[i], &status, 0);
+		bad += status != 0;
+	}
+	(void)io_unlink(dir, "m");
+	return bad;
+}
+
+static void
+test_open_made(void)
+{
+	static const char *const kinds[] = {"a file without a name",
+	    "a name for a moment", "files of one name only"};
+	mode_t umask_was = umask(077);
+	int fd = 77, bad;
+
+	for (int i = 0; i < 3; i++) {
+		bad = 0;
+		no_unnamed = i > 0;
+		no_links = i > 1;
+		tap(kill_makers(&bad) >= 4, "%s: killed", kinds[i]);
+		tap_int(bad, 0, "it has its access");
+		for (int n = 0; !no_links && n < 100; n++)
+			bad += make_together();
+		tap_int(bad, 0, "all open the same");
+		tap(mode_of(IO_MADE_FILE) == 0, "nothing is left");
+	}
+	no_unnamed = no_links = false;
+	fd = 77;
+	tap_int(open_made("no/m", &fd), ENOENT, "no directory");
+	tap_int(fd, 77, "leaves the result");
+	umask(umask_was);
 }
 
 static void
@@ -435,6 +601,7 @@ main(void)
 	if (io_open(AT_FDCWD, tap_dir(), O_RDONLY | O_DIRECTORY, 0, &dir) != 0)
 		return 1;
 	test_open();
+	test_open_made();
 	test_positions();
 	test_stream();
 	test_names();
