@@ -51,8 +51,12 @@ typedef int compact_visit(struct compaction *c, const uint8_t *data,
  */
 int compact_walk(struct compaction *c, int64_t base, int64_t from,
     compact_visit *fn, void *arg);
-/* The aborted transactions from segment i on, for a walk from there. */
-int compact_begin_transactions(struct compaction *c, size_t i);
+/*
+ * The aborted transactions of segments from i on, for a walk from offset from:
+ * those that end at or after it.  Of one that ended before, the walk would not
+ * meet the marker, and take for aborted what its producer did later.
+ */
+int compact_begin_transactions(struct compaction *c, size_t i, int64_t from);
 /* The next records of a batch; their keys only where the map is asked. */
 int compact_take(const struct compaction *c, struct batch_records *it,
     struct handful *h);

@@ -58,7 +58,7 @@ compact_map(struct compaction *c)
 {
 	const struct segment_list *l = &c->segments;
 	size_t i = segment_list_find(l, c->dirty);
-	int rc = compact_begin_transactions(c, i);
+	int rc = compact_begin_transactions(c, i, c->dirty);
 
 	keymap_clear(c->map, c->dirty);
 	c->end = c->upper;

@@ -113,7 +113,7 @@ compact_segments(struct compaction *c)
 {
 	struct compact_stats *s = c->stats;
 	struct compact_group g;
-	int rc = compact_begin_transactions(c, 0);
+	int rc = compact_begin_transactions(c, 0, 0);
 
 	/* The last pass has seen all that is left. */
 	s->segments = s->segments_left = s->bytes = s->bytes_left = 0;

@@ -103,7 +103,7 @@ compact_walk(struct compaction *c, int64_t base, int64_t from,
 }
 
 int
-compact_begin_transactions(struct compaction *c, size_t i)
+compact_begin_transactions(struct compaction *c, size_t i, int64_t from)
 {
 	struct aborted_list all;
 	int32_t count;
@@ -114,7 +114,7 @@ compact_begin_transactions(struct compaction *c, size_t i)
 	txnindex_list_init(&all);
 	for (; rc == 0 && i < c->segments.count; i++)
 		rc = txnindex_read(partition_dirfd(c->p), c->segments.bases[i],
-		    0, &all, &count);
+		    from, &all, &count);
 	if (rc == 0)
 		rc = transactions_new(&all, &c->txns);
 	txnindex_list_release(&all);
