@@ -302,6 +302,25 @@ find_producers(struct partition *p, const struct segment_list *segments)
 	return 0;
 }
 
+/*
+ * The largest timestamp in the sealed segments, by what stands beside them:
+ * INT64_MAX if one would have to be read, which only makes lookups slower.
+ */
+static int
+find_earlier(struct partition *p, const struct segment_list *segments)
+{
+	int64_t max;
+	int rc = 0;
+
+	p->st.earlier_timestamp = -1;
+	for (size_t i = 0; rc == 0 && i + 1 < segments->count; i++) {
+		rc = seek_max_timestamp(p->dirfd, segments->bases[i], &max);
+		if (rc == 0 && max > p->st.earlier_timestamp)
+			p->st.earlier_timestamp = max;
+	}
+	return rc;
+}
+
 /* Open index files that are there; a missing one is made when needed. */
 static void
 open_indexes(struct partition *p)
@@ -339,6 +358,8 @@ adopt(struct partition *p, bool have_state, struct fault *f)
 	if (l.count > 0)
 		last = l.bases[l.count - 1];
 	rc = find_producers(p, &l);
+	if (rc == 0)
+		rc = find_earlier(p, &l);
 	epoch_list_init(&epochs);
 	if (rc == 0 && epoch_read(p->dirfd, &epochs, NULL) == 0 &&
 	    epoch_latest(&epochs) > s->leader_epoch)

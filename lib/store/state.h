@@ -48,7 +48,7 @@
  *	232    4  CRC-32C of the active segment up to the end position
  *	236    8  smallest base timestamp in the active segment, -1 none
  *	244    8  inode of this file
- *	252    8  largest timestamp in all earlier segments, -1 none
+ *	252    8  largest timestamp in all earlier segments, or more, -1 none
  *	260    8  raised whenever the end offset falls
  *	268       reserved, 0
  *

@@ -22,7 +22,7 @@
  *	 56    8  smallest batch base timestamp, -1 none
  *	 64    8  largest timestamp, -1 none
  *	 72    4  aborted transactions noted in the .txnindex
- *	 76    8  largest timestamp in this and all earlier segments
+ *	 76    8  largest timestamp in this and all earlier segments, or more
  *	 84    8  earliest delete horizon of a batch, -1 none
  *	 92    4  CRC-32C of the .index file
  *	 96    4  CRC-32C of the .timeindex file

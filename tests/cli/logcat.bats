@@ -273,6 +273,43 @@ ranges() {
 	done
 }
 
+# stamped TOPIC TIME...: an event of each time, in a segment of its own
+stamped() {
+	local topic=$1
+	shift
+	printf '{"timestamp":%d,"value":"at such a time"}\n' "$@" |
+	    logappend -J -q --batch-bytes 1 "$topic"
+}
+
+@test 'times are found after a state was lost, or came with a copy' {
+	local how
+	for how in lost 'lost, and a sum' 'lost, and what tells of times' old; do
+		rm -rf s t
+		logcreate --segment-bytes 80 s
+		stamped s 60000 50000
+		cp s/0/partition.state old
+		stamped s 100000 50001 50002 50003
+		[ "$(find s -name '*.log' | wc -l)" -eq 6 ]
+		cp -a s t
+		case $how in
+		old) cp old t/0/partition.state ;;
+		*) rm t/0/partition.state ;;
+		esac
+		case $how in
+		*sum) rm t/0/*4.sum ;;
+		*times) rm t/0/*2.sum t/0/*2.timeindex ;;
+		esac
+		stamped t {60000..60011}
+		[ "$(logcat -o @80 -c 1 -F '%o' t)" = 2 ]
+		[ "$(logcat -S 80 -F '%o' t)" = 2 ]
+		[ "$(logcat -S 1970-01-01T00:01:00.010Z -U 99 -F '%o\n' t)" = \
+		    $'16\n17' ]
+		case $how in
+		lost | old) logfsck -q t ;;
+		esac
+	done
+}
+
 @test 'keys and headers that match, and what does not' {
 	logcreate t
 	cat >input <<-'END'
