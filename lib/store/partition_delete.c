@@ -90,8 +90,7 @@ static void
 expire_producers(struct partition *p)
 {
 	if (p->producers != NULL)
-		producer_expire(p->producers,
-		    now_wall_ms() - PARTITION_PRODUCER_EXPIRATION_MS);
+		recover_producers_expire(p);
 }
 
 int

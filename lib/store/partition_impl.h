@@ -46,6 +46,14 @@ struct partition {
 	int timeindex_fd;
 	struct producer_table *producers;	/* NULL until needed */
 	uint64_t producers_cuts;	/* of the state that they go with */
+	/*
+	 * Where the log ended when producers were loaded or, later, at two
+	 * times a day apart: those of the last day lie above the first.
+	 */
+	struct partition_heard {
+		int64_t time_ms;
+		int64_t end;
+	} heard[2];
 	int64_t own_end;	/* end of our last append; -1 none unsynced */
 	uint64_t own_cuts;	/* of the state then, or it may be gone */
 	struct ahead ahead;	/* of the file log_fd */
@@ -143,6 +151,8 @@ int recover_sign(struct partition *p);
 
 /* recover_producers.c: load the producers up to the log end, if any occur. */
 int recover_producers(struct partition *p, struct fault *f);
+/* Forget, once they are known, those that send nothing again (producer.h). */
+void recover_producers_expire(struct partition *p);
 
 /* roll.c */
 /* Note, if rc is an error, that it is that file's; returns rc. */

@@ -319,19 +319,23 @@ producer_apply(struct producer_table *t, const uint8_t *p,
 	return 0;
 }
 
+/* Of its last data batch, -1 none. */
+static int64_t
+last_offset(const struct producer *p)
+{
+	return p->count > 0 ? p->window[p->count - 1].last_offset : -1;
+}
+
 bool
 producer_last(const struct producer_table *t, int64_t producer_id,
-    int16_t *epoch, int64_t *last_offset)
+    int16_t *epoch, int64_t *last)
 {
-	size_t i = lower_bound(t, producer_id);
-	const struct producer *pr;
+	const struct producer *p = find(t, producer_id);
 
-	if (i == t->count || t->items[i].id != producer_id)
+	if (p == NULL)
 		return false;
-	pr = &t->items[i];
-	*epoch = pr->epoch;
-	*last_offset =
-	    pr->count > 0 ? pr->window[pr->count - 1].last_offset : -1;
+	*epoch = p->epoch;
+	*last = last_offset(p);
 	return true;
 }
 
@@ -342,12 +346,13 @@ producer_unstable_offset(const struct producer_table *t)
 }
 
 void
-producer_expire(struct producer_table *t, int64_t before_ms)
+producer_expire(struct producer_table *t, int64_t before_ms, int64_t from)
 {
 	size_t kept = 0;
 
 	for (size_t i = 0; i < t->count; i++)
 		if (t->items[i].timestamp >= before_ms ||
+		    last_offset(&t->items[i]) >= from ||
 		    t->items[i].txn_offset >= 0)
 			t->items[kept++] = t->items[i];
 	t->count = kept;

@@ -78,8 +78,16 @@ bool producer_last(const struct producer_table *t, int64_t producer_id,
     int16_t *epoch, int64_t *last_offset);
 /* First offset of the oldest open transaction, -1 if none is open. */
 int64_t producer_unstable_offset(const struct producer_table *t);
-/* Forget producers whose last batch is older, unless in a transaction. */
-void producer_expire(struct producer_table *t, int64_t before_ms);
+/*
+ * Forget producers whose last batch has an older timestamp and lies below
+ * offset from, unless they are in a transaction.  Timestamps alone do not tell
+ * that nothing is sent again: records may be of long ago, or have none, and
+ * yet be appended just now.  So from is the base of the active segment, or
+ * below it where the log ended about a day ago, as far as the partition's
+ * handle can tell.  A handle that was opened since, or has recovered, knows of
+ * the active segment alone, and what the snapshots have kept.
+ */
+void producer_expire(struct producer_table *t, int64_t before_ms, int64_t from);
 
 /*
  * Replace the contents by the snapshot of that offset.  ENOENT,

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "base/io.h"
+#include "base/now.h"
 #include "base/status.h"
 #include "store/partition_impl.h"
 #include "store/producer.h"
@@ -184,6 +185,8 @@ recover_producers(struct partition *p, struct fault *f)
 
 	if (p->producers == NULL) {
 		p->producers_cuts = p->st.cuts;
+		p->heard[0] = p->heard[1] =
+		    (struct partition_heard){now_wall_ms(), p->st.end_offset};
 		rc = producer_new(&p->producers);
 		if (rc == 0)
 			rc = load_snapshot(p);
@@ -198,4 +201,22 @@ recover_producers(struct partition *p, struct fault *f)
 		p->st.unstable_offset = producer_unstable_offset(p->producers);
 	}
 	return rc;
+}
+
+void
+recover_producers_expire(struct partition *p)
+{
+	struct partition_heard now = {now_wall_ms(),
+	    producer_next_offset(p->producers)};
+	int64_t from = p->st.active_base;
+
+	if (now.time_ms - p->heard[1].time_ms >=
+	    PARTITION_PRODUCER_EXPIRATION_MS) {
+		p->heard[0] = p->heard[1];
+		p->heard[1] = now;
+	}
+	if (p->heard[0].end < from)
+		from = p->heard[0].end;
+	producer_expire(p->producers,
+	    now.time_ms - PARTITION_PRODUCER_EXPIRATION_MS, from);
 }

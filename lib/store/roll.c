@@ -454,8 +454,7 @@ roll_snapshot(struct partition *p, struct fault *f)
 	rc = recover_producers(p, f);
 	if (rc != 0)
 		return rc;
-	producer_expire(p->producers,
-	    now_wall_ms() - PARTITION_PRODUCER_EXPIRATION_MS);
+	recover_producers_expire(p);
 	rc = producer_write_snapshot(p->producers, p->dirfd, p->file_mode,
 	    p->gid);
 	if (rc == 0) {

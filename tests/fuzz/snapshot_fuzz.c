@@ -46,7 +46,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		fuzz_must(
 		    producer_unstable_offset(t) == producer_unstable_offset(u));
 		fuzz_must(producer_agrees(t, u, 0, true, 0));
-		producer_expire(t, INT64_MAX);
+		producer_expire(t, INT64_MAX, INT64_MAX);
 	}
 	producer_free(t);
 	producer_free(u);

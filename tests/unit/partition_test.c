@@ -990,6 +990,65 @@ test_producer_left(enum partition_mode mode, int32_t sequence, int want)
 	free(copy);
 }
 
+/* A record of a producer. */
+static int
+send(struct partition *p, int64_t producer, int32_t sequence, int64_t ts)
+{
+	struct batch_builder bb;
+	struct partition_append a = {.expect = -1};
+	const uint8_t *data;
+	int rc;
+
+	batch_builder_init(&bb, CODEC_NONE, 0, BATCH_BYTES_MAX);
+	encode(&bb, "x", 1, ts, &data, &a.len);
+	a.data = bb.raw.data;
+	batch_set_producer(a.data, a.len, producer, 0, sequence);
+	rc = partition_append(p, &a, NULL);
+	batch_builder_release(&bb);
+	return rc;
+}
+
+static void
+send_and_roll(struct partition *p, int64_t producer, int32_t sequence,
+    int64_t ts)
+{
+	if (send(p, producer, sequence, ts) != 0 ||
+	    partition_sync(p, NULL) != 0 || partition_roll(p, NULL) != 0)
+		abort();
+}
+
+/* Records that bear no time of today are sent again today all the same. */
+static void
+test_producer_of_old(int64_t ts)
+{
+	enum { DAY_MS = 24 * 3600 * 1000 };
+	int64_t now = now_wall_ms();
+	struct partition *p;
+
+	fresh();
+	p = open_with(PARTITION_WRITE, 0);
+	tap_int(send(p, 7, 0, ts), 0, "records of %lld", (long long)ts);
+	send_and_roll(p, 7, 1, ts);
+	tap_int(send(p, 7, 1, ts), STATUS_DUPLICATE, "after a roll");
+	tap_int(send(p, 7, 9, ts), STATUS_SEQUENCE, "a gap, too");
+	send_and_roll(p, 8, 0, ts);
+	tap_int(send(p, 7, 1, ts), STATUS_DUPLICATE, "after two");
+	tap(partition_clean_begin(p, NULL) == 0 &&
+		partition_clean_end(p, NULL) == 0 &&
+		send(p, 7, 1, ts) == STATUS_DUPLICATE,
+	    "after a cleaning");
+	partition_close(p);
+	p = open_with(PARTITION_WRITE, 0);
+	tap_int(send(p, 7, 1, ts), STATUS_DUPLICATE, "after a restart");
+	tap_int(send(p, 8, 0, ts), STATUS_DUPLICATE, "of another one");
+	now_set_wall_ms(now + 2 * DAY_MS);
+	send_and_roll(p, 8, 1, ts);
+	tap_int(send(p, 8, 1, ts), STATUS_DUPLICATE, "who goes on is known");
+	tap_int(send(p, 7, 9, ts), 0, "who is silent for a day is forgotten");
+	now_set_wall_ms(-1);
+	partition_close(p);
+}
+
 /* A file that is removed under a writer: nothing more is acknowledged. */
 static void
 test_removed(const char *name, int want)
@@ -1042,5 +1101,7 @@ main(void)
 	test_producer_left(PARTITION_WRITE, 0, STATUS_DUPLICATE);
 	test_producer_left(PARTITION_WRITE, 2, STATUS_SEQUENCE);
 	test_producer_left(PARTITION_WRITE_RELAXED, 2, STATUS_SEQUENCE);
+	test_producer_of_old(1000000000000);
+	test_producer_of_old(-1);
 	return tap_done();
 }

@@ -265,15 +265,17 @@ test_expire(void)
 	append(2, 0, 0, 10);
 	append_transactional(0, 0, 0);
 	append(3, 0, 0, 10);
-	producer_expire(table, 1010);
+	producer_expire(table, 1010, 9);
+	tap_int(producer_count(table), 4, "what lies at or behind an offset");
+	producer_expire(table, 1010, 100);
 	tap_int(producer_count(table), 3, "one is too old");
 	check_is(1, 0, 5, 1, 0);
 	check_is(2, 0, 5, 1, STATUS_SEQUENCE);
-	producer_expire(table, 5000);
+	producer_expire(table, 5000, 100);
 	tap_int(producer_count(table), 1, "one is in a transaction");
 	tap_int(producer_unstable_offset(table), 20, "which is still open");
 	tap_int(mark(0, 0, BATCH_CONTROL_ABORT), 20, "and can be aborted");
-	producer_expire(table, 5001);
+	producer_expire(table, 5001, 100);
 	tap_int(producer_count(table), 0, "none is left");
 }
 
