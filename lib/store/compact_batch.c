@@ -3,8 +3,13 @@
  * the sake of its producer.  It goes on as it is, rebuilt, or empty.
  */
 
+#include <errno.h>
+
 #include "base/status.h"
 #include "store/compact_impl.h"
+
+/* For ever, but not so far that a record cannot be dated from there. */
+#define HORIZON_MAX (INT64_MAX / 2)
 
 /* What is to be done with a batch. */
 struct verdict {
@@ -107,10 +112,10 @@ choose_records(struct compaction *c, const uint8_t *data, const struct batch *b,
 	return rc;
 }
 
-/* The batch with the records that stay. */
+/* The batch with the records that stay; keep_base: dated as they were. */
 static int
 rebuild(struct compaction *c, const uint8_t *data, const struct batch *b,
-    int64_t horizon, const uint8_t **out, size_t *size)
+    int64_t horizon, bool keep_base, const uint8_t **out, size_t *size)
 {
 	struct batch_records it;
 	struct record rec;
@@ -123,6 +128,8 @@ rebuild(struct compaction *c, const uint8_t *data, const struct batch *b,
 	c->builder.has_base = false;
 	if (horizon >= 0)
 		batch_builder_set_base(&c->builder, horizon);
+	else if (keep_base)
+		batch_builder_set_base(&c->builder, b->base_timestamp);
 	for (size_t i = 0; rc == 0 && (rc = batch_records_next(&it, &rec)) == 0;
 	     i++)
 		if (c->kept.data[i])
@@ -152,6 +159,14 @@ emit(struct compaction *c, struct compact_group *g, const uint8_t *data,
 	return rc;
 }
 
+static int64_t
+new_horizon(const struct compaction *c)
+{
+	int64_t now_ms = c->o->now_ms, stay_ms = c->o->delete_retention_ms;
+
+	return stay_ms > HORIZON_MAX - now_ms ? HORIZON_MAX : now_ms + stay_ms;
+}
+
 /* An emptied batch, where it has to stay. */
 static int
 emit_empty(struct compaction *c, struct compact_group *g, const struct batch *b,
@@ -170,7 +185,7 @@ compact_batch(struct compaction *c, const uint8_t *data, const struct batch *b,
     void *arg)
 {
 	struct compact_group *g = arg;
-	int64_t horizon = batch_delete_horizon(b);
+	int64_t old_horizon = batch_delete_horizon(b), horizon = old_horizon;
 	const uint8_t *out = data;
 	size_t size = b->size;
 	struct verdict v;
@@ -189,10 +204,14 @@ compact_batch(struct compaction *c, const uint8_t *data, const struct batch *b,
 	}
 	if (c->o->keep_last_only && horizon < 0 &&
 	    (v.tombstones > 0 || v.is_bare_marker))
-		horizon = c->o->now_ms + c->o->delete_retention_ms;
-	if (v.kept != b->record_count || horizon != batch_delete_horizon(b)) {
-		g->changed = true;
-		rc = rebuild(c, data, b, horizon, &out, &size);
-	}
+		horizon = new_horizon(c);
+	if (v.kept != b->record_count || horizon != old_horizon)
+		rc = rebuild(c, data, b, horizon, false, &out, &size);
+	/* A record of a time too far from there: tombstones stay for good. */
+	if (rc == ERANGE && v.kept != b->record_count)
+		rc = rebuild(c, data, b, old_horizon, true, &out, &size);
+	else if (rc == ERANGE)
+		rc = 0;
+	g->changed = g->changed || out != data;
 	return rc == 0 ? emit(c, g, out, size, &v) : rc;
 }

@@ -105,6 +105,7 @@ partition_clean_look(struct partition *p, struct fault *f)
 		return rc;
 	/* All that is asked of the state. */
 	p->st.end_offset = offsets.log_end;
+	p->st.active_base = hint.active_base >= 0 ? hint.active_base : 0;
 	rc = recover_producers(p, f);
 	expire_producers(p);
 	return rc;

@@ -188,7 +188,9 @@ roll_is_due(const struct partition *p, size_t len, int64_t last_offset,
 		p->settings.index_bytes)
 		return true;
 	if (s->first_timestamp >= 0)
-		age_ms = max_timestamp - s->first_timestamp;
+		age_ms = max_timestamp < s->first_timestamp
+		    ? 0
+		    : max_timestamp - s->first_timestamp;
 	else
 		age_ms = now_wall_ms() - s->created_ms;
 	return age_ms > p->settings.segment_ms;

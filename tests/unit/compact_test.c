@@ -312,6 +312,70 @@ test_passes(int round)
 	partition_close(p);
 }
 
+/* A batch of tombstones of those times. */
+static void
+append_tombstones(struct partition *p, const int *keys, const int64_t *times,
+    int count)
+{
+	struct partition_append a = {.expect = -1};
+	struct batch_builder bb;
+	const uint8_t *data;
+
+	batch_builder_init(&bb, CODEC_NONE, INT32_MIN, BATCH_BYTES_MAX);
+	for (int i = 0; i < count; i++) {
+		char key[16];
+		struct record r = {.timestamp = times[i], .value = BYTES_NULL};
+
+		snprintf(key, sizeof(key), "k%d", keys[i]);
+		r.key = bytes_of(key);
+		model[model_end].key = keys[i];
+		model[model_end].tombstone = true;
+		model[model_end].is_marker = false;
+		model[model_end].txn = 0;
+		model[model_end++].live = true;
+		if (batch_builder_add(&bb, &r) != 0)
+			abort();
+	}
+	if (batch_builder_finish(&bb, &data, &a.len) != 0)
+		abort();
+	a.data = (uint8_t *)(uintptr_t)data;
+	if (partition_append(p, &a, NULL) != 0)
+		abort();
+	batch_builder_release(&bb);
+}
+
+/* Times and settings at the ends of what there is. */
+static void
+test_extremes(int64_t retention_ms)
+{
+	static const int64_t times[] = {1000, -1, -2, INT64_MAX, INT64_MIN,
+	    INT64_MIN + 1000};
+	static const int64_t apart[] = {0, INT64_MIN / 10 * 9,
+	    INT64_MAX / 10 * 9};
+	static const int keys[] = {0, 1, 2};
+	struct compact_options usual = options;
+	struct partition *p = open_new();
+	struct compact_stats stats;
+
+	options.delete_retention_ms = retention_ms;
+	for (int i = 0; i < 6; i++)
+		append_tombstones(p, &(int){10 + i}, &times[i], 1);
+	append_tombstones(p, keys, apart, 3);
+	append_tombstones(p, keys, times, 1);
+	if (partition_sync(p, NULL) != 0 || partition_roll(p, NULL) != 0)
+		abort();
+	for (int i = 0; i < 2; i++) {
+		tap_int(run(p, 5000 + i, &stats), 0,
+		    "extreme times, a retention of %lld",
+		    (long long)retention_ms);
+		compact_model(stats.end);
+		tap(stats.end == model_end && is_like_model(true),
+		    "all are there");
+	}
+	options = usual;
+	partition_close(p);
+}
+
 static void
 test_alone(void)
 {
@@ -493,6 +557,9 @@ main(void)
 	for (int i = 0; i < 24; i++)
 		test_dry(i);
 	test_dry_beside();
+	test_extremes(INT64_MAX);
+	test_extremes(INT64_MAX - 5000);
+	test_extremes(1000);
 	test_alone();
 	test_pace();
 	for (int i = 0; i < 4; i++)

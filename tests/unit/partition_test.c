@@ -1049,6 +1049,30 @@ test_producer_of_old(int64_t ts)
 	partition_close(p);
 }
 
+/* A time far before the segment's first does not make it old. */
+static void
+test_extreme_times(void)
+{
+	struct partition *p;
+	struct stat st;
+	char path[512];
+
+	fresh();
+	p = open_with(PARTITION_WRITE, 0);
+	append(p, "first", 1, 1000);
+	append(p, "long before", 1, INT64_MIN + 500);
+	append(p, "just before", 1, -1);
+	append(p, "a minute later", 1, 61000);
+	snprintf(path, sizeof(path), "%s/%020d.log", dir, 0);
+	partition_close(p);
+	tap(stat(path, &st) == 0 && st.st_size > 4 * 61, "one segment");
+	p = open_with(PARTITION_WRITE, 0);
+	append(p, "the last time", 1, INT64_MAX);
+	append(p, "the first time", 1, INT64_MIN);
+	tap(partition_sync(p, NULL) == 0, "extreme times");
+	partition_close(p);
+}
+
 /* A file that is removed under a writer: nothing more is acknowledged. */
 static void
 test_removed(const char *name, int want)
@@ -1103,5 +1127,6 @@ main(void)
 	test_producer_left(PARTITION_WRITE_RELAXED, 2, STATUS_SEQUENCE);
 	test_producer_of_old(1000000000000);
 	test_producer_of_old(-1);
+	test_extreme_times();
 	return tap_done();
 }
