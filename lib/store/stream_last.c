@@ -9,11 +9,34 @@ struct ring {
 		int64_t offset;
 		int64_t timestamp;
 	} * items;
-	int64_t cap;
+	int64_t max;		/* so many of them */
+	int64_t cap;		/* room for them, made as they are met */
 	int64_t count;		/* of all matches seen */
 	int64_t left;		/* not yet given up (choose) */
 	int64_t damage;		/* first offset that cannot be read, or -1 */
 };
+
+static int
+note(struct ring *ring, const struct record *rec)
+{
+	if (ring->count == ring->cap && ring->cap < ring->max) {
+		int64_t cap = ring->cap == 0 ? 64 : ring->cap * 2;
+		void *items;
+
+		if (cap > ring->max)
+			cap = ring->max;
+		items = reallocarray(ring->items, (size_t)cap,
+		    sizeof(*ring->items));
+		if (items == NULL)
+			return ENOMEM;
+		ring->items = items;
+		ring->cap = cap;
+	}
+	ring->items[ring->count % ring->cap].offset = rec->offset;
+	ring->items[ring->count % ring->cap].timestamp = rec->timestamp;
+	ring->count++;
+	return 0;
+}
 
 /* Note the wanted records of [start, end) of src. */
 static int
@@ -43,11 +66,10 @@ fill_ring(struct stream *s, struct source *src, int64_t start,
 				ring->damage = lost_from;
 			continue;
 		}
+		if (rc == 0)
+			rc = note(ring, &rec);
 		if (rc != 0)
 			break;
-		ring->items[ring->count % ring->cap].offset = rec.offset;
-		ring->items[ring->count % ring->cap].timestamp = rec.timestamp;
-		ring->count++;
 		src->next = rec.offset + 1;
 	}
 	return rc == STATUS_END ? 0 : rc;
@@ -91,7 +113,7 @@ choose(struct stream *s, struct ring *rings, int64_t n)
 			struct ring *ring = &rings[i];
 
 			if (ring->left == ring->count ||
-			    ring->left == ring->cap)
+			    ring->left == ring->max)
 				continue;
 			if (best == NULL ||
 			    ring_timestamp(ring, ring->left) >=
@@ -117,7 +139,7 @@ begin_at(struct source *src, const struct ring *ring, struct fault *f)
 	else if (start > src->to)
 		start = src->to;
 	/* There were no more: perhaps for what could not be read. */
-	if (ring->left == ring->count && ring->count < ring->cap &&
+	if (ring->left == ring->count && ring->count < ring->max &&
 	    ring->damage >= 0 && ring->damage < start)
 		start = ring->damage;
 	rc = stream_source_seek(src, start, f);
@@ -134,13 +156,9 @@ stream_last(struct stream *s, int64_t n, bool per_partition, struct fault *f)
 	int rc = rings == NULL ? ENOMEM : 0;
 
 	for (size_t i = 0; rc == 0 && i < s->count; i++) {
-		rings[i].cap = n > 0 ? n : 1;
+		rings[i].max = n;
 		rings[i].damage = -1;
-		rings[i].items = reallocarray(NULL, (size_t)rings[i].cap,
-		    sizeof(*rings[i].items));
-		if (rings[i].items == NULL)
-			rc = ENOMEM;
-		else if (n > 0)
+		if (n > 0)
 			rc = find_last(s, &s->sources[i], n, &rings[i], f);
 		latest_rest(s->sources[i].latest);
 		if (rc == 0 && per_partition)

@@ -17,6 +17,20 @@ lines_in() {
 	run_tool 2 logtail -n 5 --cursor-file c t
 }
 
+@test 'more than there are: all' {
+	logcreate -P 3 t
+	for p in 0 1 2; do
+		seq -f "$p %g" 300 | logappend -p "$p" t
+	done
+	for n in 300 301 1000000000000 9223372036854775807; do
+		[ "$(logtail -n "$n" -p 1 t | sum)" = "$(seq -f '1 %g' 300 | sum)" ]
+		run_tool 0 logtail -n "$((n < 900 ? 900 : n))" t
+		[ "$(wc -l <<<"$out")" -eq 900 ]
+	done
+	[ "$(logtail -n 899 t | wc -l)" -eq 899 ]
+	[ "$(logtail -n 200 -p 2 t | head -n 1)" = '2 101' ]
+}
+
 @test '-f: what is there, then as it comes, over rolls and new partitions' {
 	logcreate --segment-bytes 1K t
 	seq 5 | logappend t
