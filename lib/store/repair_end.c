@@ -13,7 +13,7 @@
 static int
 clear_place(struct repair *r, int64_t base)
 {
-	char name[SEGMENT_NAME_LEN], saved[LOST_NAME_LEN];
+	char name[SEGMENT_NAME_LEN], saved[LOST_NAME_LEN] = "";
 	struct stat st;
 	int rc = 0;
 

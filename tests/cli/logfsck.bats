@@ -93,6 +93,17 @@ spoil() {
 	[ "$(logtail -n 1 t)" = more ]
 }
 
+@test 'nothing is said to be saved of a lost segment that was empty' {
+	logcreate --compact e
+	logappend -K : e <<<k:v
+	logcompact --include-active e
+	rm e/0/00000000000000000001.log
+	run_tool 1 logfsck -J -y e
+	jq -e -s 'length == 1 and .[0].repaired and .[0].saved == null' \
+		<<<"$out"
+	run_tool 0 logfsck e
+}
+
 @test 'a lost segment, in the middle and at both ends: readers go on' {
 	count=${#segments[@]}
 	for i in 0 1 $((count - 1)); do
