@@ -126,6 +126,7 @@ on_taken(void *arg, const char *topic, int32_t number, int64_t stored,
 	}
 	/* Where a new group begins is committed, too. */
 	sharing_note(share);
+	sh->anew = sh->anew || stored < 0;
 	*offset = share->next;
 	/* What was read to the end as of the start stays so. */
 	share->over = over || stream_is_over(share->stream);
@@ -218,10 +219,17 @@ balance_remote(struct sharing *sh)
 	int wait_ms = sh->idle && sh->s->watch == NULL ? IDLE_MS : 0;
 	int rc = remote_group_poll(sh->remote, wait_ms, &f);
 
+	int status = CLI_DONE;
+
 	/* What went wrong with a partition was told then. */
 	if (sh->status != CLI_DONE)
 		return sh->status;
-	return rc == 0 ? CLI_DONE : message_warn(sh->s->paths[0], rc, &f);
+	if (rc != 0)
+		return message_warn(sh->s->paths[0], rc, &f);
+	for (size_t i = 0; sh->anew && status == CLI_DONE && i < sh->count; i++)
+		status = commit_remote(sh, i);
+	sh->anew = false;
+	return status;
 }
 
 /* --- either ------------------------------------------------------------- */
@@ -424,7 +432,7 @@ begin(struct sharing *sh, size_t i, int32_t n)
 	*share = (struct share){.committed = e == NULL ? -1 : e->offset};
 	status = sources_open_partition(sh->s, i, n, share->committed,
 	    &share->stream);
-	/* Where a new group begins is committed, too: it goes on from there. */
+	/* Where a new group begins is committed, too. */
 	if (status == CLI_DONE)
 		sharing_note(share);
 	return status;
@@ -435,6 +443,7 @@ take_free(struct sharing *sh, size_t i, int32_t share)
 {
 	struct sharing_topic *t = &sh->topics[i];
 	int status = CLI_DONE;
+	bool anew = false;
 
 	for (int32_t n = 0; status == CLI_DONE && n < t->count &&
 	     member_count(t->member) < share;
@@ -449,8 +458,10 @@ take_free(struct sharing *sh, size_t i, int32_t share)
 		if (rc != 0)
 			return fail(t, rc, NULL);
 		status = begin(sh, i, n);
+		anew = anew || t->shares[n].committed < 0;
 	}
-	return status;
+	/* Before anything is read: it goes on from there, whoever dies. */
+	return status == CLI_DONE && anew ? commit_topic(sh, i, false) : status;
 }
 
 /* Partitions may have been added. */

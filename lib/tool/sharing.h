@@ -57,6 +57,7 @@ struct sharing {
 	struct remote_group *remote;	/* NULL: directories */
 	bool removed;		/* a topic is not there any more: told */
 	int status;		/* of what happened within its calls */
+	bool anew;		/* the group begins in what a cluster gave */
 	bool idle;		/* the caller had nothing to do last time */
 };
 

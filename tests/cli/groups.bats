@@ -251,10 +251,25 @@ switches() {
 	same "$(awk '{ print $3, $6 }' <<<"$out")" $'0 5\n1 6'
 }
 
+@test 'where a new group begins is noted before it reads' {
+	logcreate t
+	# More than a pipe takes: its first write does not end.
+	seq 100000 | logappend t
+	mkfifo full
+	exec {fd}<>full
+	start a sh -c 'exec logtail -f -g g -o -90000 t >full'
+	wait_for logadmin group describe t g
+	kill -9 "$a_pid"
+	exec {fd}>&-
+	seq 100001 200000 | logappend t
+	run_tool 0 logcat -g g -o -90000 -c 1 t
+	same "$out" 10001
+}
+
 @test 'damaged positions are told as damage, and can be repaired' {
 	logcreate t
 	seq 3 | logappend t
-	run_tool 0 logcat -g g t
+	run_tool 0 logadmin group seek t g -o end
 	printf X | dd of=t/groups/00000000000000000000.log bs=1 seek=80 \
 		conv=notrunc status=none
 	run_tool 3 logcat -g g t

@@ -181,6 +181,20 @@ killed() {
 	[ "$(grep -c 'assigned:' reader.err)" -eq 1 ]
 }
 
+@test 'where a new group begins is noted before it reads' {
+	logcreate root/t
+	# More than a pipe takes: its first write does not end.
+	seq 100000 | logappend root/t
+	mkfifo full
+	exec {fd}<>full
+	start a sh -c "exec logtail -f -g g -o -90000 kafka://$address/t >full"
+	wait_for logadmin group describe root/t g
+	kill -9 "$a_pid"
+	exec {fd}>&-
+	run_tool 0 logadmin -q group describe root/t g
+	has "$out" 'g t 0 10000 '
+}
+
 # place GROUP TOPIC: a position of a group without members.
 place() {
 	"$CALL" "$address" OffsetCommit 2 group_id="$1" \
