@@ -7,9 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "base/bounds.h"
 #include "base/io.h"
+#include "base/now.h"
 #include "base/siphash.h"
 #include "base/status.h"
 #include "store/access.h"
@@ -20,6 +22,8 @@ enum {
 	BYTE_PARTITION = 65536,
 	FILE_NAME_MAX = 256,
 	FILE_PREFIX_MAX = 150,	/* of a name that is too long */
+	MOVING_MS = 1000,	/* that who moves positions may take */
+	MOVING_LOOK_MS = 5,
 };
 
 struct member {
@@ -94,6 +98,21 @@ poke(struct member *m)
 	(void)io_pwrite_full(m->fd, "", 1, 0);
 }
 
+/* A server keeps it; who moves positions has it for a moment. */
+static int
+take_side(struct member *m)
+{
+	const struct timespec pause = {.tv_nsec = MOVING_LOOK_MS * 1000000};
+	int64_t end = now_mono_ms() + MOVING_MS;
+	int rc;
+
+	while (
+	    (rc = io_lock(m->fd, BYTE_SIDE, IO_LOCK_SHARED, false)) == EAGAIN &&
+	    now_mono_ms() < end)
+		(void)nanosleep(&pause, NULL);
+	return rc == EAGAIN ? EBUSY : rc;
+}
+
 static int
 take_place(struct member *m)
 {
@@ -120,9 +139,7 @@ member_join(int dirfd, const char *group, int32_t partitions,
 	file_name(group, m->name);
 	rc = open_file(dirfd, m->name, &m->fd);
 	if (rc == 0)
-		rc = io_lock(m->fd, BYTE_SIDE, IO_LOCK_SHARED, false);
-	if (rc == EAGAIN)
-		rc = EBUSY;
+		rc = take_side(m);
 	if (rc == 0)
 		rc = take_place(m);
 	if (rc == 0)
@@ -273,19 +290,32 @@ member_is_free(struct member *m, int32_t partition, bool *is_free)
 	return rc;
 }
 
-int
-member_any(int dirfd, const char *group, bool *any)
+/* Does anybody hold one of these bytes? */
+static int
+is_held(int dirfd, const char *group, int64_t byte, int64_t len, bool *held)
 {
 	char name[FILE_NAME_MAX];
 	int fd = -1, rc;
 
-	*any = false;
+	*held = false;
 	if (dirfd < 0)
 		return 0;
 	file_name(group, name);
 	rc = io_open(dirfd, name, O_RDWR, 0, &fd);
 	if (rc == 0)
-		rc = io_locked_any(fd, BYTE_PLACE, MEMBER_MAX, any);
+		rc = io_locked_any(fd, byte, len, held);
 	(void)io_close(&fd);
 	return rc == ENOENT ? 0 : rc;
+}
+
+int
+member_any(int dirfd, const char *group, bool *any)
+{
+	return is_held(dirfd, group, BYTE_PLACE, MEMBER_MAX, any);
+}
+
+int
+member_is_used(int dirfd, const char *group, bool *used)
+{
+	return is_held(dirfd, group, BYTE_SIDE, 1, used);
 }

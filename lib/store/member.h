@@ -9,8 +9,9 @@
  * long name) is an empty file whose bytes are open file description locks,
  * which the kernel frees when the holder dies:
  *
- *	byte 0		shared by local members, exclusive by a server: a group
- *			is in use by one of the two at a time
+ *	byte 0		shared by local members, exclusive by a server, or by
+ *			who moves the group's positions: a group is in use by
+ *			one of them at a time
  *	byte 1 to 4096	places: each member holds one
  *	byte 65536 + N	partition N, held by the member that reads it
  *
@@ -35,7 +36,8 @@ enum { MEMBER_MAX = 4096 };
 
 /*
  * Join the group in TOPIC/groups (dirfd, not owned), of a topic with so many
- * partitions.  The file has the directory's group and mode bits.
+ * partitions.  The file has the directory's group and mode bits.  Waits for who
+ * moves its positions, as that takes a moment.
  * EBUSY: a server has the group.  STATUS_TOO_BIG: MEMBER_MAX members.
  */
 int member_join(int dirfd, const char *group, int32_t partitions,
@@ -60,16 +62,19 @@ int member_lock_of(const struct member *m, int32_t partition);
 int member_is_free(struct member *m, int32_t partition, bool *is_free);
 
 /*
- * A server takes the group in TOPIC/groups (dirfd) for its own members, until
- * the descriptor is closed.  EBUSY: local members, or another server, have it.
+ * A server takes the group in TOPIC/groups (dirfd) for its own members, or
+ * somebody to move its positions, until the descriptor is closed.  EBUSY: local
+ * members, or another who has called this, have it.
  */
 int member_claim(int dirfd, const char *group, int *fd);
 
 /*
- * Are there local members of a group?  For those who list or move its
- * positions.  dirfd -1: TOPIC/groups is not there, so there are none.  EACCES
- * where only they could tell who may write the topic.
+ * Are there local members of a group?  For those who list its positions.
+ * dirfd -1: TOPIC/groups is not there, so there are none.  EACCES where only
+ * they could tell who may write the topic.
  */
 int member_any(int dirfd, const char *group, bool *any);
+/* Would member_claim() find it in use?  The same, for those who only ask. */
+int member_is_used(int dirfd, const char *group, bool *used);
 
 #endif

@@ -11,6 +11,7 @@
 
 #include "admin.h"
 #include "base/cli.h"
+#include "base/io.h"
 #include "base/now.h"
 #include "base/status.h"
 #include "remote.h"
@@ -131,37 +132,67 @@ groups_describe(const struct admin_options *o, char **words)
 
 /* --- changes ------------------------------------------------------------- */
 
-/* The groups of a topic, to change one that nobody uses. */
+/* A group of a topic, to be changed while nobody uses it. */
+struct target {
+	const char *path;
+	const char *group;
+	struct topic_place place;
+	struct groups *groups;
+	int claim;		/* -1: not ours */
+};
+
 static int
-open_unused(const struct admin_options *o, const char *path, const char *group,
-    struct topic_place *place, struct groups **g)
+open_target(const struct admin_options *o, char **words, struct target *t)
 {
 	struct fault f = {.file = ""};
-	bool in_use;
 	int rc, status;
 
-	if (!groups_is_name(group))
-		cli_usage("%s: not a name for a group", group);
-	status = admin_locate(path, place);
+	*t = (struct target){.path = words[0], .group = words[1], .claim = -1};
+	if (!groups_is_name(t->group))
+		cli_usage("%s: not a name for a group", t->group);
+	status = admin_locate(t->path, &t->place);
 	if (status != CLI_DONE)
 		return status;
-	rc = groups_open(path, &place->topic, !o->dry_run, g, &f);
-	if (rc != 0) {
-		topic_place_close(place);
-		return message_warn(path, rc, &f);
-	}
-	rc = member_any(groups_dirfd(*g), group, &in_use);
-	if (rc == 0 && !in_use)
+	rc = groups_open(t->path, &t->place.topic, !o->dry_run, &t->groups, &f);
+	if (rc == 0)
 		return CLI_DONE;
-	if (rc != 0)
-		warnx("%s: whether group %s is in use: %s", path, group,
-		    status_text(rc));
+	topic_place_close(&t->place);
+	return message_warn(t->path, rc, &f);
+}
+
+static void
+close_target(struct target *t)
+{
+	(void)io_close(&t->claim);
+	groups_close(t->groups);
+	topic_place_close(&t->place);
+}
+
+/* From now on nobody else uses it, and its positions are as of now. */
+static int
+claim(const struct admin_options *o, struct target *t)
+{
+	int dirfd = groups_dirfd(t->groups), rc = 0;
+	struct fault f = {.file = ""};
+	bool used = false;
+
+	if (!o->dry_run)
+		rc = member_claim(dirfd, t->group, &t->claim);
 	else
-		warnx("%s: group %s is in use; end its members first", path,
-		    group);
-	groups_close(*g);
-	topic_place_close(place);
-	return rc != 0 ? CLI_FAIL : CLI_CONDITION;
+		rc = member_is_used(dirfd, t->group, &used);
+	if (o->dry_run && rc != 0) {
+		warnx("%s: whether group %s is in use: %s", t->path, t->group,
+		    status_text(rc));
+		return CLI_FAIL;
+	}
+	if (rc == EBUSY || used) {
+		warnx("%s: group %s is in use; end its members first", t->path,
+		    t->group);
+		return CLI_CONDITION;
+	}
+	if (rc == 0)
+		rc = groups_refresh(t->groups, &f);
+	return rc == 0 ? CLI_DONE : message_warn(t->path, rc, &f);
 }
 
 static int
@@ -183,8 +214,7 @@ resolve(const char *path, int32_t n, const struct position *at, int64_t stored,
 
 /* Commit the entries, or only say so. */
 static int
-change(const struct admin_options *o, const char *path,
-    const struct topic_place *place, struct groups *g, const char *group,
+change(const struct admin_options *o, const struct target *t,
     const struct groups_entry *entries, size_t count)
 {
 	struct fault f = {.file = ""};
@@ -194,10 +224,10 @@ change(const struct admin_options *o, const char *path,
 	listing_init(&l, change_columns, o->json);
 	for (size_t i = 0; i < count; i++) {
 		const struct groups_entry *was =
-		    groups_find(g, group, entries[i].partition);
+		    groups_find(t->groups, t->group, entries[i].partition);
 
-		listing_text(&l, group);
-		listing_text(&l, place->name);
+		listing_text(&l, t->group);
+		listing_text(&l, t->place.name);
 		listing_number(&l, entries[i].partition);
 		if (was == NULL)
 			listing_none(&l);
@@ -209,37 +239,52 @@ change(const struct admin_options *o, const char *path,
 			listing_number(&l, entries[i].offset);
 	}
 	if (!o->dry_run)
-		rc = groups_commit(g, group, entries, count, &f);
+		rc = groups_commit(t->groups, t->group, entries, count, &f);
 	if (rc == 0)
 		listing_print(&l, !cli_quiet);
 	listing_release(&l);
-	return rc == 0 ? CLI_DONE : message_warn(path, rc, &f);
+	return rc == 0 ? CLI_DONE : message_warn(t->path, rc, &f);
+}
+
+/* A partition that was asked for must be there. */
+static int
+check_partitions(const struct admin_options *o, const struct target *t)
+{
+	int status = CLI_DONE;
+
+	for (size_t i = 0; i < o->partitions.count; i++)
+		if (o->partitions.spans[i].last >= t->place.count) {
+			warnx("%s: no partition %d (it has %d)", t->path,
+			    (int)o->partitions.spans[i].last,
+			    (int)t->place.count);
+			status = CLI_FAIL;
+		}
+	return status;
 }
 
 static int
-seek(const struct admin_options *o, const char *path,
-    const struct topic_place *place, struct groups *g, const char *group,
+seek(const struct admin_options *o, const struct target *t,
     const struct position *at)
 {
 	struct groups_entry *entries =
-	    calloc((size_t)place->count, sizeof(*entries));
+	    calloc((size_t)t->place.count, sizeof(*entries));
 	const struct groups_entry *was;
 	int status = CLI_DONE;
 	size_t count = 0;
 
 	if (entries == NULL)
 		err(CLI_FAIL, NULL);
-	for (int32_t n = 0; status == CLI_DONE && n < place->count; n++) {
+	for (int32_t n = 0; status == CLI_DONE && n < t->place.count; n++) {
 		if (!parse_partitions_has(&o->partitions, n))
 			continue;
-		was = groups_find(g, group, n);
+		was = groups_find(t->groups, t->group, n);
 		entries[count] =
 		    (struct groups_entry){.partition = n, .leader_epoch = -1};
-		status = resolve(path, n, at, was == NULL ? -1 : was->offset,
+		status = resolve(t->path, n, at, was == NULL ? -1 : was->offset,
 		    &entries[count++].offset);
 	}
 	if (status == CLI_DONE)
-		status = change(o, path, place, g, group, entries, count);
+		status = change(o, t, entries, count);
 	free(entries);
 	return status;
 }
@@ -264,9 +309,8 @@ change_remote(const struct admin_options *o, char **words,
 int
 groups_seek(const struct admin_options *o, char **words)
 {
-	struct topic_place place;
 	struct position at;
-	struct groups *g;
+	struct target t;
 	int status;
 
 	if (o->position == NULL)
@@ -276,57 +320,72 @@ groups_seek(const struct admin_options *o, char **words)
 		cli_usage("-o %s: not a position", o->position);
 	if (place_is_remote(words[0]))
 		return change_remote(o, words, &at);
-	status = open_unused(o, words[0], words[1], &place, &g);
+	status = open_target(o, words, &t);
 	if (status != CLI_DONE)
 		return status;
-	for (size_t i = 0; i < o->partitions.count; i++)
-		if (o->partitions.spans[i].last >= place.count) {
-			warnx("%s: no partition %d (it has %d)", words[0],
-			    (int)o->partitions.spans[i].last, (int)place.count);
-			status = CLI_FAIL;
-		}
+	status = check_partitions(o, &t);
 	if (status == CLI_DONE)
-		status = seek(o, words[0], &place, g, words[1], &at);
-	groups_close(g);
-	topic_place_close(&place);
+		status = claim(o, &t);
+	if (status == CLI_DONE)
+		status = seek(o, &t, &at);
+	close_target(&t);
 	return status;
 }
 
-int
-groups_rm(const struct admin_options *o, char **words)
+static bool
+is_known(const struct target *t)
+{
+	const struct groups_entry *e =
+	    groups_at(t->groups, groups_first(t->groups, t->group));
+
+	return e != NULL && strcmp(e->group, t->group) == 0;
+}
+
+static int
+forget(const struct admin_options *o, const struct target *t)
 {
 	struct groups_entry *entries = NULL;
 	const struct groups_entry *e;
-	struct topic_place place;
-	struct groups *g;
 	size_t count = 0;
 	int status;
 
-	if (place_is_remote(words[0]))
-		return change_remote(o, words, NULL);
-	status = open_unused(o, words[0], words[1], &place, &g);
-	if (status != CLI_DONE)
-		return status;
-	for (size_t i = 0; (e = groups_at(g, i)) != NULL; i++) {
-		if (strcmp(e->group, words[1]) != 0)
-			continue;
+	for (size_t i = groups_first(t->groups, t->group);
+	     (e = groups_at(t->groups, i)) != NULL &&
+	     strcmp(e->group, t->group) == 0;
+	     i++) {
 		entries = reallocarray(entries, count + 1, sizeof(*entries));
 		if (entries == NULL)
 			err(CLI_FAIL, NULL);
 		entries[count++] =
 		    (struct groups_entry){.partition = e->partition,
 			.offset = -1,
-		    .leader_epoch = -1};
+			.leader_epoch = -1};
 	}
-	if (count == 0) {
-		warnx("%s: no group %s", words[0], words[1]);
-		status = CLI_FAIL;
-	} else {
-		status =
-		    change(o, words[0], &place, g, words[1], entries, count);
-	}
+	status = change(o, t, entries, count);
 	free(entries);
-	groups_close(g);
-	topic_place_close(&place);
+	return status;
+}
+
+int
+groups_rm(const struct admin_options *o, char **words)
+{
+	struct target t;
+	int status;
+
+	if (place_is_remote(words[0]))
+		return change_remote(o, words, NULL);
+	status = open_target(o, words, &t);
+	if (status != CLI_DONE)
+		return status;
+	/* To claim one that is not there would leave a file. */
+	if (is_known(&t))
+		status = claim(o, &t);
+	if (status == CLI_DONE && !is_known(&t)) {
+		warnx("%s: no group %s", t.path, t.group);
+		status = CLI_FAIL;
+	}
+	if (status == CLI_DONE)
+		status = forget(o, &t);
+	close_target(&t);
 	return status;
 }

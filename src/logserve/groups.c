@@ -102,11 +102,11 @@ tell_refused(const char *group, const char *topic, bool local)
 	tell_text(&t, "why",
 	    local ? "local programs read the topic with -g; end them, or use "
 		    "another group"
-		  : "another server has it");
+		  : "another server has it, or logadmin(1) changes it");
 	tell_error(&t);
 }
 
-/* EBUSY: local members have it; EAGAIN: another server. */
+/* EBUSY: local members have it; EAGAIN: another server, or logadmin(1). */
 static int
 claim_topic(struct group_table *g, struct served *t, struct groups *positions,
     const char *group)

@@ -56,8 +56,8 @@ void group_table_forget(struct group_table *g, struct bytes group);
 
 /*
  * The group is to have members who subscribe to this topic: between get and
- * put.  EBUSY: local programs have it; EAGAIN: another server has; both told on
- * stderr.  Of no topic that is there: 0.
+ * put.  EBUSY: local programs have it; EAGAIN: another server has, or who moves
+ * its positions; both told on stderr.  Of no topic that is there: 0.
  */
 int group_table_claim(struct group_table *g, const char *group,
     struct bytes topic);

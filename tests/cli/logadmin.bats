@@ -140,10 +140,38 @@ remove_written() {
 	run_tool 4 logadmin group seek orders g -o start
 	[[ $err == *'group g is in use; end its members first' ]]
 	run_tool 4 logadmin group rm orders g
+	run_tool 4 logadmin group rm orders g --dry-run
 	run_tool 0 logadmin group seek orders other -o start
 	kill "$a_pid"
 	wait "$a_pid" || true
 	run_tool 0 logadmin group seek orders g -o start
+}
+
+# meet: a member begins while the group is sought.  The one waits for the other,
+# or it is in use.
+meet() {
+	local got=0
+	logadmin -q group seek race g -o 50 >/dev/null
+	logcat -g g -c 1 race >got.out &
+	logadmin -q group seek race g -o 0 >/dev/null 2>&1 || got=$?
+	wait $!
+	now=$(logadmin -q group describe race g | cut -d ' ' -f 4)
+	echo "seek: $got, read: $(cat got.out), position: $now"
+	case $got-$(cat got.out)-$now in
+	0-1-1 | 0-51-0 | 4-51-51) ;;
+	*) return 1 ;;
+	esac
+}
+
+@test 'a group is not in use while it is sought, nor the other way round' {
+	logcreate race
+	seq 100 | logappend race
+	for _ in {1..60}; do
+		meet
+	done
+	# A group that is not there leaves nothing.
+	run_tool 1 logadmin group rm race nope
+	[ ! -e race/groups/nope.members ]
 }
 
 @test 'logstat: the lag of groups' {

@@ -153,6 +153,39 @@ killed() {
 	[ "$generation" -eq 2 ]
 }
 
+@test 'a group with members here is not changed beside them' {
+	seq 9 | logappend root/t --create
+	start reader kcat -E -G g -b "$address" -X auto.offset.reset=earliest \
+		-X auto.commit.interval.ms=100 -u t
+	wait_for logadmin group describe root/t g
+	run_tool 4 logadmin group seek root/t g -o 0
+	same "$err" 'logadmin: root/t: group g is in use; end its members first'
+	run_tool 4 logadmin group seek root/t g -o 0 --dry-run
+	run_tool 4 logadmin group rm root/t g
+	kill "$reader_pid"
+	wait_exit 0 "$reader_pid"
+	run_tool 0 logadmin -q group seek root/t g -o 0
+	same "$out" 'g t 0 9 0'
+
+	# Who joins while logadmin has it tries again.
+	logadmin group rm root/t g
+	mkfifo hold
+	# shellcheck disable=SC2016 # it is Perl
+	start admin perl -e 'use Fcntl;
+	    open(my $f, "+<", "root/t/groups/g.members") or die $!;
+	    my $lock = pack("s s x4 q q l x4", F_WRLCK, 0, 0, 1, 0);
+	    fcntl($f, 37, $lock) or die $!; # F_OFD_SETLK
+	    print "has it\n";
+	    close(STDOUT);
+	    open(my $end, "<", "hold")'
+	wait_for has_lines admin.out 1
+	join ''
+	is error_code 15
+	echo >hold
+	wait_exit 0 "$admin_pid"
+	enter
+}
+
 @test 'a member that does not come back is missed' {
 	logcreate root/t
 	subscription >sub.bin

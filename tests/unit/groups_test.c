@@ -6,10 +6,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/status.h"
@@ -309,6 +311,50 @@ test_idle(void)
 	topic_close(&topic);
 }
 
+/* Whoever moves positions is done with it soon. */
+static void *
+let_go(void *arg)
+{
+	const struct timespec pause = {.tv_nsec = 50000000};
+
+	(void)nanosleep(&pause, NULL);
+	close(*(int *)arg);
+	return NULL;
+}
+
+/* One side at a time. */
+static void
+test_claims(void)
+{
+	struct member *m = NULL;
+	struct groups *g;
+	pthread_t thread;
+	bool used, any;
+	int fd, other, dirfd;
+
+	make_topic(1);
+	g = open_groups(true);
+	dirfd = groups_dirfd(g);
+	tap(member_is_used(dirfd, "g", &used) == 0 && !used, "free");
+	tap(member_claim(dirfd, "g", &fd) == 0 &&
+		member_is_used(dirfd, "g", &used) == 0 && used &&
+		member_any(dirfd, "g", &any) == 0 && !any,
+	    "claimed, and no member");
+	tap(member_claim(dirfd, "g", &other) == EBUSY, "by one");
+	tap(member_join(dirfd, "g", 1, &m) == EBUSY, "who keeps it");
+	if (pthread_create(&thread, NULL, let_go, &fd) != 0)
+		abort();
+	tap(member_join(dirfd, "g", 1, &m) == 0, "or has it for a moment");
+	pthread_join(thread, NULL);
+	tap(member_claim(dirfd, "g", &other) == EBUSY &&
+		member_is_used(dirfd, "g", &used) == 0 && used,
+	    "a member has it");
+	member_leave(m);
+	tap(member_is_used(dirfd, "g", &used) == 0 && !used, "free again");
+	groups_close(g);
+	topic_close(&topic);
+}
+
 int
 main(void)
 {
@@ -319,5 +365,6 @@ main(void)
 	test_small();
 	test_members();
 	test_idle();
+	test_claims();
 	return tap_done();
 }
