@@ -71,6 +71,8 @@ append_dead(const struct topic *t, const struct record *rec, struct fault *f)
 		    t->partitions);
 	snprintf(path, sizeof(path), "/proc/self/fd/%d/%" PRId32, t->dirfd, n);
 	partition_settings_of(&t->settings, &settings);
+	/* The reasons make it longer: refused, it would stop the queue. */
+	settings.message_bytes = BATCH_BYTES_MAX;
 	batch_builder_init(&bb, CODEC_NONE, INT32_MIN, BATCH_BYTES_MAX);
 	rc = partition_open(path, PARTITION_WRITE, &settings, &p, f);
 	if (rc == 0)

@@ -100,6 +100,19 @@ in_order() {
 	same "$(sort <<<"$out")" $'4\n8'
 }
 
+@test 'a dead letter may be longer than an event' {
+	logcreate q
+	logcreate dead
+	# The longest that the queue takes; the headers come on top.
+	head -c 1048400 /dev/zero | tr '\0' z | logappend --whole q
+	echo next | logappend q
+	run_tool 0 logtail -g g --dead-letter dead --exec '
+		[ "$LOGKIT_OFFSET" -eq 1 ] && cat' q
+	same "$out" next
+	logcat dead | cmp - <(logcat -c 1 q)
+	run_tool 0 logfsck dead
+}
+
 @test 'TERM: what runs ends, and counts' {
 	queue q 10 10
 	mkfifo hold
