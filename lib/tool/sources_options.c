@@ -70,6 +70,9 @@ check_exec(struct reading *r)
 {
 	if (r->group == NULL)
 		cli_usage("--exec needs -g");
+	/* Of a variable that is not set: all would count as done. */
+	if (r->exec[0] == '\0')
+		cli_usage("--exec: no command");
 	if (r->forms > 0 || r->delimited || r->null_marked)
 		cli_usage(
 		    "--exec prints no records: no -K, -J, -F, -D, -0, -Z");

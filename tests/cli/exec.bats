@@ -176,6 +176,7 @@ in_order() {
 @test 'what does not go together' {
 	logcreate q
 	run_tool 2 logtail --exec true q
+	run_tool 2 logtail -g g --exec '' q
 	run_tool 2 logtail -g g --exec true -J q
 	run_tool 2 logtail -g g --exec true --jobs 0 q
 	run_tool 2 logtail -g g --dead-letter q q
