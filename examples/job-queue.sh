@@ -30,6 +30,10 @@ for _ in 1 2 3; do
 done
 status=0
 for worker in $workers; do
-	wait "$worker" || status=$?
+	# A signal ends wait, too, while the worker still waits for its jobs.
+	while code=0; wait "$worker" || code=$?; kill -0 "$worker" 2>/dev/null; do
+		:
+	done
+	[ "$code" -eq 0 ] || status=$code
 done
 exit "$status"

@@ -84,6 +84,52 @@ requests() {
 	[ "$(wc -l <sent)" -eq 59 ]
 }
 
+# children PID: of it, in $children.
+children() {
+	read -ra children <"/proc/$1/task/$1/children" || true
+}
+
+# alone PID: is one of them left at most?
+alone() {
+	children "$1"
+	[ ${#children[@]} -le 1 ]
+}
+
+# let_go PARTITION...: their jobs.
+let_go() {
+	local partition
+	for partition; do
+		echo go >"hold.$partition"
+	done
+}
+
+@test 'job-queue.sh ends when all of its jobs have' {
+	local i first
+	logcreate -P 6 mails
+	for i in 0 1 2 3 4 5; do
+		mkfifo "hold.$i"
+		echo "$i" | logappend -p "$i" mails
+	done
+	# shellcheck disable=SC2016 # the jobs expand it
+	start queue "$ROOT/examples/job-queue.sh" mails '
+		echo "$PPID $LOGKIT_PARTITION" >>begun
+		read -r x <"hold.$LOGKIT_PARTITION"
+		echo "$LOGKIT_PARTITION" >>ended'
+	wait_for has_lines begun 6
+	children "$queue_pid"
+	first=${children[0]}
+	kill "$queue_pid"
+	mapfile -t others < <(sed -n "/^$first /!s/.* //p" begun)
+	mapfile -t its < <(sed -n "s/^$first //p" begun)
+	let_go "${others[@]}"
+	wait_for alone "$queue_pid"
+	run ! process_gone "$queue_pid"
+	let_go "${its[@]}"
+	wait_exit 143 "$queue_pid"
+	has_lines ended 6
+	run_tool 4 logcat -g workers --fail-empty mails
+}
+
 @test 'fan-out.sh gives each group what is new to it' {
 	printf '%s\n' 'a:one' 'b:ERROR two' 'a:three' | logappend --create -K : ev
 	run_tool 0 "$ROOT/examples/fan-out.sh" ev out
