@@ -173,6 +173,27 @@ in_order() {
 	kill "$b_pid"
 }
 
+@test 'a shell holds the partition for what closes its lock' {
+	need perl
+	logcreate q
+	echo one | logappend q
+	mkfifo hold
+	printf '%s\n' 'echo started >>log; read -r x <hold; echo ended >>log' \
+		>work.sh
+	start a logtail -f -g g --exec '(perl -MPOSIX -e "
+		POSIX::close(\$_) for 3 .. 255;
+		exec qw(sh work.sh)"; exit $?); exit $?' q
+	wait_for have 1 log
+	kill -9 "$a_pid"
+	start b logtail -f -g g --exec 'echo next >>log' q
+	run_tool 0 logtail -g other --exec 'true' q
+	[ "$(cat log)" = started ]
+	echo go >hold
+	wait_for have 3 log
+	same "$(cat log)" $'started\nended\nnext'
+	kill "$b_pid"
+}
+
 @test 'what does not go together' {
 	logcreate q
 	run_tool 2 logtail --exec true q
