@@ -240,11 +240,17 @@ member_count(const struct member *m)
 int
 member_take(struct member *m, int32_t partition)
 {
+	bool is_free;
 	int fd = -1, rc;
 
 	if (m->locks[partition] >= 0)
 		return 0;
-	rc = open_file(m->dirfd, m->name, &fd);
+	/* To open and close it would wake all who watch it, and us. */
+	rc = member_is_free(m, partition, &is_free);
+	if (rc == 0 && !is_free)
+		return EAGAIN;
+	if (rc == 0)
+		rc = open_file(m->dirfd, m->name, &fd);
 	if (rc == 0)
 		rc = io_lock(fd, BYTE_PARTITION + (int64_t)partition,
 		    IO_LOCK_EXCLUSIVE, false);
