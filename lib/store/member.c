@@ -30,7 +30,7 @@ struct member {
 	char name[FILE_NAME_MAX];
 	int dirfd;		/* not owned */
 	int fd;			/* the side and the place */
-	int32_t place;
+	int32_t place;		/* -1: resting */
 	int32_t partitions;
 	int32_t count;		/* that we have */
 	int *locks;		/* one for each partition, -1: not ours */
@@ -118,10 +118,11 @@ take_place(struct member *m)
 {
 	int rc = EAGAIN;
 
-	for (m->place = 0; rc == EAGAIN && m->place < MEMBER_MAX; m->place++)
-		rc = io_lock(m->fd, BYTE_PLACE + m->place, IO_LOCK_EXCLUSIVE,
-		    false);
-	m->place--;
+	for (int32_t i = 0; rc == EAGAIN && i < MEMBER_MAX; i++) {
+		rc = io_lock(m->fd, BYTE_PLACE + i, IO_LOCK_EXCLUSIVE, false);
+		if (rc == 0)
+			m->place = i;
+	}
 	return rc == EAGAIN ? STATUS_TOO_BIG : rc;
 }
 
@@ -135,7 +136,7 @@ member_join(int dirfd, const char *group, int32_t partitions,
 	if (m == NULL)
 		return ENOMEM;
 	m->dirfd = dirfd;
-	m->fd = -1;
+	m->fd = m->place = -1;
 	file_name(group, m->name);
 	rc = open_file(dirfd, m->name, &m->fd);
 	if (rc == 0)
@@ -219,8 +220,12 @@ int
 member_share(struct member *m, int32_t *share)
 {
 	int32_t before, behind, members;
-	int rc = count_places(m, 0, m->place, &before);
+	int rc;
 
+	*share = 0;
+	if (member_is_resting(m))
+		return 0;
+	rc = count_places(m, 0, m->place, &before);
 	if (rc == 0)
 		rc = count_places(m, m->place + 1, MEMBER_MAX, &behind);
 	if (rc != 0)
@@ -235,6 +240,34 @@ int32_t
 member_count(const struct member *m)
 {
 	return m->count;
+}
+
+void
+member_rest(struct member *m)
+{
+	for (int32_t i = 0; i < m->partitions; i++)
+		(void)io_close(&m->locks[i]);
+	m->count = 0;
+	if (m->place >= 0)
+		(void)io_lock(m->fd, BYTE_PLACE + m->place, IO_UNLOCK, false);
+	m->place = -1;
+	poke(m);
+}
+
+int
+member_return(struct member *m)
+{
+	int rc = m->place >= 0 ? 0 : take_place(m);
+
+	if (rc == 0)
+		poke(m);
+	return rc;
+}
+
+bool
+member_is_resting(const struct member *m)
+{
+	return m->place < 0;
 }
 
 int

@@ -50,6 +50,13 @@ int member_grow(struct member *m, int32_t partitions);
 /* How many partitions it should have now, and how many it has. */
 int member_share(struct member *m, int32_t *share);
 int32_t member_count(const struct member *m);
+/*
+ * To have no share for a while: everything is given up, the place as well, and
+ * is the others'.  member_return() takes a place again; STATUS_TOO_BIG.
+ */
+void member_rest(struct member *m);
+int member_return(struct member *m);
+bool member_is_resting(const struct member *m);
 
 /* Take a partition: 0; EAGAIN if another has it. */
 int member_take(struct member *m, int32_t partition);

@@ -341,12 +341,12 @@ next_due(struct exec *x)
 static nfds_t
 collect_fds(struct exec *x, struct pollfd *fds)
 {
+	struct watch *watch = sharing_watch(&x->sharing);
 	nfds_t count = 0;
 	struct exec_work *w;
 
-	if (x->s->watch != NULL)
-		fds[count++] =
-		    (struct pollfd){watch_fd(x->s->watch), POLLIN, 0};
+	if (watch != NULL)
+		fds[count++] = (struct pollfd){watch_fd(watch), POLLIN, 0};
 	for (size_t i = 0; i < x->sharing.count; i++)
 		for (int32_t n = 0; n < x->sharing.topics[i].count; n++)
 			TAILQ_FOREACH(w, &x->lanes[i][n].works, link)
@@ -386,17 +386,18 @@ static void
 wait_for_change(struct exec *x)
 {
 	static struct pollfd fds[READING_JOBS_MAX + 1];
+	struct watch *watch = sharing_watch(&x->sharing);
 	nfds_t count = collect_fds(x, fds);
 	int64_t due = next_due(x), wait_ms = sharing_wait_ms(&x->sharing, due);
 	bool changed = false;
 
 	(void)poll(fds, count, wait_ms > INT_MAX ? INT_MAX : (int)wait_ms);
 	/* The end of a job alone is no reason to look at the topics. */
-	if (x->s->watch == NULL ||
+	if (watch == NULL ||
 	    (fds[0].revents == 0 && now_mono_ms() - x->look_ms < LOOK_MS))
 		return;
 	x->look_ms = now_mono_ms();
-	if (watch_wait(x->s->watch, 0, -1, &changed) == 0 && changed) {
+	if (watch_wait(watch, 0, -1, &changed) == 0 && changed) {
 		sharing_look(&x->sharing);
 		refresh(x);
 	}
@@ -433,7 +434,7 @@ work(struct exec *x)
 		if (grow_lanes(x) != 0)
 			err(CLI_FAIL, NULL);
 		left = round_of_lanes(x);
-		exec_fail(x, sharing_commit(&x->sharing, false));
+		exec_fail(x, sharing_commit_round(&x->sharing, !left));
 		if (is_stopping(x) ? x->running == 0 : is_over(x, left))
 			return;
 		wait_for_change(x);

@@ -390,17 +390,21 @@ refresh_shares(struct printing *p)
 static bool
 wait_in_group(struct printing *p)
 {
+	struct watch *watch = sharing_watch(&p->sharing);
 	int64_t wait_ms = -1;
 	bool changed = false;
 	int rc;
 
+	/* A cluster's group was waited for. */
+	if (watch == NULL)
+		return true;
 	if (p->s.r->idle_ms >= 0) {
 		wait_ms = p->event_ms + p->s.r->idle_ms - now_mono_ms();
 		if (wait_ms <= 0)
 			return false;
 	}
 	wait_ms = sharing_wait_ms(&p->sharing, wait_ms);
-	rc = watch_wait(p->s.watch, (int)wait_ms, STDOUT_FILENO, &changed);
+	rc = watch_wait(watch, (int)wait_ms, STDOUT_FILENO, &changed);
 	if (rc == EPIPE) {
 		(void)sharing_close(&p->sharing);
 		die_of_pipe(p);
@@ -449,7 +453,7 @@ run_group(struct printing *p)
 	    p->printed != p->s.r->count) {
 		take_status(p, sharing_balance(sh));
 		any = !p->failed && print_shares(p);
-		take_status(p, sharing_commit(sh, false));
+		take_status(p, sharing_commit_round(sh, !any));
 		sh->idle = !any;
 		if (any || p->failed || p->printed == p->s.r->count)
 			continue;
@@ -457,7 +461,7 @@ run_group(struct printing *p)
 		if ((!p->s.r->follow || p->s.range.has_to) &&
 		    sharing_is_over(sh))
 			break;
-		if (p->s.r->follow && !wait_in_group(p))
+		if (!wait_in_group(p))
 			break;
 		if (sharing_is_removed(sh) && !rejoin(p))
 			break;

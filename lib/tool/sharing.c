@@ -1,4 +1,4 @@
-#include "tool/sharing.h"
+#include "tool/sharing_impl.h"
 
 #include <err.h>
 #include <errno.h>
@@ -17,8 +17,8 @@ enum {
 	IDLE_MS = 20,		/* for what a cluster's group does */
 };
 
-static int
-fail(const struct sharing_topic *t, int rc, const struct fault *f)
+int
+sharing_fail(const struct sharing_topic *t, int rc, const struct fault *f)
 {
 	return message_warn(groups_path(t->groups), rc, f);
 }
@@ -33,7 +33,8 @@ make_shares(struct sharing_topic *t, int32_t count)
 		return ENOMEM;
 	t->shares = shares;
 	while (t->count < count)
-		t->shares[t->count++] = (struct share){.committed = -1};
+		t->shares[t->count++] =
+		    (struct share){.committed = -1, .end = -1};
 	return member_grow(t->member, count);
 }
 
@@ -70,7 +71,7 @@ join(struct sharing *sh, size_t i)
 		rc = make_shares(t, place->count);
 	if (rc == 0 && sh->s->watch != NULL)
 		rc = watch_add_closing(sh->s->watch, groups_path(t->groups));
-	return rc == 0 ? CLI_DONE : fail(t, rc, NULL);
+	return rc == 0 ? CLI_DONE : sharing_fail(t, rc, NULL);
 }
 
 /* --- a cluster's group ---------------------------------------------------- */
@@ -297,9 +298,8 @@ is_going(const struct sharing *sh, struct sharing_topic *t, int rc)
 	return now - t->going_ms < GOING_MS;
 }
 
-/* now: a failure cannot be told later. */
-static int
-commit_topic(struct sharing *sh, size_t topic, bool now)
+int
+sharing_commit_topic(struct sharing *sh, size_t topic, bool now)
 {
 	struct sharing_topic *t = &sh->topics[topic];
 	struct groups_entry *entries =
@@ -328,7 +328,7 @@ commit_topic(struct sharing *sh, size_t topic, bool now)
 		return CLI_DONE;
 	if (rc == 0)
 		t->going_ms = 0;
-	return rc == 0 ? CLI_DONE : fail(t, rc, &f);
+	return rc == 0 ? CLI_DONE : sharing_fail(t, rc, &f);
 }
 
 int
@@ -345,10 +345,17 @@ sharing_commit(struct sharing *sh, bool now)
 		if (sh->remote != NULL)
 			status = commit_remote(sh, i);
 		else if (sh->topics[i].member != NULL)
-			status = commit_topic(sh, i, now);
+			status = sharing_commit_topic(sh, i, now);
 		worst = status > worst ? status : worst;
 	}
 	return worst;
+}
+
+int
+sharing_commit_round(struct sharing *sh, bool idle)
+{
+	return sharing_commit(sh,
+	    idle && sh->remote == NULL && !sh->s->r->follow);
 }
 
 int
@@ -370,6 +377,8 @@ sharing_close(struct sharing *sh)
 	}
 	free(sh->topics);
 	sh->topics = NULL;
+	watch_close(sh->watch);
+	sh->watch = NULL;
 	return status;
 }
 
@@ -382,9 +391,22 @@ sharing_note(struct share *share)
 	stream_position(share->stream, 0, &topic, &number, &share->next);
 }
 
+bool
+sharing_is_finished(const struct share *share)
+{
+	const char *topic;
+	int32_t number;
+	int64_t position;
+
+	stream_position(share->stream, 0, &topic, &number, &position);
+	return share->over && !share->busy && share->next >= position;
+}
+
 static void
 give(struct sharing_topic *t, int32_t n)
 {
+	/* Read, but not done: it may be ours again. */
+	t->shares[n].over = sharing_is_finished(&t->shares[n]);
 	stream_close(t->shares[n].stream);
 	t->shares[n].stream = NULL;
 	member_give(t->member, n);
@@ -396,7 +418,7 @@ give_excess(struct sharing *sh, size_t i, int32_t share)
 {
 	struct sharing_topic *t = &sh->topics[i];
 	int32_t left = member_count(t->member) - share;
-	int status = commit_topic(sh, i, true);
+	int status = sharing_commit_topic(sh, i, true);
 
 	for (int32_t n = t->count; status == CLI_DONE && left > 0 && n-- > 0;) {
 		if (t->shares[n].stream == NULL)
@@ -427,9 +449,10 @@ begin(struct sharing *sh, size_t i, int32_t n)
 	int status, rc = groups_refresh(t->groups, &f);
 
 	if (rc != 0)
-		return fail(t, rc, &f);
+		return sharing_fail(t, rc, &f);
 	e = groups_find(t->groups, sh->group, n);
-	*share = (struct share){.committed = e == NULL ? -1 : e->offset};
+	*share = (struct share){.committed = e == NULL ? -1 : e->offset,
+	    .end = share->end};
 	status = sources_open_partition(sh->s, i, n, share->committed,
 	    &share->stream);
 	/* Where a new group begins is committed, too. */
@@ -456,12 +479,13 @@ take_free(struct sharing *sh, size_t i, int32_t share)
 		if (rc == EAGAIN)
 			continue;
 		if (rc != 0)
-			return fail(t, rc, NULL);
+			return sharing_fail(t, rc, NULL);
 		status = begin(sh, i, n);
 		anew = anew || t->shares[n].committed < 0;
 	}
 	/* Before anything is read: it goes on from there, whoever dies. */
-	return status == CLI_DONE && anew ? commit_topic(sh, i, false) : status;
+	return status == CLI_DONE && anew ? sharing_commit_topic(sh, i, false)
+					  : status;
 }
 
 /* Partitions may have been added. */
@@ -480,13 +504,14 @@ look_for_more(struct sharing *sh, size_t i)
 		rc = make_shares(t, now.partitions);
 	}
 	topic_close(&now);
-	return rc == 0 ? CLI_DONE : fail(t, rc, NULL);
+	return rc == 0 ? CLI_DONE : sharing_fail(t, rc, NULL);
 }
 
 int
 sharing_balance(struct sharing *sh)
 {
 	int status = CLI_DONE;
+	bool again = false;
 
 	if (sh->remote != NULL)
 		return balance_remote(sh);
@@ -503,46 +528,44 @@ sharing_balance(struct sharing *sh)
 			break;
 		rc = member_share(t->member, &share);
 		if (rc != 0)
-			return fail(t, rc, NULL);
+			return sharing_fail(t, rc, NULL);
 		stop_draining(t);
 		if (member_count(t->member) > share)
 			status = give_excess(sh, i, share);
 		else if (member_count(t->member) < share)
 			status = take_free(sh, i, share);
+		if (status == CLI_DONE)
+			status = sharing_mind_others(sh, i, share, &again);
 	}
-	return status;
+	return status == CLI_DONE && again ? sharing_balance(sh) : status;
 }
 
 bool
 sharing_is_over(struct sharing *sh)
 {
+	if (sh->remote != NULL && !remote_group_is_settled(sh->remote))
+		return false;
 	for (size_t i = 0; i < sh->count; i++) {
 		struct sharing_topic *t = &sh->topics[i];
-		int32_t share = 0;
 
-		if (sh->remote != NULL) {
-			if (!remote_group_is_settled(sh->remote))
-				return false;
-			for (int32_t n = 0; n < t->count; n++)
-				if (t->shares[n].stream != NULL &&
-				    !t->shares[n].over)
-					return false;
-			continue;
-		}
-		(void)member_share(t->member, &share);
 		for (int32_t n = 0; n < t->count; n++) {
-			bool is_free = false;
+			const struct share *share = &t->shares[n];
 
-			if (t->shares[n].stream != NULL && !t->shares[n].over)
-				return false;
-			if (t->shares[n].stream == NULL && !t->shares[n].over &&
-			    member_count(t->member) < share &&
-			    member_is_free(t->member, n, &is_free) == 0 &&
-			    is_free)
-				return false;
+			/* In a cluster we see what is ours only. */
+			if (share->over ||
+			    (share->stream == NULL &&
+				(share->done || sh->remote != NULL)))
+				continue;
+			return false;
 		}
 	}
 	return true;
+}
+
+struct watch *
+sharing_watch(const struct sharing *sh)
+{
+	return sh->s->watch != NULL ? sh->s->watch : sh->watch;
 }
 
 int64_t
@@ -562,6 +585,6 @@ sharing_wait_ms(struct sharing *sh, int64_t wait_ms)
 void
 sharing_look(struct sharing *sh)
 {
-	if (watch_closed(sh->s->watch))
+	if (watch_closed(sharing_watch(sh)))
 		sh->quick = SHARING_QUICK_LOOKS;
 }

@@ -27,7 +27,9 @@ struct share {
 	struct stream *stream;
 	int64_t next;		/* safe up to here, as noted */
 	int64_t committed;	/* as committed */
+	int64_t end;		/* not ours: of what is done; -1: not known */
 	bool over;		/* read to its end, where there is one */
+	bool done;		/* the others have come to that end */
 	bool busy;		/* jobs are at work: it is not given up now */
 	bool draining;		/* but when they have ended */
 };
@@ -37,6 +39,7 @@ struct sharing_topic {
 	struct member *member;	/* NULL in a cluster */
 	struct share *shares;	/* one per partition */
 	int32_t count;
+	int64_t return_ms;	/* monotonic, back from resting */
 	bool removed;		/* it is not there any more: told */
 	int64_t going_ms;	/* monotonic: commits fail since; 0: no */
 };
@@ -54,6 +57,7 @@ struct sharing {
 	size_t count;
 	int64_t commit_ms;	/* monotonic, last commit */
 	int quick;		/* looks that are left of those */
+	struct watch *watch;	/* of other members' work; NULL: none, or -f */
 	struct remote_group *remote;	/* NULL: directories */
 	bool removed;		/* a topic is not there any more: told */
 	int status;		/* of what happened within its calls */
@@ -66,14 +70,26 @@ int sharing_open(struct sources *s, const char *group, struct sharing *out);
 /* Commits what was noted, and leaves. */
 int sharing_close(struct sharing *sh);
 
-/* Give up what is too much, take what is free and due to us. */
+/*
+ * Give up what is too much, take what is free and due to us.  Where reading has
+ * an end, who has come to it in all that is ours has no share while the others
+ * still have work, so that they can do what comes in; and takes over from those
+ * who die.
+ */
 int sharing_balance(struct sharing *sh);
 /* The stream has given what is safe now: its position is the group's. */
 void sharing_note(struct share *share);
 /* Commit what was noted, at most once a second unless now. */
 int sharing_commit(struct sharing *sh, bool now);
-/* Is all of ours read to its end, and nothing free that is due to us? */
+/*
+ * The same after a round; idle: nothing was left to do in it, and others may
+ * wait for that.
+ */
+int sharing_commit_round(struct sharing *sh, bool idle);
+/* Has the group come to the end, wherever there is one? */
 bool sharing_is_over(struct sharing *sh);
+/* What tells of changes; NULL: there is nothing to wait for. */
+struct watch *sharing_watch(const struct sharing *sh);
 /* How long to wait for a change, given how long one would. */
 int64_t sharing_wait_ms(struct sharing *sh, int64_t wait_ms);
 /* After waiting: a member may have died. */

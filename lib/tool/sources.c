@@ -306,6 +306,23 @@ sources_open_partition(struct sources *s, size_t i, int32_t number,
 	return status;
 }
 
+int
+sources_find_end(struct sources *s, size_t i, int32_t number, int64_t stored,
+    int64_t *end)
+{
+	char path[PATH_MAX];
+	struct partition *p = NULL;
+	struct fault f = {.file = ""};
+	int rc;
+
+	partition_path_of(s, i, number, path);
+	rc = partition_open(path, PARTITION_READ, &partition_defaults, &p, &f);
+	if (rc == 0)
+		rc = resolve_end(s, &(struct opened){.p = p}, stored, end, &f);
+	partition_close(p);
+	return rc == 0 ? CLI_DONE : message_warn(path, rc, &f);
+}
+
 bool
 sources_get_over(const struct sources *s, struct stream *stream, int rc,
     const struct fault *f, int *status)

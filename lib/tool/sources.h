@@ -70,6 +70,9 @@ const char *sources_topic_id(const struct sources *s, const char *topic);
  */
 int sources_open_partition(struct sources *s, size_t i, int32_t number,
     int64_t stored, struct stream **out);
+/* Where such a stream would end, if it has an end. */
+int sources_find_end(struct sources *s, size_t i, int32_t number,
+    int64_t stored, int64_t *end);
 /*
  * Tell what stopped one of their streams.  True: it was got over (records that
  * were deleted meanwhile; damage, with --skip-corrupt), and can be read on.

@@ -194,6 +194,82 @@ in_order() {
 	kill "$b_pid"
 }
 
+# distinct N FILE: are so many of its lines different?
+distinct() {
+	[ "$(sort -u "$2" | wc -l)" -ge "$1" ]
+}
+
+@test 'workers without -f share, and end when all is done' {
+	local i
+	queue q 120 120
+	mkfifo fifo
+	ln fifo hold
+	# None goes on before all three have a job.
+	for i in a b c; do
+		start "$i" logtail -g g --exec '
+			echo "$PPID" >>began
+			cat hold >/dev/null
+			cat; echo' q
+		[ "$i" != a ] || wait_for test -s began
+	done
+	wait_for distinct 3 began
+	: >open
+	mv open hold
+	: >fifo
+	# shellcheck disable=SC2154 # start sets them
+	for i in "$a_pid" "$b_pid" "$c_pid"; do
+		wait_exit 0 "$i"
+	done
+	cat a.out b.out c.out | sort -n | cmp - <(seq 120)
+}
+
+@test 'a worker without -f takes over from one that is killed' {
+	logcreate q
+	printf '1\n2\n' | logappend q
+	mkfifo hold
+	exec {fd}<>hold
+	start a logtail -g g --exec 'echo begun; exec cat hold' q
+	wait_for has_lines a.out 1
+	start b logtail -g g --exec 'cat; echo' q
+	start c logtail -f -g g --exec 'cat; echo' q
+	run_tool 0 logtail -g other --exec true q
+	run ! process_gone "$b_pid"
+	kill "$c_pid"
+	wait_exit 143 "$c_pid"
+	kill -9 "$a_pid"
+	wait_exit 0 "$b_pid"
+	same "$(cat b.out)" $'1\n2'
+	exec {fd}>&-
+}
+
+@test 'who waits for the end leaves its partitions to the others' {
+	logcreate -P 2 q
+	echo long | logappend -p 0 q
+	mkfifo hold
+	exec {fd}<>hold
+	start a logtail -f -g g --jobs 2 --exec '
+		read -r v; [ "$v" != long ] || read -r x <hold
+		echo "a $v" >>log' q
+	wait_for logadmin group describe q g
+	echo short | logappend -p 1 q
+	wait_for grep -qx 'a short' log
+	start b logtail -g g --exec 'read -r v; echo "b $v" >>log' q
+	# Its own is done: what comes in is for the one that goes on.
+	for i in 1 2 3; do
+		echo "later $i" | logappend -p 1 q
+		wait_for grep -q "later $i" log
+	done
+	run_tool 0 logadmin -J group describe q g
+	run ! process_gone "$b_pid"
+	wait_for grep -q '^a later' log
+	echo go >hold
+	wait_exit 0 "$b_pid"
+	grep -qx 'a long' log
+	kill "$a_pid"
+	wait_exit 143 "$a_pid"
+	exec {fd}>&-
+}
+
 @test 'what does not go together' {
 	logcreate q
 	run_tool 2 logtail --exec true q

@@ -222,7 +222,7 @@ switches() {
 	echo one | logappend t
 	wait_for have 1 a.out
 	wait_for have 1 b.out
-	# One waits for a partition that has a job.
+	# The others wait for a job, for the end or for a partition of its.
 	logcreate -P 2 q
 	echo one | logappend -p 0 q
 	echo two | logappend -p 1 q
@@ -230,11 +230,13 @@ switches() {
 	exec {fd}<>hold
 	start job logtail -f -g g --jobs 2 --exec 'echo x; exec cat hold' q
 	wait_for has_lines job.out 2
+	start c logcat -g g q
+	start d logtail -g g --exec 'cat; echo' q
 	start e logtail -f -g g q
 	logcreate other
 	local begin=${EPOCHREALTIME/./} before=() most i
 	# shellcheck disable=SC2154 # start sets them
-	local pids=("$a_pid" "$b_pid" "$e_pid")
+	local pids=("$a_pid" "$b_pid" "$c_pid" "$d_pid" "$e_pid")
 	for i in "${!pids[@]}"; do
 		before[i]=$(switches "${pids[i]}")
 	done
@@ -247,6 +249,35 @@ switches() {
 		[ "$i" -lt "$most" ]
 	done
 	exec {fd}>&-
+}
+
+# blocked NAME: a member of g, in a write that does not end.
+blocked() {
+	mkfifo full
+	exec {fd}<>full
+	start "$1" sh -c 'exec logcat -g g t >full'
+	wait_for logadmin group describe t g
+}
+
+@test 'a reader without -f takes over from one that is killed' {
+	logcreate -P 2 t
+	# More than a pipe takes, and nothing.
+	seq 100000 | logappend -p 0 t
+	blocked a
+	start b logcat -g g t
+	run_tool 0 logcat -g other -c 1 t
+	run ! process_gone "$b_pid"
+	kill -9 "$a_pid"
+	wait_exit 0 "$b_pid"
+	cmp b.out <(seq 100000)
+	exec {fd}>&-
+	# One that follows, and has done all, is not waited for.
+	seq 3 | logappend -p 1 t
+	start c logtail -f -g g t
+	wait_for has_lines c.out 3
+	run_tool 0 logcat -g g t
+	[ -z "$out" ]
+	kill "$c_pid"
 }
 
 @test 'where a new group begins is where it goes on' {

@@ -305,6 +305,15 @@ test_idle(void)
 	settle(m, 3, 2);
 	tap(member_count(m[1]) == 1 && member_count(m[2]) == 1,
 	    "until it is needed");
+	member_rest(m[1]);
+	settle(m + 1, 2, 2);
+	tap(member_is_resting(m[1]) && member_count(m[1]) == 0 &&
+		member_count(m[2]) == 2,
+	    "one rests");
+	tap(member_return(m[1]) == 0 && !member_is_resting(m[1]), "returns");
+	settle(m + 1, 2, 2);
+	tap(member_count(m[1]) == 1 && member_count(m[2]) == 1,
+	    "and has its share");
 	member_leave(m[1]);
 	member_leave(m[2]);
 	groups_close(g);
