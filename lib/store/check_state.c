@@ -154,16 +154,34 @@ check_state_judge(struct checker *c, struct inspect *in)
 	return rc;
 }
 
+static bool
+is_told_missing(const struct checker *c, int64_t base)
+{
+	for (size_t i = 0; i < c->out->count; i++)
+		if (c->out->findings[i].part == CHECK_MISSING &&
+		    c->out->findings[i].base == base)
+			return true;
+	return false;
+}
+
+/* A repair that was cut short has made the next one already. */
+static bool
+has_active(const struct checker *c)
+{
+	for (size_t i = 0; i < c->segments.count; i++)
+		if (c->segments.bases[i] == c->st.active_base)
+			return true;
+	return false;
+}
+
 /* The end of the log, as the state of these files says. */
 int
 check_state_end(struct checker *c)
 {
-	int64_t last = c->segments.count == 0
-	    ? -1
-	    : c->segments.bases[c->segments.count - 1];
 	const struct state *s = &c->st;
 
-	if (!c->own || !c->is_ours || s->inode == 0 || last >= s->active_base)
+	if (!c->own || !c->is_ours || s->inode == 0 || has_active(c) ||
+	    is_told_missing(c, s->active_base))
 		return 0;
 	return check_note(c, CHECK_MISSING, s->active_base,
 	    "the active segment is missing", c->done,

@@ -200,9 +200,9 @@ repair_find_active(struct repair *r)
 	    state_look(r->p->state_fd, &s, &doubt) != 0 || doubt ||
 	    (int64_t)st.st_ino != s.state_inode)
 		return;
-	for (size_t i = 0; i < r->segments.count; i++)
-		if (r->segments.bases[i] == s.active_base)
-			r->active = s.active_base;
+	/* Its file may be lost: a repair made those behind it. */
+	if (s.active_base < r->active)
+		r->active = s.active_base;
 }
 
 static bool

@@ -121,6 +121,25 @@ spoil() {
 	done
 }
 
+@test 'the active segment is lost, and a repair of that was killed' {
+	logcreate u
+	logappend -q u input
+	for topic in t u; do
+		logs=("$topic"/0/*.log)
+		rm "${logs[-1]}"
+		# What it had made before any state named it.
+		for suffix in log index timeindex; do
+			: >"$topic/0/00000000000000000600.$suffix"
+		done
+		run_tool 4 logfsck "$topic"
+		[[ $out == "${logs[-1]}: offsets "*' to 599: '*' missing' ]]
+		run_tool 1 logfsck -y "$topic"
+		run_tool 0 logfsck "$topic"
+		logappend "$topic" <<<more
+		[ "$(logtail -n 1 -F '%o %v' "$topic")" = '600 more' ]
+	done
+}
+
 @test 'the positions of groups are checked too' {
 	logcat -g readers t >/dev/null
 	log=$(echo t/groups/*.log)
