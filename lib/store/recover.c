@@ -40,15 +40,21 @@
 enum cause { CAUSE_TAIL, CAUSE_CRASH, CAUSE_COPY };
 
 static int
-fault_at(struct partition *p, struct fault *f, int64_t pos, const char *what)
+fault_in(struct partition *p, struct fault *f, int64_t pos, int64_t offset,
+    const char *what)
 {
 	char name[SEGMENT_NAME_LEN], path[512];
 
 	segment_name(name, p->st.active_base, ".log");
 	snprintf(path, sizeof(path), "%s/%s", p->path, name);
 	p->bad_file[0] = '\0';
-	return status_fault(f, STATUS_CORRUPT, path, pos, p->st.end_offset,
-	    what);
+	return status_fault(f, STATUS_CORRUPT, path, pos, offset, what);
+}
+
+static int
+fault_at(struct partition *p, struct fault *f, int64_t pos, const char *what)
+{
+	return fault_in(p, f, pos, p->st.end_offset, what);
 }
 
 /* Nothing to do: the file is what the state says. */
@@ -84,12 +90,13 @@ save_tail(struct partition *p, int64_t size)
 
 /*
  * Take in valid batches from the state's end position on.  floor is the
- * synced position: an invalid batch below it is damage.  Local writers leave
- * no gaps between offsets (contiguous); a replication has those of its source.
+ * synced position: an invalid batch below it is damage, and so is an offset
+ * that has come to lie at floor_end or above.  Local writers leave no gaps
+ * between offsets (contiguous); a replication has those of its source.
  */
 static int
-scan_tail(struct partition *p, int64_t floor, bool contiguous, bool short_ok,
-    struct fault *f)
+scan_tail(struct partition *p, int64_t floor, int64_t floor_end,
+    bool contiguous, bool short_ok, struct fault *f)
 {
 	struct state *s = &p->st;
 	struct segment_scan scan;
@@ -102,6 +109,7 @@ scan_tail(struct partition *p, int64_t floor, bool contiguous, bool short_ok,
 	while ((rc = segment_scan_next(&scan, &b, &data)) == 0) {
 		if (b.base_offset < s->end_offset ||
 		    (contiguous && b.base_offset != s->end_offset) ||
+		    (s->end_pos < floor && b.last_offset >= floor_end) ||
 		    b.last_offset - s->active_base > INT32_MAX) {
 			scan.what = "offset is out of order";
 			rc = STATUS_CORRUPT;
@@ -257,6 +265,37 @@ has_indexes(struct partition *p)
 	return c.count == s->index_count && c.times == s->timeindex_count &&
 	    c.last.pos == s->index_pos &&
 	    c.last_time.timestamp == s->timeindex_last;
+}
+
+/*
+ * Nothing of the segment is to be scanned; but a base offset is under no CRC.
+ * Do the last batches, from the last entry of the index on, still have offsets
+ * below the end?
+ */
+static int
+check_last(struct partition *p, struct fault *f)
+{
+	const struct state *s = &p->st;
+	int64_t next = s->active_base, pos = s->index_pos;
+	struct segment_scan scan;
+	const uint8_t *data;
+	struct batch b;
+	int rc;
+
+	segment_scan_init(&scan, PARTITION_SCAN_BLOCK);
+	scan.verify = false;
+	segment_scan_start(&scan, p->log_fd, pos, s->end_pos);
+	while ((rc = segment_scan_next(&scan, &b, &data)) == 0) {
+		scan.what = "offset is out of order";
+		if (b.base_offset < next || b.last_offset >= s->end_offset)
+			break;
+		next = b.last_offset + 1;
+		pos = scan.pos;
+	}
+	if (rc <= 0 && rc != STATUS_END)
+		rc = fault_in(p, f, pos, next, scan.what);
+	segment_scan_release(&scan);
+	return rc == STATUS_END ? 0 : rc;
 }
 
 /* Drop the noted aborts at or behind the end of the log. */
@@ -429,6 +468,7 @@ choose_start(struct partition *p, enum cause cause, int64_t size,
     struct fault *f)
 {
 	struct state *s = &p->st;
+	int rc = 0;
 
 	if (cause == CAUSE_TAIL)
 		return 0;
@@ -441,10 +481,12 @@ choose_start(struct partition *p, enum cause cause, int64_t size,
 		/* Since the last checkpoint indexes were not synced. */
 		if (!restart_at_index(p, s->synced_pos))
 			restart_at_base(p);
+	} else {
+		rc = check_last(p, f);
 	}
 	producer_free(p->producers);
 	p->producers = NULL;
-	return restart_txnindex(p);
+	return rc == 0 ? restart_txnindex(p) : rc;
 }
 
 /*
@@ -472,6 +514,8 @@ recover(struct partition *p, enum cause cause, bool have_state, struct fault *f)
 {
 	struct state *s = &p->st;
 	int64_t floor = have_state ? s->synced_pos : 0;
+	int64_t floor_end =
+	    s->role == STATE_ROLE_OPEN ? s->synced_offset : INT64_MAX;
 	int64_t visible = s->visible_offset, base = s->active_base;
 	int64_t end = s->end_offset;
 	bool relaxed = (s->flags & STATE_RELAXED) != 0;
@@ -497,9 +541,9 @@ recover(struct partition *p, enum cause cause, bool have_state, struct fault *f)
 	    (cause != CAUSE_TAIL || p->producers == NULL))
 		rc = recover_producers(p, f);
 	if (rc == 0)
-		rc = scan_tail(p, s->active_base == base ? floor : 0,
+		rc = scan_tail(p, s->active_base == base ? floor : 0, floor_end,
 		    cause != CAUSE_COPY && s->role != STATE_ROLE_REPLICA,
-		    cause == CAUSE_COPY, f);
+		    cause == CAUSE_COPY && st.st_size < floor, f);
 	if (rc == 0 && st.st_size > s->end_pos)
 		rc = save_tail(p, st.st_size);
 	if (rc == 0 && st.st_size > s->end_pos)

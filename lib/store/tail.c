@@ -59,18 +59,37 @@ skip_old_message(struct partition *p, int fd, struct segment_scan *scan)
 
 /*
  * May the batch that comes next be that one?  As when the end is recovered: a
- * base offset is under no CRC, and what was not synced may be torn in it.  own:
- * as far as it says synced all is true; NULL, nothing is known.
+ * base offset is under no CRC.  What was not synced may be torn in it, and what
+ * was may have changed since.  s: as far as it says synced all is true, also in
+ * a copy; NULL, nothing is known.
  */
 static bool
-is_in_order(const struct partition *p, const struct state *own,
+is_in_order(const struct partition *p, const struct state *s, bool own,
     const struct batch *b)
 {
-	bool contiguous = own != NULL && own->role != STATE_ROLE_REPLICA &&
-	    p->tail_base == own->active_base && p->tail_pos >= own->synced_pos;
+	if (b->last_offset - p->tail_base > INT32_MAX)
+		return false;
+	if (s == NULL || p->tail_base != s->active_base)
+		return true;
+	if (p->tail_pos < s->synced_pos)
+		return s->role != STATE_ROLE_OPEN ||
+		    b->last_offset < s->synced_offset;
+	return !own || s->role == STATE_ROLE_REPLICA ||
+	    b->base_offset == p->tail_offset;
+}
 
-	return b->last_offset - p->tail_base <= INT32_MAX &&
-	    (!contiguous || b->base_offset == p->tail_offset);
+/*
+ * Should there be more, though the file ends inside the batch?  A copy may have
+ * been made before that was written; but not if it is longer.
+ */
+static bool
+is_length_wrong(const struct partition *p, const struct state *s, int fd)
+{
+	struct stat st;
+
+	return s != NULL && p->tail_base == s->active_base &&
+	    p->tail_pos < s->synced_pos && fstat(fd, &st) == 0 &&
+	    st.st_size >= s->synced_pos;
 }
 
 /*
@@ -79,8 +98,7 @@ is_in_order(const struct partition *p, const struct state *own,
  * what looks like one has not been written whole.
  */
 static int
-scan_segment(struct partition *p, int64_t base, bool foreign,
-    const struct state *own)
+scan_segment(struct partition *p, int64_t base, const struct state *s, bool own)
 {
 	struct segment_scan scan;
 	struct aborted aborted;
@@ -102,12 +120,15 @@ scan_segment(struct partition *p, int64_t base, bool foreign,
 	segment_scan_start(&scan, fd, p->tail_pos, -1);
 	for (;;) {
 		rc = segment_scan_next(&scan, &b, &data);
-		if (rc == STATUS_UNSUPPORTED && foreign &&
+		if (rc == STATUS_UNSUPPORTED && s == NULL &&
 		    skip_old_message(p, fd, &scan))
 			continue;
 		if (rc == 0 && b.base_offset < p->tail_offset)
 			rc = STATUS_OFFSET;
-		else if (rc == 0 && !is_in_order(p, own, &b))
+		else if (rc == 0 && !is_in_order(p, s, own, &b))
+			rc = STATUS_CORRUPT;
+		else if ((rc == STATUS_UNSUPPORTED && s != NULL) ||
+		    (rc == STATUS_SHORT && is_length_wrong(p, s, fd)))
 			rc = STATUS_CORRUPT;
 		if (rc != 0)
 			break;
@@ -150,7 +171,7 @@ load_producers(struct partition *p, int64_t last_base)
  * the last one) to the end; later calls go on from there.
  */
 static int
-scan_tail(struct partition *p, bool foreign, const struct state *own,
+scan_tail(struct partition *p, const struct state *s, bool own,
     int64_t *first_base)
 {
 	struct segment_list l;
@@ -174,7 +195,7 @@ scan_tail(struct partition *p, bool foreign, const struct state *own,
 	}
 	for (size_t i = 0; rc == 0 && i < l.count; i++)
 		if (l.bases[i] >= from)
-			rc = scan_segment(p, l.bases[i], foreign, own);
+			rc = scan_segment(p, l.bases[i], s, own);
 out:
 	segment_list_release(&l);
 	return rc;
@@ -221,8 +242,7 @@ look_without_state(struct partition *p, const struct state *copied, bool left,
     struct partition_offsets *out, struct tail_hint *hint)
 {
 	int64_t first_base, unstable = -1;
-	int rc =
-	    scan_tail(p, copied == NULL, left ? copied : NULL, &first_base);
+	int rc = scan_tail(p, copied, left, &first_base);
 
 	if (rc != 0)
 		return rc;
@@ -286,7 +306,7 @@ look_after_crash(struct partition *p, const struct state *s,
 		p->tail_pos = s->synced_pos;
 		p->tail_offset = s->synced_offset;
 	}
-	rc = scan_segment(p, s->active_base, false, s);
+	rc = scan_segment(p, s->active_base, s, true);
 	if (rc != 0)
 		return rc;
 	out->log_start = s->log_start;

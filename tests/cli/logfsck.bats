@@ -20,6 +20,18 @@ spoil() {
 		dd of="$1" bs=1 seek="$2" conv=notrunc status=none
 }
 
+# last_batch FILE: where it begins.
+last_batch() {
+	local next=0 pos=0 size
+	size=$(wc -c <"$1")
+	while [ "$next" -lt "$size" ]; do
+		pos=$next
+		next=$((pos + 12 + 0x$(od -An -tx1 -j $((pos + 8)) -N 4 "$1" |
+			tr -d ' ')))
+	done
+	echo "$pos"
+}
+
 @test 'a topic without damage: nothing is said, 0' {
 	run_tool 0 logfsck t
 	[ -z "$out$err" ]
@@ -102,6 +114,15 @@ spoil() {
 	jq -e -s 'length == 1 and .[0].repaired and .[0].saved == null' \
 		<<<"$out"
 	run_tool 0 logfsck e
+}
+
+@test 'a copy of which the last offset has changed: nobody goes on behind it' {
+	cp -a t u
+	log=u/${segments[-1]#t/}
+	pos=$(last_batch "$log")
+	spoil "$log" $((pos + 6))
+	run_tool 3 logcat u
+	run_tool 3 logappend u <<<more
 }
 
 @test 'a lost segment, in the middle and at both ends: readers go on' {

@@ -50,8 +50,8 @@ static const struct scenario scenarios[] = {
 	{"fsck_active", SMALL KEYS,
 	SETTLE "; for f in t/0/*.log; do :; done; rm $f", "logfsck -y t",
 	JUDGE_SHRINK, 0, 1, true},
-	{"fsck_only", "logcreate t; " KEYS, SETTLE "; rm t/0/*.log",
-	"logfsck -y t", JUDGE_SHRINK, 0, 1, true},
+    {"fsck_only", "logcreate t; " KEYS, SETTLE "; rm t/0/*.log", "logfsck -y t",
+	JUDGE_SHRINK, 0, 1, true},
 };
 
 static const char *const ways[][2] = {
