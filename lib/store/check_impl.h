@@ -19,6 +19,7 @@ struct checker {
 	struct check *out;
 	struct state st;
 	bool has_state;		/* a slot of partition.state is whole */
+	bool is_latest;		/* and it is the last one written */
 	bool is_ours;		/* the state was written with these files */
 	bool live;		/* and its end is where the log ends */
 	struct segment_list segments;
@@ -48,7 +49,7 @@ bool check_has(const struct checker *c, enum check_part part);
 /* For a moment, while somebody writes. */
 void check_wait(void);
 
-/* Fills st, has_state, is_ours and live. */
+/* Fills st, has_state, is_latest, is_ours and live. */
 int check_state_read(struct checker *c);
 /* What the state says of the last segment, if it tells of it. */
 void check_state_expect(struct checker *c, struct inspect *in);

@@ -67,6 +67,7 @@ prepare(struct checker *c, size_t i, struct inspect *in, bool *is_cleaned)
 	    .sealed = sealed,
 	    .own = c->own,
 	    .has_crc = true,
+	    .told_size = -1,
 	    .index_count = -1,
 	    .timeindex_count = -1,
 	    .on_batch = check_batch,

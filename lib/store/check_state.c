@@ -36,7 +36,7 @@ check_state_read(struct checker *c)
 	bool doubt = false;
 	int rc;
 
-	c->has_state = c->is_ours = c->live = false;
+	c->has_state = c->is_latest = c->is_ours = c->live = false;
 	state_init(&c->st);
 	if (!c->own)
 		return 0;
@@ -59,6 +59,7 @@ check_state_read(struct checker *c)
 	if (rc != 0)
 		return rc;
 	c->has_state = true;
+	c->is_latest = !doubt;
 	c->is_ours = (int64_t)st.st_ino == c->st.state_inode && !doubt;
 	c->live = c->is_ours && (c->st.flags & STATE_FAILED) == 0 &&
 	    partition_is_same_life(p, &c->st);
@@ -81,22 +82,46 @@ sum_of_state(const struct state *s, struct sum *sum)
 	    .aborted_count = s->aborted_count};
 }
 
+/*
+ * After a crash or in a copy: was all that the state tells of on the device?
+ * Then it is true of a file of that length, though one of the two may be older
+ * than the other: nothing below the synced position is ever another one.  But
+ * in a replica, which may have been cut, and have grown again, while it was
+ * copied.
+ */
+static bool
+is_all_synced(const struct checker *c)
+{
+	const struct state *s = &c->st;
+
+	return c->is_latest && s->end_pos == s->synced_pos &&
+	    (s->flags & (STATE_SUMS | STATE_FAILED)) == STATE_SUMS &&
+	    (c->is_ours || s->role == STATE_ROLE_OPEN);
+}
+
 void
 check_state_expect(struct checker *c, struct inspect *in)
 {
 	const struct state *s = &c->st;
 
-	if (!c->is_ours || in->base != s->active_base)
+	if (in->base != s->active_base)
 		return;
-	in->floor = s->synced_pos;
-	if (!c->live)
+	if (c->is_ours)
+		in->floor = s->synced_pos;
+	if (!c->live && !is_all_synced(c))
 		return;
-	in->floor = in->limit = s->end_pos;
 	in->end = s->end_offset;
 	in->has_sum = true;
 	in->has_crc = (s->flags & STATE_SUMS) != 0;
 	in->dense = in->has_crc && s->role == STATE_ROLE_OPEN;
 	sum_of_state(s, &in->sum);
+	if (!c->live) {
+		/* What is beside it was not synced with it. */
+		in->told_size = s->end_pos;
+		in->sum.aborted_count = -1;
+		return;
+	}
+	in->floor = in->limit = s->end_pos;
 	in->index_count = s->index_count;
 	in->timeindex_count = s->timeindex_count;
 }

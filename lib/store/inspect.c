@@ -364,6 +364,14 @@ begin(struct inspect *in)
 	in->damaged = in->crc_good = in->crc_bad = false;
 }
 
+/* What was told is true of another length. */
+static void
+forget_told(struct inspect *in)
+{
+	in->end = INT64_MAX;
+	in->dense = in->has_sum = false;
+}
+
 static int
 inspect_file(struct inspect *in, int fd, int64_t size, struct fault *f)
 {
@@ -421,6 +429,8 @@ inspect_segment(struct inspect *in, struct fault *f)
 	in->identity = inspect_identity(&st, in->sealed);
 	if (in->limit >= 0 && st.st_size > in->limit)
 		st.st_size = in->limit;
+	if (in->told_size >= 0 && st.st_size != in->told_size)
+		forget_told(in);
 	if (rc == 0)
 		rc = inspect_file(in, fd, st.st_size, f);
 	/* It is not as dense as was thought, but all is well. */

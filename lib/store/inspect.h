@@ -29,6 +29,8 @@ struct inspect {
 	bool has_sum;
 	struct sum sum;		/* with its CRC if has_crc */
 	bool has_crc;
+	int64_t told_size; /* end, dense and has_sum are true of a file of
+				   so many bytes; -1 of any */
 	int32_t index_count;	/* entries that count; -1 all */
 	int32_t timeindex_count;
 	/* Called for each valid batch in order, until one is not; not NULL. */

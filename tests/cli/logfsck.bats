@@ -123,6 +123,13 @@ last_batch() {
 	spoil "$log" $((pos + 6))
 	run_tool 3 logcat u
 	run_tool 3 logappend u <<<more
+	run_tool 4 logfsck u
+	[[ $out == "$log: byte $pos, "*': a bit of its header has changed' ]]
+	run_tool 1 logfsck -y u
+	run_tool 0 logfsck u
+	logcat u | cmp - input
+	logappend u <<<more
+	[ "$(logtail -n 1 -F '%o %v' u)" = '600 more' ]
 }
 
 @test 'a lost segment, in the middle and at both ends: readers go on' {

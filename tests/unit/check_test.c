@@ -724,58 +724,185 @@ begin_rounds(int64_t bytes, bool producers, bool compacted)
 	save_files();
 }
 
-/* Each bit of each segment: is it found? */
+struct flips {
+	struct partition *p;
+	struct check c;
+	int64_t count, missed, silent, written;
+	bool write;		/* a writer has to refuse, too */
+};
+
+static bool
+is_refused(void)
+{
+	struct partition *p = open_partition(PARTITION_WRITE, 4000);
+	struct partition_append a = {.expect = original_end};
+	int rc = partition_append(p, &a, NULL);
+
+	partition_close(p);
+	return rc == STATUS_CORRUPT;
+}
+
+/* Is it found?  A reader gets what there was, or is told. */
+static void
+flip_bit(struct flips *x, int fd, int file, size_t bit)
+{
+	uint8_t old = saved[file].data[bit / 8];
+	uint8_t new = old ^ (uint8_t)(1 << bit % 8);
+	int64_t end;
+
+	must(pwrite(fd, &new, 1, (off_t)(bit / 8)) == 1);
+	x->count++;
+	if (check_run(x->p, true, &x->c, NULL) != 0 || x->c.count == 0) {
+		x->missed++;
+		fprintf(stderr, "# missed: %s bit %zu\n", saved[file].name,
+		    bit);
+	}
+	if (read_all(current, &end) == 0 &&
+	    memcmp(current, original, sizeof(current)) != 0) {
+		x->silent++;
+		fprintf(stderr, "# not told: %s bit %zu\n", saved[file].name,
+		    bit);
+	}
+	if (x->write && !is_refused()) {
+		x->written++;
+		fprintf(stderr, "# appended to: %s bit %zu\n", saved[file].name,
+		    bit);
+	}
+	must(pwrite(fd, &old, 1, (off_t)(bit / 8)) == 1);
+}
+
+/* Each step-th bit of a file, from one on to before another. */
+static void
+flip_bits(struct flips *x, int file, size_t bit, size_t end, int step)
+{
+	char path[600];
+	int fd;
+
+	path_of(path, saved[file].name);
+	fd = open(path, O_WRONLY);
+	for (; bit < end; bit += (size_t)step)
+		flip_bit(x, fd, file, bit);
+	close(fd);
+}
+
+static void
+end_flips(struct flips *x, const char *name)
+{
+	tap(x->count > 0 && x->missed == 0,
+	    "%s: %lld single bits flipped are found", name,
+	    (long long)x->count);
+	tap(x->silent == 0, "%s: and readers tell them", name);
+	if (!tap(check_run(x->p, true, &x->c, NULL) == 0 && x->c.count == 0,
+		"%s: and none is when all are back", name))
+		show("flips undone", &x->c);
+	x->count = x->missed = x->silent = 0;
+}
+
+/* What the state says of where it was written. */
+static void
+change_state(void (*change)(struct state *s))
+{
+	char path[600];
+	struct state s;
+	int fd;
+
+	path_of(path, STATE_FILE);
+	fd = open(path, O_RDWR);
+	must(fd >= 0 && state_read(fd, &s) == 0);
+	change(&s);
+	must(state_write(fd, &s) == 0 && state_write(fd, &s) == 0);
+	close(fd);
+}
+
+static void
+be_of_other_boot(struct state *s)
+{
+	s->boot_id[0] ^= 1;
+}
+
+static void
+be_of_other_file(struct state *s)
+{
+	s->state_inode++;
+}
+
+/* The same in the segment that the state tells of, all of the last offset. */
+static void
+flip_active(struct flips *x, const char *name, int step, int phase)
+{
+	int file = 0;
+	size_t last = 0;
+	struct batch b;
+
+	while (!ends_with(saved[file].name, ".log") || !is_active(file))
+		file++;
+	for (size_t at = 0; at < saved[file].len; at += b.size) {
+		must(batch_decode(saved[file].data + at, saved[file].len - at,
+			 &b, NULL) == 0);
+		last = at;
+	}
+	flip_bits(x, file, (size_t)phase, saved[file].len * 8, step);
+	x->write = true;
+	flip_bits(x, file, last * 8, last * 8 + 64, 1);
+	x->write = false;
+	tap(x->written == 0, "%s: and nothing is appended to a wrong offset",
+	    name);
+	end_flips(x, name);
+}
+
+static struct state
+read_state(void)
+{
+	char path[600];
+	struct state s;
+	int fd;
+
+	path_of(path, STATE_FILE);
+	fd = open(path, O_RDONLY);
+	must(fd >= 0 && state_read(fd, &s) == 0);
+	close(fd);
+	return s;
+}
+
+/* The last batch is to be one that no index has. */
+static void
+append_last(void)
+{
+	struct partition *p = open_partition(PARTITION_WRITE, 1 << 20);
+	struct state before, after;
+
+	do {
+		before = read_state();
+		append_as(p, 1, 0, 0);
+		must(partition_sync(p, NULL) == 0);
+		after = read_state();
+	} while (after.index_pos == before.end_pos);
+	partition_close(p);
+}
+
+/* Each bit of each segment. */
 static void
 flip_all(int64_t bytes, int step_bits, int phase)
 {
-	int64_t missed = 0, silent = 0, flips = 0, end;
-	struct partition *p;
-	struct check c;
+	struct flips x = {.count = 0};
 
 	make_log(bytes, bytes / 3, false);
+	append_last();
 	must(read_all(original, &original_end) == 0);
 	save_files();
-	check_init(&c);
-	p = open_partition(PARTITION_READ, 4000);
-	for (int i = 0; i < saved_count; i++) {
-		char path[600];
-		int fd;
-
-		if (!ends_with(saved[i].name, ".log"))
-			continue;
-		path_of(path, saved[i].name);
-		fd = open(path, O_WRONLY);
-		for (size_t bit = (size_t)phase; bit < saved[i].len * 8;
-		     bit += (size_t)step_bits) {
-			uint8_t old = saved[i].data[bit / 8];
-			uint8_t new = old ^ (uint8_t)(1 << bit % 8);
-
-			must(pwrite(fd, &new, 1, (off_t)(bit / 8)) == 1);
-			flips++;
-			if (check_run(p, true, &c, NULL) != 0 || c.count == 0) {
-				missed++;
-				fprintf(stderr, "# missed: %s bit %zu\n",
-				    saved[i].name, bit);
-			}
-			/* A reader gets what there was, or is told. */
-			if (read_all(current, &end) == 0 &&
-			    memcmp(current, original, sizeof(current)) != 0) {
-				silent++;
-				fprintf(stderr, "# not told: %s bit %zu\n",
-				    saved[i].name, bit);
-			}
-			must(pwrite(fd, &old, 1, (off_t)(bit / 8)) == 1);
-		}
-		close(fd);
-	}
-	tap(flips > 0 && missed == 0, "%lld single bits flipped are found",
-	    (long long)flips);
-	tap(silent == 0, "and readers tell them");
-	if (!tap(check_run(p, true, &c, NULL) == 0 && c.count == 0,
-		"and none is when all are back"))
-		show("flips undone", &c);
-	partition_close(p);
-	check_release(&c);
+	check_init(&x.c);
+	x.p = open_partition(PARTITION_READ, 4000);
+	for (int i = 0; i < saved_count; i++)
+		if (ends_with(saved[i].name, ".log"))
+			flip_bits(&x, i, (size_t)phase, saved[i].len * 8,
+			    step_bits);
+	end_flips(&x, "as written");
+	change_state(be_of_other_boot);
+	flip_active(&x, "after a reboot", step_bits, phase);
+	change_state(be_of_other_file);
+	flip_active(&x, "in a copy", step_bits, phase);
+	partition_close(x.p);
+	check_release(&x.c);
 }
 
 /* Records in the batches of a segment that end by len. */
