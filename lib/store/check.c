@@ -174,6 +174,10 @@ read_epochs(struct checker *c)
 	if (rc == STATUS_CORRUPT || rc == STATUS_NOT_FILE)
 		return check_note(c, CHECK_EPOCHS, -1, "not to be read", -1,
 		    -1);
+	/* A later Kafka may have another; ours would say so elsewhere, too. */
+	if (rc == STATUS_NEWER && c->own)
+		return check_note(c, CHECK_EPOCHS, -1, "of another version", -1,
+		    -1);
 	return rc;
 }
 

@@ -67,6 +67,36 @@ repair_put_aside(struct repair *r, struct check_finding *x)
 	return rc;
 }
 
+int
+repair_put_epochs_aside(struct repair *r)
+{
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < r->c->count; i++) {
+		struct check_finding *x = &r->c->findings[i];
+
+		if (x->part == CHECK_EPOCHS && x->saved[0] == '\0')
+			rc = repair_put_aside(r, x);
+	}
+	return rc;
+}
+
+/*
+ * The epochs of the checkpoint.  One that cannot be read is in the way of who
+ * begins an epoch.
+ */
+static int
+read_epochs(struct repair *r)
+{
+	int rc = epoch_read(r->p->dirfd, &r->epochs, NULL);
+
+	if (rc == STATUS_CORRUPT || rc == STATUS_NEWER || rc == STATUS_NOT_FILE)
+		rc = repair_put_epochs_aside(r);
+	if (repair_has(r, CHECK_EPOCHS, -1))
+		epoch_list_release(&r->epochs);
+	return rc == ENOENT ? 0 : rc;
+}
+
 /* Something else under the name of a segment. */
 static int
 clear_others(struct repair *r)
@@ -163,14 +193,8 @@ repair_all(struct repair *r, struct fault *f)
 {
 	int rc = clear_others(r);
 
-	if (rc == 0) {
-		rc = epoch_read(r->p->dirfd, &r->epochs, NULL);
-		if (rc == ENOENT || rc == STATUS_CORRUPT ||
-		    rc == STATUS_NOT_FILE)
-			rc = 0;
-	}
-	if (rc == 0 && repair_has(r, CHECK_EPOCHS, -1))
-		epoch_list_release(&r->epochs);
+	if (rc == 0)
+		rc = read_epochs(r);
 	repair_find_active(r);
 	if (rc == 0 && is_end_concerned(r))
 		rc = repair_end(r, f);

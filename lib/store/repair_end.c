@@ -69,11 +69,10 @@ begin_epoch(struct repair *r)
 {
 	struct partition *p = r->p;
 
-	if (repair_has(r, CHECK_EPOCHS, -1)) {
-		for (size_t i = 0; i < r->c->count; i++)
-			if (r->c->findings[i].part == CHECK_EPOCHS)
-				(void)repair_put_aside(r, &r->c->findings[i]);
-	}
+	int rc = repair_put_epochs_aside(r);
+
+	if (rc != 0)
+		return rc;
 	return roll_note_epoch(p, p->st.leader_epoch + 1, p->st.end_offset);
 }
 

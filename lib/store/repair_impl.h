@@ -32,6 +32,8 @@ bool repair_concerns(const struct repair *r, int64_t base);
 void repair_mark(struct repair *r, enum check_part part, int64_t base);
 /* Move the file of a finding to lost+found/. */
 int repair_put_aside(struct repair *r, struct check_finding *x);
+/* The checkpoint of epochs, if it is wrong. */
+int repair_put_epochs_aside(struct repair *r);
 /* Which segments are there now? */
 int repair_list_again(struct repair *r);
 

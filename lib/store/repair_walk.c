@@ -148,17 +148,13 @@ repair_walk(struct repair *r)
 	if (rc == 0 && p->st.leader_epoch > epoch_latest(&w.epochs))
 		rc = epoch_assign(&w.epochs, p->st.leader_epoch,
 		    p->st.end_offset, &changed);
-	for (size_t i = 0; rc == 0 && i < r->c->count; i++) {
-		struct check_finding *x = &r->c->findings[i];
-
-		if (x->part == CHECK_EPOCHS && !x->repaired) {
-			if (x->saved[0] == '\0')
-				rc = repair_put_aside(r, x);
-			if (rc == 0)
-				rc = epoch_write(p->dirfd, &w.epochs,
-				    p->file_mode, p->gid);
-			x->repaired = rc == 0;
-		}
+	if (rc == 0 && repair_has(r, CHECK_EPOCHS, -1)) {
+		rc = repair_put_epochs_aside(r);
+		if (rc == 0)
+			rc = epoch_write(p->dirfd, &w.epochs, p->file_mode,
+			    p->gid);
+		if (rc == 0)
+			repair_mark(r, CHECK_EPOCHS, -1);
 	}
 	epoch_list_release(&w.epochs);
 	txnindex_list_release(&w.derived);

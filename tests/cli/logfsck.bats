@@ -116,6 +116,27 @@ last_batch() {
 	run_tool 0 logfsck e
 }
 
+@test 'a checkpoint of epochs that is of another version, or no file' {
+	cp -a t u
+	printf 1 | dd of=u/0/leader-epoch-checkpoint bs=1 conv=notrunc \
+		status=none
+	mkdir v
+	cp -a t/topic.properties t/0 v
+	rm v/0/leader-epoch-checkpoint
+	mkdir v/0/leader-epoch-checkpoint
+	printf 1 | dd of=t/0/leader-epoch-checkpoint bs=1 conv=notrunc \
+		status=none
+	for topic in t u v; do
+		run_tool 4 logfsck "$topic"
+		has "$out" "$topic/0/leader-epoch-checkpoint: "
+		run_tool 1 logfsck -y "$topic"
+		has "$out" 'kept in lost+found/leader-epoch-checkpoint.'
+		run_tool 0 logfsck "$topic"
+		logappend "$topic" <<<more
+		[ "$(logtail -n 1 -F '%o %v' "$topic")" = '600 more' ]
+	done
+}
+
 @test 'a copy of which the last offset has changed: nobody goes on behind it' {
 	cp -a t u
 	log=u/${segments[-1]#t/}
