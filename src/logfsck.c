@@ -169,6 +169,15 @@ fail(const char *path, int rc, const struct fault *f)
 	return FSCK_FAIL;
 }
 
+static bool
+has_repaired(const struct check *c)
+{
+	for (size_t i = 0; i < c->count; i++)
+		if (c->findings[i].repaired)
+			return true;
+	return false;
+}
+
 static int
 check(struct partition *p, bool own, const char *path, const char *topic,
     const char *part)
@@ -184,9 +193,11 @@ check(struct partition *p, bool own, const char *path, const char *topic,
 		status = tell(path, topic, part, &c);
 	if (rc != 0)
 		status |= fail(path, rc, &f);
-	/* Is it well now? */
-	if (rc == 0 && opt.repair && c.count > 0) {
+	/* Is it well now?  What was damaged may have hidden more. */
+	for (int pass = 0; rc == 0 && pass < 2 && has_repaired(&c); pass++) {
 		rc = check_run(p, own, &c, &f);
+		if (rc == 0 && c.count > 0 && pass == 0)
+			rc = repair_run(p, &c, &f);
 		status |=
 		    rc == 0 ? tell(path, topic, part, &c) : fail(path, rc, &f);
 	}

@@ -116,6 +116,18 @@ last_batch() {
 	run_tool 0 logfsck e
 }
 
+@test 'damage that hides another is repaired in one run' {
+	logcompact --before 250 t
+	left=(t/0/*.log)
+	# Without the state the log starts where the segment does, below what
+	# the epochs reach down to; that shows when the segment can be read.
+	rm t/0/partition.state
+	spoil "${left[0]}" 100
+	run_tool 1 logfsck -y t
+	has "$out" 'leader-epoch-checkpoint: offsets 144 to'
+	run_tool 0 logfsck t
+}
+
 @test 'a checkpoint of epochs that is of another version, or no file' {
 	cp -a t u
 	printf 1 | dd of=u/0/leader-epoch-checkpoint bs=1 conv=notrunc \
