@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <sys/stat.h>
 
 #include "base/io.h"
@@ -221,7 +222,7 @@ int
 check_segment(struct checker *c, size_t i, struct fault *f)
 {
 	size_t before = c->out->count;
-	char name[SEGMENT_NAME_LEN];
+	char name[SEGMENT_NAME_LEN], path[512];
 	bool is_cleaned, excused;
 	struct inspect in;
 	struct stat st;
@@ -230,6 +231,11 @@ check_segment(struct checker *c, size_t i, struct fault *f)
 	segment_name(name, c->segments.bases[i], ".log");
 	if (fstatat(c->p->dirfd, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
 		return errno;
+	/* Its records are elsewhere: to be moved by who has put it there. */
+	if (S_ISLNK(st.st_mode)) {
+		snprintf(path, sizeof(path), "%s/%s", c->p->path, name);
+		return status_fault(f, STATUS_NOT_FILE, path, -1, -1, NULL);
+	}
 	sum_rc = prepare(c, i, &in, &is_cleaned);
 	rc = inspect_segment(&in, f);
 	if (rc != 0)

@@ -221,6 +221,13 @@ last_batch() {
 	run_tool 16 logfsck --wrong t
 	run_tool 8 logfsck -y "$ROOT/tests/golden/txn/txn-0"
 	run_tool 8 logfsck "${segments[0]}"
+	mv "${segments[2]}" elsewhere
+	ln -s ../../elsewhere "${segments[2]}"
+	for option in -n -y; do
+		run_tool 8 logfsck "$option" t
+		same "$err" "logfsck: ${segments[2]}: not a regular file"
+	done
+	mv elsewhere "${segments[2]}"
 	spoil "${segments[1]}" 300
 	# Statuses add up.
 	run_tool 12 logfsck nothing t
