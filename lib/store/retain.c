@@ -180,9 +180,7 @@ retain_run(struct partition *p, const struct retain_options *o,
 		start = r.offsets.log_end;
 	if (start > r.offsets.high_watermark)
 		start = r.offsets.high_watermark;
-	if (start < r.offsets.log_start)
-		start = r.offsets.log_start;
-	if (rc == 0 && (start > r.offsets.log_start || r.left)) {
+	if (rc == 0 && start > r.offsets.log_start) {
 		stats->log_start = start;
 		for (size_t i = 0; i < r.gone + r.all; i++) {
 			stats->segments++;
@@ -192,6 +190,8 @@ retain_run(struct partition *p, const struct retain_options *o,
 			rc = partition_roll(p, f);
 		if (rc == 0 && !o->dry_run)
 			rc = partition_delete_before(p, start, f);
+	} else if (rc == 0 && r.left && !o->dry_run) {
+		rc = partition_delete_before(p, r.offsets.log_start, f);
 	}
 	free(r.files);
 	segment_list_release(&r.segments);
@@ -219,7 +219,7 @@ retain_before(struct partition *p, int64_t offset, bool dry_run,
 		}
 		if (!dry_run)
 			rc = partition_delete_before(p, offset, f);
-	} else if (rc == 0 && !dry_run && r.left) {
+	} else if (rc == 0 && r.left && !dry_run) {
 		rc = partition_delete_before(p, r.offsets.log_start, f);
 	}
 	free(r.files);
