@@ -10,12 +10,15 @@
 
 #include "base/buf.h"
 #include "base/io.h"
+#include "base/siphash.h"
 #include "base/status.h"
 #include "handles.h"
 #include "log.h"
 #include "net/pool.h"
+#include "omitted.h"
 #include "store/groups.h"
 #include "store/root.h"
+#include "tell.h"
 
 RB_HEAD(catalog_names, served);
 RB_HEAD(catalog_ids, served);
@@ -23,6 +26,7 @@ RB_HEAD(catalog_ids, served);
 struct catalog {
 	char *root;
 	int dirfd;
+	bool read_only;
 	struct pool *pool;
 	struct waiting *waiting;
 	struct handles *handles;
@@ -32,6 +36,13 @@ struct catalog {
 	bool listed;		/* all topics that there were are known */
 	struct catalog_names names;
 	struct catalog_ids ids;
+	struct omitted omitted;	/* under the lock */
+};
+
+/* What whoever runs the server is told, when the lock is let go of. */
+struct news {
+	enum { NEWS_NONE, NEWS_NOTE, NEWS_ERROR } kind;
+	struct tell line;
 };
 
 static int
@@ -70,8 +81,8 @@ catalog_root(const struct catalog *c)
 }
 
 int
-catalog_open(const char *root, size_t open_logs, struct pool *pool,
-    struct waiting *waiting, struct catalog **out)
+catalog_open(const char *root, bool read_only, size_t open_logs,
+    struct pool *pool, struct waiting *waiting, struct catalog **out)
 {
 	struct catalog *c = calloc(1, sizeof(*c));
 	int rc;
@@ -79,10 +90,12 @@ catalog_open(const char *root, size_t open_logs, struct pool *pool,
 	if (c == NULL)
 		return ENOMEM;
 	c->dirfd = -1;
+	c->read_only = read_only;
 	c->pool = pool;
 	c->waiting = waiting;
 	RB_INIT(&c->names);
 	RB_INIT(&c->ids);
+	omitted_init(&c->omitted);
 	pthread_mutex_init(&c->lock, NULL);
 	pthread_mutex_init(&c->making, NULL);
 	pthread_mutex_init(&c->listing, NULL);
@@ -165,6 +178,7 @@ catalog_close(struct catalog *c)
 		return;
 	while ((t = RB_MIN(catalog_names, &c->names)) != NULL)
 		drop(c, t);
+	omitted_release(&c->omitted);
 	pthread_mutex_destroy(&c->lock);
 	pthread_mutex_destroy(&c->making);
 	pthread_mutex_destroy(&c->listing);
@@ -209,7 +223,83 @@ take_in(struct served *t, const struct topic *topic, const struct stat *file)
 	return 0;
 }
 
-/* A copy of a topic of this root has its id until it is found here. */
+static int
+stat_file(const struct catalog *c, const char *name, struct stat *out)
+{
+	char file[TOPIC_NAME_MAX + sizeof("/" TOPIC_FILE)];
+
+	snprintf(file, sizeof(file), "%s/%s", name, TOPIC_FILE);
+	return fstatat(c->dirfd, file, out, 0);
+}
+
+/* --- what stands under a name --------------------------------------------- */
+
+/* Under the lock, as all that follows: it is not served. */
+static void
+leave_out(struct catalog *c, const char *name, int rc, const struct fault *f,
+    const char *same_as, struct news *news)
+{
+	if (rc == STATUS_NO_TOPIC || !omitted_add(&c->omitted, name, rc))
+		return;
+	news->kind = NEWS_ERROR;
+	tell_begin(&news->line, "left out");
+	tell_text(&news->line, "topic", name);
+	tell_text(&news->line, "same_as", same_as);
+	if (f->file[0] != '\0') {
+		tell_text(&news->line, "file", f->file);
+		tell_number(&news->line, "pos", f->pos);
+		tell_text(&news->line, "what", f->what);
+	}
+	tell_text(&news->line, "why",
+	    rc == STATUS_EXISTS ? "it has the id of that topic"
+				: status_text(rc));
+}
+
+static bool
+is_link(const struct catalog *c, const char *name)
+{
+	struct stat st;
+
+	return fstatat(c->dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    S_ISLNK(st.st_mode);
+}
+
+/*
+ * Who has that id under another name: NULL, or it keeps it.  A link gives way
+ * to what is none, and what is not there any more to all.
+ */
+static struct served *
+owner(struct catalog *c, const char *name, const struct wire_uuid *id,
+    struct news *news)
+{
+	static const struct fault none = {.file = ""};
+	struct served key = {.id = *id};
+	struct served *t = RB_FIND(catalog_ids, &c->ids, &key);
+	struct stat st;
+
+	if (t == NULL || strcmp(t->name, name) == 0)
+		return NULL;
+	if (stat_file(c, t->name, &st) == 0) {
+		if (is_link(c, name) || !is_link(c, t->name))
+			return t;
+		leave_out(c, t->name, STATUS_EXISTS, &none, name, news);
+	}
+	drop(c, t);
+	return NULL;
+}
+
+/* Is it a link to another topic of this root? */
+static bool
+is_alias(const struct catalog *c, const char *name, const struct topic *topic,
+    const struct stat *file)
+{
+	struct stat st;
+
+	return strcmp(name, topic->name) != 0 &&
+	    stat_file(c, topic->name, &st) == 0 && st.st_dev == file->st_dev &&
+	    st.st_ino == file->st_ino;
+}
+
 static int
 add(struct catalog *c, const char *name, const struct topic *topic,
     const struct wire_uuid *id, const struct stat *file, struct served **out)
@@ -224,44 +314,95 @@ add(struct catalog *c, const char *name, const struct topic *topic,
 	positions_init(&t->positions);
 	atomic_init(&t->references, 1);
 	rc = take_in(t, topic, file);
-	if (rc == 0 && RB_INSERT(catalog_ids, &c->ids, t) != NULL)
-		rc = STATUS_EXISTS;
 	if (rc != 0) {
 		free_served(t);
 		return rc;
 	}
+	RB_INSERT(catalog_ids, &c->ids, t);
 	RB_INSERT(catalog_names, &c->names, t);
 	*out = t;
 	return 0;
 }
 
-/* Read the topic's file, of which stat was file. */
-static int
-read_topic(struct catalog *c, const char *name, struct topic *topic,
-    struct wire_uuid *id)
+/* Of a copy whose file keeps the id of its model: the same at each start. */
+static void
+derive_id(const struct topic *topic, struct wire_uuid *id)
 {
+	uint64_t key[2];
+	struct siphash h;
+
+	memcpy(key, id->bytes, sizeof(key));
+	h = siphash_128(key, topic->name, strlen(topic->name));
+	memcpy(id->bytes, &h, sizeof(id->bytes));
+	/* Its text does not begin with -, as no id of Kafka's does. */
+	id->bytes[0] &= 0x7f;
+}
+
+/* A copy gets an id of its own, unless nothing may be written here. */
+static int
+identify(struct catalog *c, struct topic *topic, struct wire_uuid *id,
+    bool is_new, struct news *news)
+{
+	char model[TOPIC_NAME_MAX + 1];
+	int rc = EROFS;
+
+	if (strcmp(topic->made_as, topic->name) == 0)
+		return catalog_id_of_text(topic->id, id) ? 0 : STATUS_CORRUPT;
+	strlcpy(model, topic->made_as, sizeof(model));
+	if (!c->read_only)
+		rc = topic_adopt(topic, NULL);
+	if (!catalog_id_of_text(topic->id, id))
+		return STATUS_CORRUPT;
+	if (rc != 0)
+		derive_id(topic, id);
+	if (rc == 0 || is_new) {
+		news->kind = NEWS_NOTE;
+		tell_begin(&news->line, "copy");
+		tell_text(&news->line, "topic", topic->name);
+		tell_text(&news->line, "made_as", model);
+		if (rc != 0 && !c->read_only)
+			tell_text(&news->line, "why", status_text(rc));
+	}
+	return 0;
+}
+
+/* STATUS_EXISTS: it is no topic of its own, but *same_as. */
+static int
+read_topic(struct catalog *c, const char *name, const struct stat *file,
+    bool is_new, struct topic *topic, struct wire_uuid *id,
+    const char **same_as, struct fault *fault, struct news *news)
+{
+	struct served *other;
 	char path[PATH_MAX];
 	int rc;
 
 	catalog_path(c, name, path);
-	rc = topic_open(path, topic, NULL);
-	/* A copy gets an id of its own, unless nothing can be written here. */
-	if (rc == 0 && strcmp(topic->made_as, topic->name) != 0)
-		(void)topic_adopt(topic, NULL);
-	if (rc == 0 && !catalog_id_of_text(topic->id, id))
-		rc = STATUS_CORRUPT;
-	return rc;
+	rc = topic_open(path, topic, fault);
+	if (rc == 0 && is_alias(c, name, topic, file)) {
+		*same_as = topic->name;
+		return STATUS_EXISTS;
+	}
+	if (rc == 0)
+		rc = identify(c, topic, id, is_new, news);
+	if (rc != 0)
+		return rc;
+	other = owner(c, name, id, news);
+	*same_as = other != NULL ? other->name : NULL;
+	return other != NULL ? STATUS_EXISTS : 0;
 }
 
-/* Under the lock: look at what is there under that name now. */
+/* Look at what is there under that name now. */
 static int
 refresh(struct catalog *c, const char *name, struct served **t,
-    const struct stat *file)
+    const struct stat *file, struct news *news)
 {
 	struct topic topic = {.dirfd = -1};
+	struct fault fault = {.file = ""};
+	const char *same_as = NULL;
 	struct stat now = *file;
 	struct wire_uuid id;
-	int rc = read_topic(c, name, &topic, &id);
+	int rc = read_topic(c, name, file, *t == NULL, &topic, &id, &same_as,
+	    &fault, news);
 
 	if (rc == 0 && fstatat(topic.dirfd, TOPIC_FILE, &now, 0) != 0)
 		rc = STATUS_NO_TOPIC;
@@ -273,22 +414,20 @@ refresh(struct catalog *c, const char *name, struct served **t,
 	if (rc == 0)
 		rc = *t != NULL ? take_in(*t, &topic, &now)
 				: add(c, name, &topic, &id, &now, t);
+	if (rc == 0)
+		omitted_remove(&c->omitted, name);
+	else
+		leave_out(c, name, rc, &fault, same_as, news);
 	topic_close(&topic);
+	if (rc == STATUS_EXISTS)
+		return STATUS_NO_TOPIC;
 	return rc;
-}
-
-static int
-stat_file(const struct catalog *c, const char *name, struct stat *out)
-{
-	char file[TOPIC_NAME_MAX + sizeof("/" TOPIC_FILE)];
-
-	snprintf(file, sizeof(file), "%s/%s", name, TOPIC_FILE);
-	return fstatat(c->dirfd, file, out, 0);
 }
 
 static int
 find(struct catalog *c, const char *name, struct served **out)
 {
+	struct news news = {.kind = NEWS_NONE};
 	struct served key, *t;
 	struct stat st;
 	int rc = 0;
@@ -300,12 +439,17 @@ find(struct catalog *c, const char *name, struct served **out)
 		rc = STATUS_NO_TOPIC;
 		if (t != NULL)
 			drop(c, t);
+		omitted_remove(&c->omitted, name);
 	} else if (t == NULL || !is_same_file(&t->file, &st)) {
-		rc = refresh(c, name, &t, &st);
+		rc = refresh(c, name, &t, &st, &news);
 	}
 	if (rc == 0)
 		*out = catalog_retain(t);
 	pthread_mutex_unlock(&c->lock);
+	if (news.kind == NEWS_NOTE)
+		tell_end(&news.line);
+	else if (news.kind == NEWS_ERROR)
+		tell_error(&news.line);
 	return rc;
 }
 

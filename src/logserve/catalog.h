@@ -9,6 +9,12 @@
  * or remove is seen at once.  A topic that was removed, or replaced by another
  * of its name, is gone: who holds it finds its logs refusing.
  *
+ * Each topic is served once: a link to one that is served under its own name
+ * is left out, and so is what has the id of another one; links come last.  A
+ * copy, which has another name than its file says, gets an id of its own, in
+ * the file if that may be written.  Who runs the server is told, once, of these
+ * and of topics whose files cannot be read.
+ *
  * All calls but catalog_known(), catalog_retain() and catalog_release_aside()
  * may wait for the disk: from threads of the pool only.
  */
@@ -61,15 +67,18 @@ struct served {
 /* A topic's name as a string; false: it is none. */
 bool catalog_name(struct bytes name, char out[TOPIC_NAME_MAX + 1]);
 
-/* At most open_logs partitions have files open; see handles.h. */
-int catalog_open(const char *root, size_t open_logs, struct pool *pool,
-    struct waiting *waiting, struct catalog **out);
+/*
+ * At most open_logs partitions have files open; see handles.h.  read_only: no
+ * file is written but by catalog_create().
+ */
+int catalog_open(const char *root, bool read_only, size_t open_logs,
+    struct pool *pool, struct waiting *waiting, struct catalog **out);
 void catalog_close(struct catalog *c);
 const char *catalog_root(const struct catalog *c);
 
 /*
  * Find a topic; the caller gets a reference.  STATUS_SYNTAX: not a name;
- * STATUS_NO_TOPIC, and as topic_open().
+ * STATUS_NO_TOPIC; STATUS_CORRUPT: its file; and as topic_open().
  */
 int catalog_find(struct catalog *c, struct bytes name, struct served **out);
 /* The same by id, of those that were there at the start or found by name. */

@@ -316,8 +316,9 @@ open_parts(struct server *s)
 	s->files_max = quarter_of_files();
 	if (open_home(s) != CLI_DONE)
 		return CLI_FAIL;
-	rc = catalog_open(c->root, server_logs_max(CONFIG_OPEN_LOGS), s->pool,
-	    s->waiting, &s->catalog);
+	rc = catalog_open(c->root, c->read_only,
+	    server_logs_max(CONFIG_OPEN_LOGS), s->pool, s->waiting,
+	    &s->catalog);
 	if (rc != 0)
 		return fail(c->root, rc, NULL);
 	s->sessions = fetch_sessions_new(&fetch_sessions_defaults);

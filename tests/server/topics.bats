@@ -371,3 +371,74 @@ delete() {
 	call Metadata 12 topics.0.name=NULL topics.0.topic_id=AAAAAAAAAAAAAAAAAAAAAQ
 	is topics.0.error_code 100
 }
+
+# names: of all topics, as Metadata tells them.
+names() {
+	call Metadata 12 topics=NULL
+	sed -n 's/^topics\.[0-9]*\.name=//p' <<<"$out" | paste -sd' '
+}
+
+@test 'a link to a topic of the root takes nothing from it' {
+	logcreate root/orders elsewhere
+	ln -s orders root/alias
+	ln -s ../elsewhere root/there
+	# Asked for first, or not.
+	call Metadata 12 topics.0.name=alias
+	is topics.0.error_code 3
+	same "$(names)" 'orders there'
+	run_tool 0 kcat -P -b "$address" -t orders <<<one
+	run_tool 0 kcat -P -b "$address" -t there <<<two
+	call CreateTopics 7 topics.0.name=alias topics.0.num_partitions=1 \
+		topics.0.replication_factor=1
+	is topics.0.error_code 36
+	same "$(logcat root/orders elsewhere)" $'one\ntwo'
+	same "$(grep -c 'left out' server.err)" 1
+	grep -q '^logserve: left out: topic=alias same_as=orders why=' server.err
+	call DeleteTopics 5 timeout_ms=60000 topic_names.0=orders
+	is responses.0.error_code 0
+}
+
+@test 'of a link and a topic with the same id the topic is served' {
+	logcreate root/orders
+	mkdir other
+	cp -a root/orders other
+	ln -s ../other/orders root/link
+	call Metadata 12 topics.0.name=link
+	is topics.0.error_code 0
+	call Metadata 12 topics.0.name=orders
+	is topics.0.error_code 0
+	same "$(names)" orders
+	grep -q '^logserve: left out: topic=link same_as=orders why=' server.err
+	# What is gone has no id.
+	rm -r root/orders
+	call Metadata 12 topics.0.name=link
+	is topics.0.error_code 0
+	rm root/link
+	mv other/orders root
+	same "$(names)" orders
+}
+
+@test 'a copy of a topic is another one, also where nothing may be written' {
+	local ids
+	logcreate root/orders
+	stop_serving
+	cp -a root/orders root/copy
+	serve --read-only
+	call Metadata 12 topics=NULL
+	is topics.0.name copy topics.1.name orders
+	[ "$(field topics.0.topic_id)" != "$(field topics.1.topic_id)" ]
+	cmp root/orders/topic.properties root/copy/topic.properties
+	grep -qx 'logserve: copy: topic=copy made_as=orders' server.err
+	# The same at each start.
+	ids=$(grep topic_id <<<"$out")
+	stop_serving
+	serve --read-only
+	call Metadata 12 topics=NULL
+	same "$(grep topic_id <<<"$out")" "$ids"
+	stop_serving
+	serve
+	call Metadata 12 topics=NULL
+	is topics.0.name copy topics.1.name orders
+	grep -qx logkit.topic=copy root/copy/topic.properties
+	grep -qx 'logserve: copy: topic=copy made_as=orders' server.err
+}
