@@ -421,7 +421,8 @@ refresh(struct catalog *c, const char *name, struct served **t,
 	topic_close(&topic);
 	if (rc == STATUS_EXISTS)
 		return STATUS_NO_TOPIC;
-	return rc;
+	/* It is the file that is wrong, not the name. */
+	return rc == STATUS_SYNTAX ? STATUS_CORRUPT : rc;
 }
 
 static int

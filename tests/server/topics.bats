@@ -442,3 +442,27 @@ names() {
 	grep -qx logkit.topic=copy root/copy/topic.properties
 	grep -qx 'logserve: copy: topic=copy made_as=orders' server.err
 }
+
+@test 'a topic whose settings cannot be read is told, and not as a bad name' {
+	logcreate root/good root/broken
+	call Metadata 12 topics.0.name=broken
+	is topics.0.error_code 0
+	echo no.such=1 >>root/broken/topic.properties
+	for _ in 1 2; do
+		call Metadata 12 topics.0.name=broken
+		is topics.0.error_code 56
+	done
+	run ! kcat -P -b "$address" -t broken -X message.timeout.ms=500 <<<one
+	call DeleteTopics 5 timeout_ms=60000 topic_names.0=broken
+	is responses.0.error_code 56
+	# Clients that ask for all would ask again until it is well.
+	same "$(names)" good
+	same "$(grep -c 'left out' server.err)" 1
+	grep -q '^logserve: left out: topic=broken file=.*broken/topic.properties pos=[1-9][0-9]* what="no such setting" why=' \
+		server.err
+	sed -i '$ d' root/broken/topic.properties
+	same "$(names)" 'broken good'
+	echo no.such=1 >>root/broken/topic.properties
+	same "$(names)" good
+	same "$(grep -c 'left out' server.err)" 2
+}
