@@ -175,6 +175,8 @@ struct partition_append {
 	size_t done;		/* out: bytes of whole batches appended */
 	int64_t base_offset; /* out: of the first of them; for a duplicate
 				   the offset it already has */
+	int64_t stored_timestamp; /* out: of a duplicate, the largest that it
+				   has there; else -1 */
 	int64_t end_offset;	/* out: after the last of them */
 	bool rolled;		/* out: a segment was closed on the way */
 };

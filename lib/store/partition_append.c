@@ -144,7 +144,8 @@ check_producer(struct partition *p, struct partition_append *a, struct fault *f)
 	rc = recover_producers(p, f);
 	if (rc != 0)
 		return rc;
-	return producer_check(p->producers, &b, &a->base_offset);
+	return producer_check(p->producers, &b, &a->base_offset,
+	    &a->stored_timestamp);
 }
 
 static int
@@ -261,7 +262,7 @@ partition_append(struct partition *p, struct partition_append *a,
 	int rc;
 
 	a->done = 0;
-	a->base_offset = a->end_offset = -1;
+	a->base_offset = a->end_offset = a->stored_timestamp = -1;
 	a->rolled = false;
 	if (a->len == 0 && a->expect >= 0)
 		return check_end(p, a, f);

@@ -34,6 +34,7 @@ struct sent {
 	int32_t last_sequence;
 	int64_t base_offset;
 	int64_t last_offset;
+	int64_t max_timestamp;
 };
 
 struct producer {
@@ -177,7 +178,7 @@ last_sequence(const struct batch *b)
 
 int
 producer_check(const struct producer_table *t, const struct batch *b,
-    int64_t *base_offset)
+    int64_t *base_offset, int64_t *max_timestamp)
 {
 	const struct producer *p;
 
@@ -199,6 +200,7 @@ producer_check(const struct producer_table *t, const struct batch *b,
 		if (p->window[i].first_sequence == b->base_sequence &&
 		    p->window[i].last_sequence == last_sequence(b)) {
 			*base_offset = p->window[i].base_offset;
+			*max_timestamp = p->window[i].max_timestamp;
 			return STATUS_DUPLICATE;
 		}
 	}
@@ -292,7 +294,7 @@ apply_data(struct producer_table *t, const struct batch *b)
 		p->count--;
 	}
 	p->window[p->count++] = (struct sent){b->base_sequence,
-	    last_sequence(b), b->base_offset, b->last_offset};
+	    last_sequence(b), b->base_offset, b->last_offset, b->max_timestamp};
 	p->timestamp = b->max_timestamp;
 	if ((b->attributes & BATCH_TRANSACTIONAL) != 0 && p->txn_offset < 0)
 		open_transaction(t, p, b->base_offset);
@@ -361,7 +363,7 @@ producer_expire(struct producer_table *t, int64_t before_ms, int64_t from)
 static void
 encode_entry(const struct producer *p, uint8_t *at)
 {
-	struct sent none = {-1, -1, -1, -1};
+	struct sent none = {-1, -1, -1, -1, -1};
 	const struct sent *last =
 	    p->count > 0 ? &p->window[p->count - 1] : &none;
 
@@ -406,9 +408,9 @@ decode_entry(struct producer_table *t, const uint8_t *at, int64_t offset)
 	p->coordinator_epoch =
 	    (int32_t)buf_get_32(at + ENTRY_COORDINATOR_EPOCH);
 	if (last_offset >= 0 && sequence >= 0)
-		p->window[p->count++] =
-		    (struct sent){sequence_after(sequence, -(int64_t)delta),
-			sequence, last_offset - delta, last_offset};
+		p->window[p->count++] = (struct sent){sequence_after(sequence,
+							  -(int64_t)delta),
+		    sequence, last_offset - delta, last_offset, p->timestamp};
 	if (txn_offset >= 0)
 		open_transaction(t, p, txn_offset);
 	return 0;

@@ -51,14 +51,15 @@ int64_t producer_next_offset(const struct producer_table *t);
 /*
  * May this batch of an idempotent producer be appended?
  * 0 yes.  STATUS_DUPLICATE: it is one of the last five; *base_offset is where
- * it is.  STATUS_SEQUENCE: a gap, or a first sequence that is not 0 under a
- * new epoch of a known producer, or none at all.  STATUS_FENCED: its epoch is
- * below the producer's.  A producer not known may begin with any sequence.
+ * it is, and *max_timestamp the one there.  STATUS_SEQUENCE: a gap, or a first
+ * sequence that is not 0 under a new epoch of a known producer, or none at all.
+ * STATUS_FENCED: its epoch is below the producer's.  A producer not known may
+ * begin with any sequence.
  * Sequences wrap from 2^31-1 to 0.  Control batches and batches without
  * producer id are always 0.
  */
 int producer_check(const struct producer_table *t, const struct batch *b,
-    int64_t *base_offset);
+    int64_t *base_offset, int64_t *max_timestamp);
 /*
  * Take note of a batch that is in the log, in the order of offsets.  p is its
  * bytes (only read for control batches; may be NULL for others).  If it is an

@@ -371,9 +371,11 @@ append_one(struct log *l, struct log_append *a,
 		tell_failed(l, "append failed", &f, rc);
 	a->base_offset = a->code == KAFKA_NONE ? pa.base_offset : -1;
 	if (properties_int(settings, PROPERTIES_TIMESTAMP_TYPE) ==
-	    PROPERTIES_LOG_APPEND_TIME)
-		a->append_time =
-		    (int64_t)buf_get_64(a->data + BATCH_MAX_TIMESTAMP);
+		PROPERTIES_LOG_APPEND_TIME &&
+	    a->code == KAFKA_NONE)
+		a->append_time = rc == STATUS_DUPLICATE
+		    ? pa.stored_timestamp
+		    : (int64_t)buf_get_64(a->data + BATCH_MAX_TIMESTAMP);
 	return rc == STATUS_REMOVED ? rc : 0;
 }
 
@@ -396,7 +398,7 @@ fail_round(struct log_queue *round, int rc)
 		if (a->act != NULL || a->code != KAFKA_NONE)
 			continue;
 		a->code = codes_of_append(rc, true);
-		a->base_offset = -1;
+		a->base_offset = a->append_time = -1;
 		a->why = "not known to be on the device";
 	}
 }

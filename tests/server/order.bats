@@ -138,3 +138,49 @@ pipeline() {
 	stop_serving
 	[ ! -e root/new ]
 }
+
+# send_numbered FILE: as the only batch; the time of the answer is left in $time.
+send_numbered() {
+	call Produce 8 acks=-1 timeout_ms=30000 topic_data.0.name=t \
+		topic_data.0.partition_data.0.records=@"$1"
+	time=$(field responses.0.partition_responses.0.log_append_time_ms)
+}
+
+# numbered SEQUENCE: the batch, as a producer of that id and epoch sent it.
+numbered() {
+	run_tool 0 perl -e 'my ($sequence) = @ARGV;
+	    my @crc = map { my $c = $_;
+		$c = $c & 1 ? $c >> 1 ^ 0x82f63b78 : $c >> 1 for 1 .. 8;
+		$c } 0 .. 255;
+	    my $body = pack "nNq>q>q>nNN", 0, 0, 1000, 1000, 7, 0, $sequence, 1;
+	    $body .= pack "C*", 14, 0, 0, 0, 1, 2, 97, 0;
+	    my $sum = 0xffffffff;
+	    $sum = $crc[($sum ^ $_) & 255] ^ $sum >> 8 for unpack "C*", $body;
+	    print pack("q>NNCN", 0, 9 + length $body, -1, 2, $sum ^ 0xffffffff),
+		$body;' "$1"
+	cp "$tool_out" "batch$1"
+}
+
+@test 'a batch that is sent again has the time that it was appended at' {
+	local first
+	logcreate -X message.timestamp.type=LogAppendTime root/t
+	numbered 0
+	numbered 9
+	send_numbered batch0
+	is responses.0.partition_responses.0.error_code 0
+	first=$time
+	[ "$first" -gt 1000 ]
+	same "$(logcat -F '%T' root/t)" "$first"
+	send_numbered batch0
+	is responses.0.partition_responses.0.error_code 0 \
+		responses.0.partition_responses.0.base_offset 0
+	same "$time" "$first"
+	send_numbered batch9
+	is responses.0.partition_responses.0.error_code 45
+	same "$time" -1
+	# After a restart, too.
+	stop_serving
+	serve
+	send_numbered batch0
+	same "$time" "$first"
+}

@@ -922,9 +922,13 @@ test_producer(void)
 	a = (struct partition_append){.data = copy, .len = size, .expect = -1};
 	tap_int(partition_append(p, &a, NULL), 0, "an idempotent batch");
 	tap_int(a.base_offset, 0, "at 0");
+	tap_int(a.stored_timestamp, -1, "without another's time");
 	rc = partition_append(p, &a, NULL);
 	tap_int(rc, STATUS_DUPLICATE, "sent again it is a duplicate");
 	tap_int(a.base_offset, 0, "of offset 0");
+	tap_int(a.stored_timestamp,
+	    (int64_t)buf_get_64(copy + BATCH_MAX_TIMESTAMP),
+	    "with the time that it has there");
 	partition_sync(p, NULL);
 	partition_close(p);
 	p = open_with(PARTITION_WRITE, 0);

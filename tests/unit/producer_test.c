@@ -30,13 +30,17 @@ data_batch(int64_t id, int16_t epoch, int32_t sequence, int32_t count)
 	    .record_count = count};
 }
 
+/* What check() was told of the time of a duplicate. */
+static int64_t stored_ms;
+
 static int
 check(int64_t id, int16_t epoch, int32_t sequence, int32_t count, int64_t *at)
 {
 	struct batch b = data_batch(id, epoch, sequence, count);
 
 	*at = -7;
-	return producer_check(table, &b, at);
+	stored_ms = -7;
+	return producer_check(table, &b, at, &stored_ms);
 }
 
 static void
@@ -56,7 +60,7 @@ check_duplicate(int64_t id, int16_t epoch, int32_t sequence, int32_t count,
 	int64_t at;
 
 	tap(check(id, epoch, sequence, count, &at) == STATUS_DUPLICATE &&
-		at == want,
+		at == want && stored_ms == 1000 + want,
 	    "sequence %d of %d is a duplicate, at %" PRId64, sequence, count,
 	    want);
 }
