@@ -3,6 +3,7 @@
 #include "dispatch.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "base/now.h"
 #include "base/status.h"
@@ -372,12 +373,76 @@ on_offset_fetch(struct request *r)
 
 /* --- deleting ------------------------------------------------------------- */
 
+typedef struct offset_delete_response_topics_partitions delete_out;
+
+struct seeking {
+	struct group_table *groups;
+	const char *group;
+};
+
 static int
-forget(struct request *r, const char *group,
-    const struct offset_delete_request_topics *in)
+has_positions(struct served *t, void *arg)
+{
+	const struct seeking *s = arg;
+	const struct groups_entry *e;
+	struct groups *positions;
+	bool yes;
+
+	if (group_table_enter(s->groups, t, false, &positions) != 0)
+		return 0;
+	e = groups_at(positions, groups_first(positions, s->group));
+	yes = e != NULL && strcmp(e->group, s->group) == 0;
+	group_table_leave(s->groups, t);
+	return yes ? EEXIST : 0;
+}
+
+/* It has members, or positions; or it cannot be told. */
+static bool
+is_there(struct request *r, const char *group)
+{
+	struct group_table *g = r->server->groups;
+	struct seeking s = {g, group};
+	struct group_summary summary;
+
+	coordinator_describe(group_table_get(g), bytes_of(group), &summary);
+	group_table_put(g);
+	return summary.state != GROUP_DEAD ||
+	    catalog_each(r->server->catalog, has_positions, &s) != 0;
+}
+
+/* Partitions that there are not are told in out. */
+static int
+forget_positions(struct request *r, struct served *t, const char *group,
+    const struct offset_delete_request_topics *in, delete_out *out)
 {
 	struct groups_entry *entries =
 	    request_alloc(r, (size_t)in->partitions_count, sizeof(*entries));
+	int32_t count, number;
+	size_t n = 0;
+
+	if (entries == NULL)
+		return ENOMEM;
+	catalog_look(r->server->catalog, t, &count, NULL);
+	for (int32_t i = 0; i < in->partitions_count; i++) {
+		number = in->partitions[i].partition_index;
+		if (number < 0 || number >= count)
+			out[i].error_code = KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
+		else
+			entries[n++] =
+			    (struct groups_entry){.partition = number,
+				.offset = -1,
+				.leader_epoch = -1,
+				.metadata = BYTES_NULL};
+	}
+	return n == 0
+	    ? 0
+	    : group_table_commit(r->server->groups, t, group, entries, n);
+}
+
+static int
+forget(struct request *r, const char *group,
+    const struct offset_delete_request_topics *in, delete_out *out)
+{
 	struct served *t;
 	int rc, code;
 
@@ -386,19 +451,10 @@ forget(struct request *r, const char *group,
 	group_table_put(r->server->groups);
 	if (code != 0)
 		return code;
-	rc = entries == NULL ? ENOMEM
-			     : catalog_find(r->server->catalog, in->name, &t);
+	rc = catalog_find(r->server->catalog, in->name, &t);
 	if (rc != 0)
 		return code_of(rc);
-	for (int32_t i = 0; i < in->partitions_count; i++)
-		entries[i] =
-		    (struct groups_entry){.partition =
-					      in->partitions[i].partition_index,
-		    .offset = -1,
-		    .leader_epoch = -1,
-		    .metadata = BYTES_NULL};
-	rc = group_table_commit(r->server->groups, t, group, entries,
-	    (size_t)in->partitions_count);
+	rc = forget_positions(r, t, group, in, out);
 	catalog_release(r->server->catalog, t);
 	return rc == EBUSY ? KAFKA_GROUP_SUBSCRIBED_TO_TOPIC : code_of(rc);
 }
@@ -416,12 +472,14 @@ forget_topic(struct request *r, const char *group,
 	if (out->partitions == NULL)
 		return;
 	out->partitions_count = in->partitions_count;
-	code = r->server->config->read_only ? KAFKA_GROUP_AUTHORIZATION_FAILED
-					    : forget(r, group, in);
+	code = r->server->config->read_only
+	    ? KAFKA_GROUP_AUTHORIZATION_FAILED
+	    : forget(r, group, in, out->partitions);
 	for (int32_t i = 0; i < in->partitions_count; i++) {
 		out->partitions[i].partition_index =
 		    in->partitions[i].partition_index;
-		out->partitions[i].error_code = (int16_t)code;
+		if (code != KAFKA_NONE)
+			out->partitions[i].error_code = (int16_t)code;
 	}
 }
 
@@ -434,6 +492,11 @@ on_offset_delete(struct request *r)
 
 	if (!group_table_name(in->group_id, group)) {
 		out->error_code = KAFKA_INVALID_GROUP_ID;
+		request_answer(r);
+		return;
+	}
+	if (!r->server->config->read_only && !is_there(r, group)) {
+		out->error_code = KAFKA_GROUP_ID_NOT_FOUND;
 		request_answer(r);
 		return;
 	}

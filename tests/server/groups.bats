@@ -195,6 +195,40 @@ killed() {
 	wait_for grep -q 'group=g state=Empty' server.err
 }
 
+@test 'positions are deleted of groups and partitions that there are' {
+	logcreate -P 2 root/t
+	logcreate root/u
+	call OffsetDelete 0 group_id=g topics.0.name=t \
+		topics.0.partitions.0.partition_index=0
+	is error_code 69 topics '[]'
+	[ ! -e root/t/groups ]
+	# Its positions are all that is known of it.
+	call OffsetCommit 2 group_id=g generation_id_or_member_epoch=-1 \
+		topics.0.name=t topics.0.partitions.0.committed_offset=1
+	is topics.0.partitions.0.error_code 0
+	call OffsetDelete 0 group_id=g topics.0.name=t \
+		topics.0.partitions.{0.partition_index=2,1.partition_index=0} \
+		topics.0.partitions.2.partition_index=-1 topics.1.name=u \
+		topics.1.partitions.0.partition_index=0 topics.2.name=nope \
+		topics.2.partitions.0.partition_index=0
+	is error_code 0 topics.0.partitions.0.error_code 3 \
+		topics.0.partitions.1.error_code 0 \
+		topics.0.partitions.2.error_code 3 \
+		topics.1.partitions.0.error_code 0 \
+		topics.2.partitions.0.error_code 3
+	call OffsetFetch 1 group_id=g topics.0.name=t \
+		topics.0.partition_indexes.0=0
+	is topics.0.partitions.0.committed_offset -1
+	call OffsetDelete 0 group_id=g topics.0.name=t \
+		topics.0.partitions.0.partition_index=0
+	is error_code 69
+	# Or its members.
+	enter
+	call OffsetDelete 0 group_id=g topics.0.name=t \
+		topics.0.partitions.0.partition_index=0
+	is error_code 0 topics.0.partitions.0.error_code 86
+}
+
 @test 'a client in a group goes on over kill -9' {
 	logcreate -P 2 root/t
 	start reader kcat -E -G g -b "$address" -X auto.offset.reset=earliest \
