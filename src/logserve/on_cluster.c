@@ -36,9 +36,9 @@ on_describe_cluster(struct request *r)
 	request_answer(r);
 }
 
-/* KIP-699 from version 4 on: many keys at once. */
+/* KIP-699 from version 4 on: many keys at once, each as the one was. */
 static void
-name_coordinators(struct request *r, struct bytes host, int32_t port)
+name_coordinators(struct request *r)
 {
 	const struct find_coordinator_request *in = r->message;
 	struct find_coordinator_response *out = r->response;
@@ -52,10 +52,11 @@ name_coordinators(struct request *r, struct bytes host, int32_t port)
 		out->coordinators[i] =
 		    (struct find_coordinator_response_coordinators){
 			.key = in->coordinator_keys[i],
-			.node_id = CONFIG_NODE_ID,
-			.host = host,
-			.port = port,
-			.error_message = BYTES_NULL};
+			.node_id = out->node_id,
+			.host = out->host,
+			.port = out->port,
+			.error_code = out->error_code,
+			.error_message = out->error_message};
 }
 
 void
@@ -64,20 +65,17 @@ on_find_coordinator(struct request *r)
 	const struct find_coordinator_request *in = r->message;
 	struct find_coordinator_response *out = r->response;
 	char name[ADDR_HOST_MAX + 1];
-	struct bytes host;
-	int32_t port;
 
-	server_advertised(r->server, r->client, name, &port);
-	host = request_copy(r, name);
-	out->node_id = CONFIG_NODE_ID;
-	out->host = host;
-	out->port = port;
 	out->error_message = BYTES_NULL;
 	/* 0 groups, 1 transactions, which are not served. */
-	if (in->key_type > 1) {
+	if (in->key_type == 0 || in->key_type == 1) {
+		server_advertised(r->server, r->client, name, &out->port);
+		out->node_id = CONFIG_NODE_ID;
+		out->host = request_copy(r, name);
+	} else {
 		out->error_code = KAFKA_INVALID_REQUEST;
-		out->node_id = -1;
+		out->node_id = out->port = -1;
 	}
-	name_coordinators(r, host, port);
+	name_coordinators(r);
 	request_answer(r);
 }
