@@ -51,6 +51,8 @@ codes_of_read(int rc)
 	case ENOTDIR:
 		return KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
 	case EACCES:
+	case EPERM:
+	case EROFS:
 		return KAFKA_TOPIC_AUTHORIZATION_FAILED;
 	default:
 		return KAFKA_STORAGE_ERROR;
@@ -66,8 +68,6 @@ codes_of_change(int rc)
 		return KAFKA_TOPIC_ALREADY_EXISTS;
 	case STATUS_ROLE:
 	case STATUS_OWNED:
-	case EROFS:
-	case EPERM:
 		return KAFKA_TOPIC_AUTHORIZATION_FAILED;
 	case ERANGE:
 		return KAFKA_INVALID_PARTITIONS;

@@ -10,7 +10,7 @@
 
 /* Of an append; in_log: the fault is in the log, not in what was sent. */
 int codes_of_append(int rc, bool in_log);
-/* Of finding a topic or a partition, and of reading it. */
+/* Of finding a topic, or making it if it is missing, and of reading it. */
 int codes_of_read(int rc);
 /* Of making, changing and removing a topic. */
 int codes_of_change(int rc);

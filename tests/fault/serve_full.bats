@@ -1,5 +1,5 @@
 # A server whose disk is full: producers are told, readers go on, and so do
-# producers once there is space, by themselves.
+# producers once there is space, by themselves; and one whose disk is read-only.
 
 load ../server/server
 
@@ -109,4 +109,25 @@ has_acknowledged() {
 	run_tool 0 logfsck root/t
 	logcat -F '%p %o %s\n' root/t >there
 	./oracle judge -d -a journal <there
+}
+
+@test 'where nothing may be written topics are read, and none are made' {
+	stop_serving
+	echo one | logappend -p 0 root/t
+	cp -a root/t root/copy
+	mount -o remount,ro "$PWD/root"
+	serve
+	call Metadata 9 topics.0.name=new allow_auto_topic_creation=true
+	is topics.0.error_code 29
+	call CreateTopics 7 topics.0.name=new topics.0.num_partitions=1 \
+		topics.0.replication_factor=1
+	is topics.0.error_code 29
+	# A copy cannot be given an id of its own in its file.
+	call Metadata 12 topics=NULL
+	is topics.0.name copy topics.1.name t topics.1.topic_id \
+		"$(sed -n 's/^logkit.topic.id=//p' root/t/topic.properties)"
+	[ "$(field topics.0.topic_id)" != "$(field topics.1.topic_id)" ]
+	grep -q '^logserve: copy: topic=copy made_as=t why="Read-only' server.err
+	run_tool 0 kcat -C -e -q -b "$address" -t copy -p 0
+	same "$out" one
 }
