@@ -256,11 +256,19 @@ find_epoch(struct question *q)
 	struct fault f;
 	int code =
 	    codes_of_epoch(in->current_leader_epoch, q->offsets.leader_epoch);
+	int rc;
 
 	if (code != KAFKA_NONE)
 		return code;
-	return codes_of_read(lookup_epoch(q->partition, in->leader_epoch,
-	    &out->leader_epoch, &out->end_offset, &f));
+	rc = lookup_epoch(q->partition, in->leader_epoch, &out->leader_epoch,
+	    &out->end_offset, &f);
+	/* Clients are told of epoch 0 before there is anything of it. */
+	if (rc == 0 && out->leader_epoch < 0 && in->leader_epoch == 0 &&
+	    q->offsets.leader_epoch < 0) {
+		out->leader_epoch = 0;
+		out->end_offset = q->offsets.log_end;
+	}
+	return codes_of_read(rc);
 }
 
 static int

@@ -183,6 +183,25 @@ epoch() {
 		topics.1.partitions.0.end_offset -1
 }
 
+@test 'an epoch of which there is nothing yet' {
+	logcreate root/epochs
+	call Metadata 9 topics.0.name=epochs
+	is topics.0.partitions.0.leader_epoch 0
+	for v in 2 4; do
+		epoch $v 0
+		is topics.0.partitions.0.error_code 0 \
+			topics.0.partitions.0.leader_epoch 0 \
+			topics.0.partitions.0.end_offset 0
+		epoch $v 1
+		is topics.0.partitions.0.leader_epoch -1 \
+			topics.0.partitions.0.end_offset -1
+	done
+	seq 3 | logappend root/epochs
+	epoch 4 0
+	is topics.0.partitions.0.leader_epoch 0 \
+		topics.0.partitions.0.end_offset 3
+}
+
 @test 'the epoch of a record, and of a client that is behind or ahead' {
 	local part=topics.0.partitions.0
 	golden epochs
