@@ -33,6 +33,7 @@ static const struct {
 	{STATUS_INSIDE, "a topic cannot be inside a topic"},
 	{STATUS_CLIENT, "librdkafka not available"},
 	{STATUS_CLUSTER, "refused by the cluster"},
+	{STATUS_REFUSED, "refused"},
 };
 
 const char *

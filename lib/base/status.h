@@ -37,6 +37,7 @@ enum status {
 	STATUS_INSIDE,		/* the place of a new topic is in a topic */
 	STATUS_CLIENT,		/* librdkafka could not be loaded */
 	STATUS_CLUSTER,		/* a cluster refused; fault.what says it */
+	STATUS_REFUSED,		/* a request that we refuse */
 };
 
 /*

@@ -35,7 +35,7 @@ struct produce {
 	pthread_mutex_t lock;	/* of what parts have said, and of these */
 	bool answered;		/* some as timed out */
 	bool finished;		/* all is done */
-	bool failed;		/* any of them; once left is 0 */
+	int failed;		/* any of them, a status; once left is 0 */
 	struct produce_part *parts;
 	int32_t part_count;
 };
@@ -55,6 +55,16 @@ struct produce_part {
 /* More of them than that are not looked for on a loop, with a stat for each. */
 enum { PARTS_NOW_MAX = 16 };
 
+/* What is wrong with what was sent does not make the disk one that fails. */
+static void
+note_failure(struct produce *p, int code)
+{
+	if (code == KAFKA_STORAGE_ERROR)
+		p->failed = STATUS_FAILED;
+	else if (code != KAFKA_NONE && p->failed == 0)
+		p->failed = STATUS_REFUSED;
+}
+
 static void
 answer(struct produce *p)
 {
@@ -62,7 +72,7 @@ answer(struct produce *p)
 	const struct produce_request *in = r->message;
 
 	for (int32_t i = 0; i < p->part_count; i++)
-		p->failed = p->failed || p->parts[i].out->error_code != 0;
+		note_failure(p, p->parts[i].out->error_code);
 	for (int32_t i = 0; i < p->part_count; i++)
 		catalog_release_aside(r->server->catalog, p->parts[i].topic);
 	pthread_mutex_destroy(&p->lock);
@@ -70,9 +80,9 @@ answer(struct produce *p)
 		request_free(r);
 	else if (in->acks != 0)
 		request_answer(r);
-	else if (p->failed)
+	else if (p->failed != 0)
 		/* So that the client learns that something is wrong. */
-		request_fail(r, STATUS_FAILED, "produce without acks failed");
+		request_fail(r, p->failed, "produce without acks failed");
 	else
 		request_silent(r);
 }

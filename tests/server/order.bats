@@ -117,6 +117,20 @@ pipeline() {
 	same "$(logcat root/t | sort | uniq -c)" '      5 one'
 }
 
+@test 'without acks what is refused ends the connection, and blames no disk' {
+	logcreate root/t
+	echo one | logappend --create b
+	cp b/0/*.log batch.bin
+	printf x | dd of=batch.bin bs=1 seek=70 conv=notrunc status=none
+	stop_serving
+	serve -v
+	run_tool 3 "$CALL" "$address" Produce 8 acks=0 topic_data.0.name=t \
+		topic_data.0.partition_data.0.records=@batch.bin
+	wait_for grep -q '^logserve: closed: client=' server.err
+	grep -q ' why=refused what="produce without acks failed"$' server.err
+	[ -z "$(logcat root/t)" ]
+}
+
 @test 'what only reads is not done for who has gone' {
 	logcreate root/t
 	# To grow takes longer than to go, and metadata would make a topic.

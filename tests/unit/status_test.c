@@ -14,7 +14,7 @@ main(void)
 	tap_str(status_text(0), "done");
 	tap_str(status_text(ENOSPC), "No space left on device");
 	tap_str(status_text(-1), "unknown status");
-	for (int rc = STATUS_END; rc <= STATUS_CLUSTER; rc++) {
+	for (int rc = STATUS_END; rc <= STATUS_REFUSED; rc++) {
 		unknown += strcmp(status_text(rc), "unknown status") == 0;
 		for (int other = STATUS_END; other < rc; other++)
 			twice +=
@@ -22,7 +22,7 @@ main(void)
 	}
 	tap_int(unknown, 0, "every status has words");
 	tap_int(twice, 0, "of its own");
-	tap_str(status_text(STATUS_CLUSTER + 1), "unknown status");
+	tap_str(status_text(STATUS_REFUSED + 1), "unknown status");
 
 	tap_int(status_fault(&f, STATUS_CORRUPT, "a/b.log", 7, 8, "bad"),
 	    STATUS_CORRUPT, "a fault gives its status back");
