@@ -1,6 +1,8 @@
 #include "client.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "net/pool.h"
 #include "replica.h"
@@ -78,6 +80,19 @@ client_new(struct server *s)
 	TAILQ_INIT(&c->ordered);
 	task_init(&c->task, run_ordered, c);
 	return c;
+}
+
+void
+client_host(const struct client *c, char out[ADDR_TEXT_MAX])
+{
+	const char *from = c->peer, *end = strrchr(from, ':');
+	int len = end == NULL ? 0 : (int)(end - from);
+
+	if (from[0] == '[') {
+		from++;
+		len -= 2;
+	}
+	snprintf(out, ADDR_TEXT_MAX, "/%.*s", len, from);
 }
 
 void

@@ -41,6 +41,9 @@ struct client *client_new(struct server *s);
 struct client *client_retain(struct client *c);
 void client_release(struct client *c);
 
+/* Its address without the port, as Java writes it: /127.0.0.1. */
+void client_host(const struct client *c, char out[ADDR_TEXT_MAX]);
+
 /*
  * Run the task on a thread of the pool, after those of this client that were
  * given before it: what one client asks for keeps its order.

@@ -8,6 +8,9 @@
 #include "request.h"
 #include "server.h"
 
+/* KIP-919: whom the client wants to be told of. */
+enum { ENDPOINT_BROKERS = 1, ENDPOINT_CONTROLLERS = 2 };
+
 void
 on_describe_cluster(struct request *r)
 {
@@ -15,9 +18,10 @@ on_describe_cluster(struct request *r)
 	struct describe_cluster_response *out = r->response;
 	char host[ADDR_HOST_MAX + 1];
 
-	out->endpoint_type = in->endpoint_type;
-	if (in->endpoint_type != 1) {
-		out->error_code = KAFKA_UNSUPPORTED_ENDPOINT_TYPE;
+	if (in->endpoint_type != ENDPOINT_BROKERS) {
+		out->error_code = in->endpoint_type == ENDPOINT_CONTROLLERS
+		    ? KAFKA_MISMATCHED_ENDPOINT_TYPE
+		    : KAFKA_UNSUPPORTED_ENDPOINT_TYPE;
 		request_answer(r);
 		return;
 	}

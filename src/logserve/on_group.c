@@ -119,9 +119,10 @@ on_join_group(struct request *r)
 	struct group_protocol *protocols = protocols_of(r);
 	struct group_table *g = r->server->groups;
 	struct coordinator *c = group_table_get(g);
-	char group[GROUPS_NAME_MAX + 1];
+	char group[GROUPS_NAME_MAX + 1], host[ADDR_TEXT_MAX];
 	int rc;
 
+	client_host(r->client, host);
 	if (!group_table_name(in->group_id, group) || protocols == NULL)
 		refuse_join(g, r, KAFKA_INVALID_GROUP_ID);
 	else if ((rc = make_way(r, group)) != 0)
@@ -134,7 +135,7 @@ on_join_group(struct request *r)
 		    &(struct group_join){.member_id = in->member_id,
 			.instance_id = in->group_instance_id,
 			.client_id = r->header.client_id,
-			.client_host = bytes_of(r->client->peer),
+			.client_host = bytes_of(host),
 			.protocol_type = in->protocol_type,
 			.protocols = protocols,
 			.protocol_count = (size_t)in->protocols_count,

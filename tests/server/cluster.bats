@@ -25,3 +25,23 @@ load server
 			coordinators.1.node_id -1 coordinators.1.port -1
 	done
 }
+
+@test 'controllers are asked of a broker in vain' {
+	call DescribeCluster 2 endpoint_type=1
+	is error_code 0 endpoint_type 1 controller_id 1
+	call DescribeCluster 2 endpoint_type=2
+	is error_code 114 endpoint_type 1 'brokers' '[]'
+	for type in 0 3; do
+		call DescribeCluster 1 endpoint_type=$type
+		is error_code 115
+	done
+}
+
+@test 'where a member of a group is, as Kafka has it' {
+	call JoinGroup 1 group_id=g session_timeout_ms=30000 \
+		rebalance_timeout_ms=30000 protocol_type=connect \
+		protocols.0.name=x protocols.0.metadata=x
+	is error_code 0
+	call DescribeGroups 3 groups.0=g
+	is groups.0.members.0.client_host /127.0.0.1
+}
