@@ -64,6 +64,15 @@ split(const char *text, const char **host, size_t *len, const char **rest,
 	return 0;
 }
 
+static bool
+is_plain(const char *host, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if ((unsigned char)host[i] <= ' ' || host[i] == 0x7f)
+			return false;
+	return true;
+}
+
 int
 addr_parse(const char *text, int default_port, struct addr_name *out,
     const char **what)
@@ -87,6 +96,8 @@ addr_parse(const char *text, int default_port, struct addr_name *out,
 	}
 	if (len > ADDR_HOST_MAX)
 		return wrong(what, "host name too long");
+	if (!is_plain(host, len))
+		return wrong(what, "blank or control character in a host name");
 	if (len != 1 || *host != '*')
 		memcpy(name.host, host, len);
 	name.port = (uint16_t)port;

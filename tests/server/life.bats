@@ -280,6 +280,8 @@ refused() {
 	has "$err" 'file: Not a directory'
 	run_tool 2 logserve --check-config -l a:b root
 	run_tool 2 logserve --check-config --advertise localhost:0 root
+	run_tool 2 logserve --check-config --advertise 'a b:9092' root
+	run_tool 2 logserve --check-config --advertise $'a\tb:9092' root
 	run_tool 2 logserve --check-config
 	run_tool 0 logserve --check-config --ephemeral
 }

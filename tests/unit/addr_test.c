@@ -56,6 +56,9 @@ test_parse(void)
 	parse_bad("[::1:9092", "no closing bracket");
 	parse_bad("[localhost]:1", "brackets are for IPv6 addresses");
 	parse_bad("[::1]x:1", "something follows the bracket");
+	parse_bad("a b:1", "blank or control character in a host name");
+	parse_bad("a\t:1", "blank or control character in a host name");
+	parse_bad("a\x7f:1", "blank or control character in a host name");
 	parse_bad("unix:", "no path after unix:");
 
 	memset(text, 'h', sizeof(text));
