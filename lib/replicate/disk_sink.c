@@ -135,6 +135,20 @@ take_up_begin(struct disk_sink *d, size_t topic, int32_t partition,
 	return rc == STATUS_OFFSET ? 0 : rc;
 }
 
+/* It would take the records of one topic into the copy of another. */
+static int
+refuse_held(struct disk_sink *d, size_t topic, int32_t partition,
+    struct fault *f)
+{
+	char path[PATH_MAX + 16];
+
+	snprintf(path, sizeof(path), "%s/%d", d->topics[topic].path,
+	    (int)partition);
+	return status_fault(f, STATUS_DIFFERS, path, -1, -1,
+	    "diverged: the topic is a copy of another one "
+	    "(--on-diverge truncate)");
+}
+
 static int
 sink_state(struct sink *s, size_t topic, int32_t partition, int64_t offset,
     struct sink_state *out, struct fault *f)
@@ -147,6 +161,8 @@ sink_state(struct sink *s, size_t topic, int32_t partition, int64_t offset,
 	int rc;
 
 	*out = (struct sink_state){.batch = {.base_offset = -1}};
+	if (d->topics[topic].is_held && partition >= d->topics[topic].count)
+		return refuse_held(d, topic, partition, f);
 	if (d->topics[topic].missing ||
 	    (d->o.dry_run && partition >= d->topics[topic].count))
 		return 0;
@@ -164,6 +180,8 @@ sink_state(struct sink *s, size_t topic, int32_t partition, int64_t offset,
 	out->start = o.log_start;
 	out->end = d->topics[topic].ends[partition] = o.log_end;
 	out->is_foreign = disk_sink_is_foreign(&d->topics[topic], partition);
+	if (o.log_end == 0 && d->topics[topic].is_held)
+		return refuse_held(d, topic, partition, f);
 	if (o.log_end == 0) {
 		/* Nothing of it has come: it is told anew. */
 		if (partition < d->topics[topic].origin.count)
@@ -326,6 +344,9 @@ sink_clean(struct sink *s, size_t topic, int32_t partition, int64_t start,
 
 	if (rc == 0)
 		rc = disk_sink_check_role(p, f);
+	/* All that it has is in the source, which was asked. */
+	if (rc == 0 && d->topics[topic].ends[partition] > 0)
+		rc = disk_sink_accept(d, topic, partition, f);
 	if (rc != 0)
 		return disk_sink_locate(d, topic, partition, rc, f);
 	if (start >= 0)

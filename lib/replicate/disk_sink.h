@@ -15,6 +15,7 @@ struct fault;
 
 struct disk_sink_options {
 	bool dry_run;		/* make nothing, append nothing */
+	bool cut;		/* what differs from the source is to be */
 	size_t open_max;	/* partitions with files open; 0: 64 */
 	/* Topics outside of it are refused (under.h).  NULL: none is; stays. */
 	const char *under;

@@ -21,6 +21,11 @@ struct disk_topic {
 	int64_t *ends;		/* of each partition, as we left it; owned */
 	bool is_foreign;	/* the source is another topic than it was, */
 	struct lineage lineage;	/* and what it is now */
+	/*
+	 * It was when it was told, and there are records of what it was: the
+	 * topic stays as it is, and what is empty in it, too.
+	 */
+	bool is_held;
 	struct properties settings;
 	struct origin origin;
 };

@@ -171,6 +171,51 @@ disk_sink_origin_fault(const struct disk_topic *t, int rc, struct fault *f)
 	return rc == 0 ? 0 : status_fault(f, rc, path, -1, -1, NULL);
 }
 
+/* Where a partition's log ends. */
+static int
+find_end(const struct disk_topic *t, const struct properties *own, int32_t n,
+    int64_t *end, struct fault *f)
+{
+	struct partition_settings settings;
+	struct partition_offsets o;
+	struct partition *p;
+	char path[PATH_MAX + 16];
+	int rc;
+
+	snprintf(path, sizeof(path), "%s/%d", t->path, (int)n);
+	partition_settings_of(own, &settings);
+	rc = partition_open(path, PARTITION_READ, &settings, &p, f);
+	if (rc == 0)
+		rc = partition_offsets(p, &o, f);
+	if (rc == 0)
+		*end = o.log_end;
+	partition_close(p);
+	return rc;
+}
+
+/*
+ * Is the source another topic than it was?  Then what is there stays as it is,
+ * if it has had records, until it is clear whose they are; but where it may be
+ * cut it is to become a copy of this one.
+ */
+static int
+look_whose(struct disk_sink *d, const struct sink_topic *from,
+    struct disk_topic *t, const struct topic *topic, struct fault *f)
+{
+	int64_t end = 0;
+	int rc = 0;
+
+	t->is_foreign = from->lineage != NULL &&
+	    !lineage_related(&t->origin.lineage, from->lineage);
+	if (!t->is_foreign)
+		return 0;
+	t->lineage = *from->lineage;
+	for (int32_t n = 0; rc == 0 && end == 0 && n < topic->partitions; n++)
+		rc = find_end(t, &topic->settings, n, &end, f);
+	t->is_held = end > 0 && !d->o.cut;
+	return rc;
+}
+
 /*
  * Where the source is, and what that comes from; has it changed?  What it was
  * stays known as long as it is not clear that the records are the same.
@@ -185,11 +230,8 @@ follow_source(const struct sink_topic *from, struct disk_topic *t)
 		strlcpy(o->source, from->source, sizeof(o->source));
 		changed = true;
 	}
-	t->is_foreign = from->lineage != NULL &&
-	    !lineage_related(&o->lineage, from->lineage);
-	if (t->is_foreign)
-		t->lineage = *from->lineage;
-	else if (from->lineage != NULL && from->lineage->count > 0 &&
+	if (!t->is_foreign && from->lineage != NULL &&
+	    from->lineage->count > 0 &&
 	    !lineage_equal(&o->lineage, from->lineage)) {
 		o->lineage = *from->lineage;
 		changed = true;
@@ -203,9 +245,10 @@ follow_source(const struct sink_topic *from, struct disk_topic *t)
  */
 static int
 follow_topic(struct disk_sink *d, const struct sink_topic *from,
-    struct disk_topic *t, struct topic *topic, bool is_new, struct fault *f)
+    struct disk_topic *t, struct topic *topic, bool known, bool is_new,
+    struct fault *f)
 {
-	bool changed, known = origin_read(topic->dirfd, &t->origin) == 0;
+	bool changed;
 	int rc = 0;
 
 	if (is_new && !known && from->done != NULL)
@@ -243,7 +286,7 @@ look_at_topic(struct disk_sink *d, const struct sink_topic *from,
     struct disk_topic *t, struct fault *f)
 {
 	struct topic topic;
-	bool is_copy, made = false;
+	bool is_copy, known, made = false;
 	int rc;
 
 	if (d->missing) {
@@ -258,7 +301,7 @@ look_at_topic(struct disk_sink *d, const struct sink_topic *from,
 	/* Not there: what becomes of that is what counts. */
 	if (rc == STATUS_NO_TOPIC)
 		f->file[0] = '\0';
-	t->missing = false;
+	t->missing = t->is_held = false;
 	if (rc == STATUS_NO_TOPIC) {
 		rc = make_topic(d, from, t);
 		if (rc == STATUS_SYNTAX)
@@ -276,10 +319,14 @@ look_at_topic(struct disk_sink *d, const struct sink_topic *from,
 	rc = check_identity(t, &topic, from, f);
 	if (rc == 0)
 		rc = check_stands(t, &topic, &is_copy, f);
+	known = rc == 0 && origin_read(topic.dirfd, &t->origin) == 0;
 	if (rc == 0)
+		rc = look_whose(d, from, t, &topic, f);
+	if (rc == 0 && !t->is_held)
 		rc = grow_topic(d, from, &topic, f);
-	if (rc == 0)
-		rc = follow_topic(d, from, t, &topic, !made && !is_copy, f);
+	if (rc == 0 && !t->is_held)
+		rc = follow_topic(d, from, t, &topic, known, !made && !is_copy,
+		    f);
 	if (rc == 0)
 		rc = grow_ends(t, topic.partitions);
 	t->settings = topic.settings;
@@ -375,37 +422,21 @@ disk_sink_is_foreign(const struct disk_topic *t, int32_t partition)
 	    (partition < t->origin.count && t->origin.others[partition] >= 0);
 }
 
-/* What a partition has is of what the source was. */
-static int
-mark_other(struct disk_topic *t, int32_t n, struct fault *f)
-{
-	struct partition_settings settings;
-	struct partition_offsets o;
-	struct partition *p;
-	char path[PATH_MAX + 16];
-	int rc;
-
-	snprintf(path, sizeof(path), "%s/%d", t->path, (int)n);
-	partition_settings_of(&t->settings, &settings);
-	rc = partition_open(path, PARTITION_READ, &settings, &p, f);
-	if (rc == 0)
-		rc = partition_offsets(p, &o, f);
-	if (rc == 0 && o.log_end > 0)
-		t->origin.others[n] = o.log_end;
-	partition_close(p);
-	return rc;
-}
-
 int
 disk_sink_accept(struct disk_sink *d, size_t topic, int32_t partition,
     struct fault *f)
 {
 	struct disk_topic *t = &d->topics[topic];
 	bool changed = t->is_foreign;
+	int64_t end;
 	int rc = t->is_foreign ? origin_grow(&t->origin, t->count) : 0;
 
-	for (int32_t n = 0; rc == 0 && t->is_foreign && n < t->count; n++)
-		rc = mark_other(t, n, f);
+	/* What each has is of what the source was. */
+	for (int32_t n = 0; rc == 0 && t->is_foreign && n < t->count; n++) {
+		rc = find_end(t, &t->settings, n, &end, f);
+		if (rc == 0 && end > 0)
+			t->origin.others[n] = end;
+	}
 	if (rc != 0)
 		return rc;
 	if (t->is_foreign)
@@ -428,7 +459,8 @@ disk_sink_keep_ends(struct sink *s, size_t topic, const struct sink_ends *e,
 	int rc;
 
 	(void)f;
-	if (d->o.dry_run)
+	/* What is told of another topic says nothing of this one. */
+	if (d->o.dry_run || (t->is_held && t->is_foreign))
 		return 0;
 	rc = origin_grow(&t->origin, e->count);
 	if (rc != 0)

@@ -165,6 +165,7 @@ static int
 begin(struct inlet *in, const struct request *r, struct buf *out)
 {
 	struct disk_sink_options so = {.dry_run = r->dry_run,
+	    .cut = r->cut,
 	    .open_max = in->o.open_max};
 	struct receiver_options ro = {.cut = r->cut,
 	    .mirror = r->mirror,

@@ -208,7 +208,8 @@ push_from_cluster(struct session *s)
 static int
 pull_to_disk(struct session *s)
 {
-	struct disk_sink_options o = {.dry_run = opt.request.dry_run};
+	struct disk_sink_options o = {.dry_run = opt.request.dry_run,
+	    .cut = opt.request.cut};
 	struct receiver_options ro = {.cut = opt.request.cut,
 	    .mirror = opt.request.mirror,
 	    .dry_run = opt.request.dry_run,

@@ -103,7 +103,9 @@ check_root(const char *path, struct fault *f)
 static int
 receive_disk(struct session *s, const struct request *r, const char *under)
 {
-	struct disk_sink_options o = {.dry_run = r->dry_run, .under = under};
+	struct disk_sink_options o = {.dry_run = r->dry_run,
+	    .cut = r->cut,
+	    .under = under};
 	struct receiver_options ro = {.cut = r->cut,
 	    .mirror = r->mirror,
 	    .dry_run = r->dry_run,

@@ -213,8 +213,8 @@ new_behind() {
 	run_tool 0 logreplicate o c
 	rm -r o
 	new_behind o
-	# One goes on, so the copy is of that topic now.
-	start rep logreplicate -f o c
+	# One begins with it, so the copy is of that topic now.
+	start rep logreplicate -f -p 0 --on-diverge truncate o c
 	wait_for has_records c 8
 	echo x | logappend -p 0 o
 	wait_for has_records c 9

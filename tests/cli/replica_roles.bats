@@ -153,6 +153,57 @@ is_at() {
 	logcat c | cmp - want
 }
 
+# left_alone [ARG...]: what is refused changes nothing in the copy c of o.
+left_alone() {
+	run_tool 4 logreplicate -v "$@" o c
+	same "$out" ''
+	has "$err" 'o/0: diverged: from offset 0 on'
+	has "$err" 'o/1: c/1: diverged: the topic is a copy of another one'
+	diff -r --exclude=replica.properties before c
+	diff before/replica.properties c/replica.properties
+}
+
+@test "a topic that was made anew gives its settings to no copy of the old one" {
+	logcreate -P 2 o
+	seq 400 | logappend -p 0 o
+	run_tool 0 logreplicate o c
+	cp -a c before
+	rm -r o
+	logcreate -P 4 -X retention.ms=1000 o
+	seq 900 902 | logappend -p 0 o
+	seq 10 12 | logappend -p 1 o
+	seq 20 22 | logappend -p 3 o
+	left_alone
+	left_alone -n
+	left_alone -f
+	has "$err" 'o/3: c/3: diverged: '
+	# Where it may be cut it becomes a copy of that one, settings as well.
+	run_tool 0 logreplicate -v --on-diverge truncate o c
+	has "$out" 'o: grown to 4 partitions'
+	has "$out" 'o: set retention.ms=1000'
+	logcat o >want
+	logcat c | cmp - want
+	run_tool 0 logreplicate o c
+}
+
+@test "a topic with another id and the same records is taken for the source" {
+	logcreate -P 2 a
+	seq 4 | logappend -p 0 a
+	run_tool 0 logreplicate a c
+	run_tool 0 logreplicate a b
+	logadmin -q topic promote b
+	rm b/replica.properties
+	logadmin -q topic set b retention.ms=10m
+	# Whose the empty one's are is not known before all was looked at.
+	run_tool 4 logreplicate -v b c
+	has "$err" 'b/1: c/1: diverged: '
+	run_tool 0 logreplicate -v b c
+	has "$out" 'set retention.ms=600000'
+	seq 5 | logappend -p 1 b
+	run_tool 0 logreplicate b c
+	same "$(logcat -p 1 c | wc -l)" 5
+}
+
 @test "groups that were behind a cut go on where it is" {
 	seq 3 | logappend --create o
 	run_tool 0 logreplicate o c
