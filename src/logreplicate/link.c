@@ -81,6 +81,12 @@ link_next(struct link *l, struct frame *f)
 	return rc;
 }
 
+bool
+link_has_more(const struct link *l)
+{
+	return l->input.len - l->taken >= l->need;
+}
+
 void
 link_garbage(const struct link *l, char *out, size_t size)
 {
@@ -155,7 +161,7 @@ flush(struct link *l, int64_t now)
 
 /* Read what is there, up to a block, or the frame that is on its way. */
 static int
-fill(struct link *l, int64_t now)
+fill(struct link *l)
 {
 	size_t have = l->input.len - l->taken, want = READ_BYTES;
 	ssize_t got;
@@ -176,7 +182,6 @@ fill(struct link *l, int64_t now)
 	if (got == 0)
 		l->ended = true;
 	l->input.len += (size_t)got;
-	l->heard_ms = now;
 	return 0;
 }
 
@@ -193,8 +198,10 @@ say_alive(struct link *l, int64_t now)
 int
 link_poll(struct link *l, bool wait, int fd, int timeout_ms, bool *ready)
 {
-	struct pollfd fds[3] = {{l->in, POLLIN, 0}, {l->out, 0, 0},
-	    {fd, POLLIN, 0}};
+	bool more = link_has_more(l);
+	/* A wait is then for the rest. */
+	struct pollfd fds[3] = {{more && wait ? -1 : l->in, POLLIN, 0},
+	    {l->out, 0, 0}, {fd, POLLIN, 0}};
 	int64_t now = now_mono_ms();
 	int rc = say_alive(l, now);
 
@@ -215,8 +222,10 @@ link_poll(struct link *l, bool wait, int fd, int timeout_ms, bool *ready)
 	*ready = fds[2].revents != 0;
 	if (fds[1].revents != 0)
 		rc = flush(l, now);
-	if (rc == 0 && fds[0].revents != 0)
-		rc = fill(l, now);
+	if (fds[0].revents != 0)
+		l->heard_ms = now;
+	if (rc == 0 && fds[0].revents != 0 && !more)
+		rc = fill(l);
 	if (rc == 0 && now - l->heard_ms > l->dead_ms)
 		rc = STATUS_TIMEOUT;
 	return rc;

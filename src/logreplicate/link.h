@@ -55,13 +55,16 @@ void link_set_timeout(struct link *l, int64_t ms);
  * what has come is no frame (what).
  */
 int link_next(struct link *l, struct frame *f);
+/* Has more come than was taken?  Then link_next() is called before a wait. */
+bool link_has_more(const struct link *l);
 /* A short text of what has come and is no frame: printable, one line. */
 void link_garbage(const struct link *l, char *out, size_t size);
 /* Bytes that wait to be written. */
 size_t link_pending(const struct link *l);
 /*
  * Write and read what goes now.  wait: first wait for that, or for fd (-1:
- * none) to become readable, up to timeout_ms.  *ready: fd is.  To one that does
+ * none) to become readable, up to timeout_ms.  *ready: fd is.  While there is a
+ * frame that was not taken nothing is read.  To one that does
  * not read any more nothing is written, and link_next() tells the end, behind
  * what it has said.  STATUS_TIMEOUT: nothing was heard for too long.
  */

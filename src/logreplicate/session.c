@@ -15,6 +15,7 @@ enum {
 	STOP_MS = 10000,	/* stopped: for the other side to end, too */
 	LOOK_MS = 1000,		/* following: look, whatever was told */
 	POLL_MS = 100,		/* where nothing tells of changes */
+	TAKE_MS = 100,		/* frames are taken, before all else */
 };
 
 int
@@ -208,12 +209,14 @@ typedef int take_frame(void *arg, const struct frame *f, struct buf *out,
     const char **what);
 
 /*
- * Give all frames that have come to take().  0; STATUS_END; else it is over
+ * Give the frames that have come to take(): all, or as many as there is time
+ * for, since what they ask for may take long.  0; STATUS_END; else it is over
  * and s->status says how.
  */
 static int
 take_all(struct session *s, take_frame *take, void *arg)
 {
+	int64_t until = now_mono_ms() + TAKE_MS;
 	const char *what = "";
 	struct frame f;
 	int rc;
@@ -238,6 +241,8 @@ take_all(struct session *s, take_frame *take, void *arg)
 			(void)fail_with(s, rc, s->fault);
 		if (rc != 0)
 			return STATUS_FAILED;
+		if (now_mono_ms() >= until)
+			return 0;
 	}
 	if (rc == EAGAIN)
 		return 0;
@@ -369,7 +374,7 @@ rest(struct session *s, struct sender *snd, struct follower *w, bool idle,
     bool *changed, struct fault *f)
 {
 	struct source *src = w->src;
-	bool full = link_pending(&s->link) >= LINK_OUT_BYTES, ready;
+	bool full = link_pending(&s->link) >= LINK_OUT_BYTES, ready, wait;
 	int fd = src->ops->wait_fd(src), rc;
 
 	rc = src->ops->turn(src, changed, f);
@@ -377,7 +382,8 @@ rest(struct session *s, struct sender *snd, struct follower *w, bool idle,
 		return rc;
 	if (*changed)
 		sender_resume(snd);
-	return link_poll(&s->link, (idle || full) && !*changed, idle ? fd : -1,
+	wait = (idle || full) && !*changed && !link_has_more(&s->link);
+	return link_poll(&s->link, wait, idle ? fd : -1,
 	    fd < 0 && w->follow ? POLL_MS : TICK_MS, &ready);
 }
 
@@ -485,7 +491,8 @@ receive_loop(struct session *s, struct receiver *r)
 			    &s->link.output);
 		note_received(s, r);
 		if (rc == 0)
-			rc = link_poll(&s->link, true, -1, TICK_MS, &ready);
+			rc = link_poll(&s->link, !link_has_more(&s->link), -1,
+			    TICK_MS, &ready);
 	}
 	s->behind = receiver_behind(r, &s->behind_in);
 	if (rc == STATUS_END) {

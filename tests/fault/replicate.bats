@@ -32,6 +32,15 @@ END
 	done
 }
 
+@test "a receiver that makes many topics on a slow disk is heard of meanwhile" {
+	mkdir root
+	logcreate root/t{1..120}
+	run_tool 0 env FAULT=sync:1:slow FAULT_LOG="$PWD/fault.log" logreplicate --io-timeout 2s --rsh ./faulty-ssh root \
+	    "host:$PWD/copy"
+	made=(copy/*)
+	same "${#made[@]}" 120
+}
+
 same_log() {
 	local file
 	for file in a/[01]/*.log; do
