@@ -241,7 +241,7 @@ take_all(struct session *s, take_frame *take, void *arg)
 			(void)fail_with(s, rc, s->fault);
 		if (rc != 0)
 			return STATUS_FAILED;
-		if (now_mono_ms() >= until)
+		if (is_stopped(s) || now_mono_ms() >= until)
 			return 0;
 	}
 	if (rc == EAGAIN)

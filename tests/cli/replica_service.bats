@@ -54,6 +54,24 @@ END
 	wait_exit 143 "$rep_pid"
 }
 
+@test "a signal while it makes many topics" {
+	printf '#!/bin/sh\nshift\nexec sh -c "$*"\n' >ssh
+	chmod +x ssh
+	mkdir root
+	logcreate root/t{1..400}
+	start rep logreplicate --rsh ./ssh "host:$PWD/root" copy
+	wait_for test -e copy/t10
+	kill "$rep_pid"
+	wait_exit 143 "$rep_pid"
+	same "$(cat rep.err)" ''
+	# Not all those of which it was told.
+	made=(copy/*)
+	[ "${#made[@]}" -lt 400 ]
+	run_tool 0 logreplicate --rsh ./ssh "host:$PWD/root" copy
+	made=(copy/*)
+	same "${#made[@]}" 400
+}
+
 @test "a service manager is told" {
 	logcreate a
 	seq 1 100 | logappend a
