@@ -9,7 +9,7 @@
 #include "store/groups.h"
 #include "store/topic.h"
 
-/* Those that are not there already, as they are. */
+/* Of those of one group, which are not there as they are? */
 static size_t
 choose(struct groups *g, const struct sink_position *from, size_t count,
     struct groups_entry *out)
@@ -34,21 +34,56 @@ choose(struct groups *g, const struct sink_position *from, size_t count,
 	return chosen;
 }
 
+/* All of them, a group after the other; entries has room for as many. */
+static int
+add_positions(struct groups *g, const struct sink_position *positions,
+    size_t count, struct groups_entry *entries)
+{
+	size_t same, chosen;
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < count; i += same) {
+		for (same = 1; i + same < count; same++)
+			if (strcmp(positions[i].group,
+				positions[i + same].group) != 0)
+				break;
+		chosen = choose(g, positions + i, same, entries);
+		rc = groups_add(g, positions[i].group, entries, chosen);
+	}
+	return rc;
+}
+
+/* One partition. */
+static int
+check_position(struct sink *s, size_t topic, int32_t partition, struct fault *f)
+{
+	struct partition *p;
+	int rc = disk_sink_find(s, topic, partition, &p, f);
+
+	if (rc == 0)
+		rc = disk_sink_check_role(p, f);
+	return disk_sink_locate(disk_sink_self(s), topic, partition, rc, f);
+}
+
 /* Promoted meanwhile?  Then its groups go their own way. */
 static int
 check_positions(struct sink *s, size_t topic,
     const struct sink_position *positions, size_t count, struct fault *f)
 {
-	struct partition *p;
-	int rc = 0;
+	int32_t parts = disk_sink_self(s)->topics[topic].count;
+	bool *seen = calloc((size_t)parts + 1, sizeof(*seen));
+	int rc = seen == NULL ? ENOMEM : 0;
 
 	for (size_t i = 0; rc == 0 && i < count; i++) {
-		rc = disk_sink_find(s, topic, positions[i].partition, &p, f);
+		int32_t n = positions[i].partition;
+
+		if (n >= 0 && n < parts && seen[n])
+			continue;
+		rc = check_position(s, topic, n, f);
 		if (rc == 0)
-			rc = disk_sink_check_role(p, f);
-		rc = disk_sink_locate(disk_sink_self(s), topic,
-		    positions[i].partition, rc, f);
+			seen[n] = true;
 	}
+	free(seen);
 	return rc;
 }
 
@@ -74,7 +109,6 @@ disk_sink_commit(struct sink *s, size_t topic,
 {
 	struct groups_entry *entries;
 	struct groups *g;
-	size_t chosen;
 	int rc;
 
 	if (disk_sink_self(s)->o.dry_run || count == 0)
@@ -85,12 +119,10 @@ disk_sink_commit(struct sink *s, size_t topic,
 	rc = open_groups(disk_sink_self(s), topic, true, &g, f);
 	if (rc == 0)
 		rc = check_positions(s, topic, positions, count, f);
-	if (rc == 0) {
-		chosen = choose(g, positions, count, entries);
-		if (chosen > 0)
-			rc = groups_commit(g, positions[0].group, entries,
-			    chosen, f);
-	}
+	if (rc == 0)
+		rc = add_positions(g, positions, count, entries);
+	if (rc == 0)
+		rc = groups_write(g, f);
 	groups_close(g);
 	free(entries);
 	return rc;

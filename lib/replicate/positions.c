@@ -11,15 +11,89 @@
 /* Positions of a topic that its user is told of, and no more. */
 enum { BEYOND_MAX = 1000 };
 
+/* --- those that were sent ------------------------------------------------ */
+
+enum { SLOTS_MIN = 64 };
+
+void
+positions_forget(struct sender_topic *t)
+{
+	free(t->positions);
+	t->positions = NULL;
+	t->position_slots = t->position_count = 0;
+}
+
+static uint64_t
+key_of(const struct source_position *pos)
+{
+	uint64_t key[2] = {(uint64_t)pos->partition, 0};
+	uint64_t hash = siphash_128(key, pos->group, strlen(pos->group)).low;
+
+	return hash == 0 ? 1 : hash;
+}
+
+/* Where it stands, or would; there is room. */
+static struct sender_position *
+slot_of(const struct sender_topic *t, uint64_t key)
+{
+	size_t i = (size_t)key & (t->position_slots - 1);
+
+	while (t->positions[i].key != 0 && t->positions[i].key != key)
+		i = (i + 1) & (t->position_slots - 1);
+	return &t->positions[i];
+}
+
+/* For one more: at least half of the slots are free. */
+static int
+make_room(struct sender_topic *t)
+{
+	struct sender_topic more = {.position_slots = t->position_slots == 0
+		? SLOTS_MIN
+		: 2 * t->position_slots};
+
+	if (2 * (t->position_count + 1) <= t->position_slots)
+		return 0;
+	more.positions = calloc(more.position_slots, sizeof(*more.positions));
+	if (more.positions == NULL)
+		return ENOMEM;
+	for (size_t i = 0; i < t->position_slots; i++)
+		if (t->positions[i].key != 0)
+			*slot_of(&more, t->positions[i].key) = t->positions[i];
+	free(t->positions);
+	t->positions = more.positions;
+	t->position_slots = more.position_slots;
+	return 0;
+}
+
+/* Is it over there?  If not it is from now on. */
+static int
+note_sent(struct sender_topic *t, const struct source_position *pos, bool *was)
+{
+	uint64_t key = key_of(pos);
+	struct sender_position *p;
+	int rc = make_room(t);
+
+	if (rc != 0)
+		return rc;
+	p = slot_of(t, key);
+	*was = p->key != 0 && p->offset == pos->offset &&
+	    p->leader_epoch == pos->leader_epoch;
+	if (p->key == 0)
+		t->position_count++;
+	*p = (struct sender_position){key, pos->offset, pos->leader_epoch};
+	return 0;
+}
+
+/* --- those that cannot be ------------------------------------------------ */
+
 /* Is it the first time?  Then it is noted.  ENOMEM. */
 static int
 note_beyond(struct sender_topic *t, const struct source_position *pos,
     bool *first)
 {
-	uint64_t key[2] = {(uint64_t)pos->partition, 0}, hash, *more;
+	uint64_t hash = key_of(pos), *more;
 
 	*first = false;
-	hash = siphash_128(key, pos->group, strlen(pos->group)).low;
 	for (size_t i = 0; i < t->beyond_count; i++)
 		if (t->beyond[i] == hash)
 			return 0;
@@ -60,6 +134,8 @@ warn_if_beyond(struct sender *s, size_t topic,
 	return sender_warn(s, topic, text, out);
 }
 
+/* --- sending ------------------------------------------------------------- */
+
 /* Is all over there that is before the position? */
 static bool
 is_there(const struct sender_part *p, const struct source_position *pos)
@@ -95,7 +171,14 @@ take(struct sender *s, size_t topic, const struct source_position *pos,
 	struct sender_part *p =
 	    pos->partition < t->count ? t->parts[pos->partition] : NULL;
 
+	bool was = false;
+	int rc = 0;
+
 	if (p != NULL && is_there(p, pos)) {
+		if (s->o.follow)
+			rc = note_sent(t, pos, &was);
+		if (rc != 0 || was)
+			return rc;
 		*any = true;
 		return send_position(topic, pos, out);
 	}

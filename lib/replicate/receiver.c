@@ -264,7 +264,9 @@ receiver_tick(struct receiver *r, bool alive, struct buf *out)
 		receiver_keep_all(r, alive ? RECEIVER_KEEP_IDLE_MS : INT64_MAX);
 	}
 	/* While nothing comes nobody else would take care of them. */
-	return receiver_commit_positions(r, out);
+	return receiver_waits_for_positions(r)
+	    ? 0
+	    : receiver_commit_positions(r, out);
 }
 
 int
@@ -312,5 +314,6 @@ receiver_memory(const struct receiver *r)
 	size_t size = sizeof(*r) + r->count * sizeof(struct receiver_topic) +
 	    r->position_cap * sizeof(struct sink_position);
 
+	size += r->position_bytes;
 	return size + (size_t)r->parts * sizeof(struct receiver_part);
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/bounds.h"
+#include "base/now.h"
 #include "base/plain.h"
 #include "base/status.h"
 #include "replicate/receiver_impl.h"
@@ -11,15 +12,27 @@
 #include "store/properties.h"
 #include "store/topic.h"
 
-/* Of one group that are kept together. */
-enum { POSITIONS_MAX = PARTITIONS_MAX };
+enum {
+	/* Of one group that are kept together. */
+	POSITIONS_MAX = PARTITIONS_MAX,
+	/*
+	 * Of several: each commit reads all that the topic's groups have, so
+	 * that there are to be few.
+	 */
+	GATHERED_MAX = 4096,
+	GATHERED_BYTES = 1 << 20,
+	/* Longer than that they do not wait for more. */
+	GATHERED_MS = 1000,
+};
 
 void
 receiver_forget_positions(struct receiver *r)
 {
-	for (size_t i = 0; i < r->position_count; i++)
+	for (size_t i = 0; i < r->position_count; i++) {
 		free((void *)(uintptr_t)r->positions[i].metadata.data);
-	r->position_count = 0;
+		free((void *)(uintptr_t)r->positions[i].group);
+	}
+	r->position_count = r->position_bytes = 0;
 }
 
 int
@@ -50,12 +63,20 @@ receiver_commit_positions(struct receiver *r, struct buf *out)
 	return frame_encode(&note, out);
 }
 
+bool
+receiver_waits_for_positions(const struct receiver *r)
+{
+	return r->position_count > 0 &&
+	    now_mono_ms() - r->gathered_ms < GATHERED_MS;
+}
+
 static int
-keep_position(struct receiver *r, const struct frame *f, struct view metadata)
+keep_position(struct receiver *r, const struct frame *f, const char *group,
+    struct view metadata)
 {
 	struct sink_position *more, *pos;
 
-	if (r->position_count == POSITIONS_MAX)
+	if (r->position_count >= GATHERED_MAX + POSITIONS_MAX)
 		return STATUS_CORRUPT;
 	if (r->position_count == r->position_cap) {
 		r->position_cap =
@@ -67,21 +88,40 @@ keep_position(struct receiver *r, const struct frame *f, struct view metadata)
 		r->positions = more;
 	}
 	pos = &r->positions[r->position_count];
-	*pos = (struct sink_position){.group = r->group,
+	*pos = (struct sink_position){.group = strdup(group),
 	    .partition = f->partition,
 	    .offset = f->offset,
 	    .leader_epoch = f->epoch,
 	    .commit_ms = f->time};
+	if (pos->group == NULL)
+		return ENOMEM;
 	if (metadata.len > 0) {
 		uint8_t *copy = malloc(metadata.len);
 
-		if (copy == NULL)
+		if (copy == NULL) {
+			free((void *)(uintptr_t)pos->group);
 			return ENOMEM;
+		}
 		memcpy(copy, metadata.data, metadata.len);
 		pos->metadata = (struct view){copy, metadata.len};
 	}
-	r->position_count++;
+	if (r->position_count++ == 0)
+		r->gathered_ms = now_mono_ms();
+	r->position_bytes += strlen(group) + metadata.len;
 	return 0;
+}
+
+/* Is there to be a commit before another group's, or another topic's? */
+static bool
+is_enough(const struct receiver *r, uint32_t topic, const char *group)
+{
+	if (r->position_count == 0)
+		return false;
+	if (topic != r->group_topic)
+		return true;
+	return (r->position_count >= GATHERED_MAX ||
+		   r->position_bytes >= GATHERED_BYTES) &&
+	    strcmp(r->positions[r->position_count - 1].group, group) != 0;
 }
 
 int
@@ -106,12 +146,10 @@ receiver_take_group(struct receiver *r, const struct frame *f, struct buf *out)
 	/* Only where the records are that are before it. */
 	if (!p->offered || (f->offset > p->end && f->offset > p->from))
 		return STATUS_CORRUPT;
-	if (r->position_count > 0 &&
-	    (f->topic != r->group_topic || strcmp(group, r->group) != 0))
+	if (is_enough(r, f->topic, group))
 		rc = receiver_commit_positions(r, out);
 	if (rc != 0)
 		return rc;
 	r->group_topic = f->topic;
-	strlcpy(r->group, group, sizeof(r->group));
-	return keep_position(r, f, data);
+	return keep_position(r, f, group, data);
 }

@@ -53,12 +53,13 @@ struct receiver {
 	int64_t dirty_bytes;
 	int64_t dirty_ms;
 
-	/* Positions of one group of one topic. */
+	/* Positions of groups of one topic, with names and metadata. */
 	struct sink_position *positions;
 	size_t position_count;
 	size_t position_cap;
+	size_t position_bytes;
 	uint32_t group_topic;
-	char group[GROUPS_NAME_MAX + 1];
+	int64_t gathered_ms;	/* since when */
 
 	int64_t ticked_ms;
 	struct receiver_totals totals;
@@ -115,5 +116,7 @@ int receiver_take_group(struct receiver *r, const struct frame *f,
 /* Those that have come are committed, or are not. */
 int receiver_commit_positions(struct receiver *r, struct buf *out);
 void receiver_forget_positions(struct receiver *r);
+/* Have some come, to which more may be added before they are committed? */
+bool receiver_waits_for_positions(const struct receiver *r);
 
 #endif

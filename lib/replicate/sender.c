@@ -136,6 +136,7 @@ sender_free(struct sender *s)
 			free_part(s->topics[i].parts[n]);
 		free(s->topics[i].parts);
 		free(s->topics[i].beyond);
+		positions_forget(&s->topics[i]);
 	}
 	free(s->topics);
 	free(s);

@@ -35,6 +35,8 @@ sender_offer(struct sender *s, struct sender_part *p, struct buf *out)
 		rc = sender_tell_return(s, p->topic, out);
 	if (rc != 0)
 		return sender_refuse(s, p, rc, &fault, out);
+	/* It may be cut over there, or have been refused. */
+	positions_forget(&s->topics[p->topic]);
 	f.start = p->start;
 	f.end = p->end;
 	p->looked_ms = now_mono_ms();

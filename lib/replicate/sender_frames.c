@@ -134,6 +134,9 @@ take_note(struct sender *s, const struct frame *f)
 		report_send(&s->o.reporter, &done);
 	else
 		give_up(s, f->topic, NULL, f->status, text, true);
+	/* It may be about positions. */
+	if (f->status != 0)
+		positions_forget(&s->topics[f->topic]);
 	return 0;
 }
 

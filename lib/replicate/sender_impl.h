@@ -66,6 +66,13 @@ struct sender_part {
 
 TAILQ_HEAD(sender_parts, sender_part);
 
+/* A position, as it was sent last. */
+struct sender_position {
+	uint64_t key;		/* a hash of group and partition; 0: none */
+	int64_t offset;
+	int32_t leader_epoch;
+};
+
 struct sender_topic {
 	char name[TOPIC_NAME_MAX + 1];
 	struct sender_part **parts; /* by number; NULL: not asked for */
@@ -78,6 +85,13 @@ struct sender_topic {
 	bool groups_due;	/* positions that were not told yet */
 	uint64_t *beyond;	/* hashes of those that cannot be; owned */
 	size_t beyond_count;
+	/*
+	 * Following: those that were sent, by key, so that they are not sent
+	 * again unless something was lost over there; owned.
+	 */
+	struct sender_position *positions;
+	size_t position_slots;	/* a power of 2, or 0 */
+	size_t position_count;
 	bool is_told;
 	uint64_t told;		/* a hash of name and settings, as told */
 	uint8_t identity[FRAME_IDENTITY_LEN]; /* the same */
@@ -193,7 +207,11 @@ int checking_step(struct sender *s, struct sender_part *p, struct buf *out);
 int checking_take(struct sender *s, struct sender_part *p,
     const struct frame *f, struct buf *out);
 
-/* positions.c: those of all groups, as far as the records are over there. */
+/*
+ * positions.c: those of all groups, as far as the records are over there, that
+ * were not sent; and all of them again, if any has to be.
+ */
 int positions_send(struct sender *s, struct buf *out, struct fault *f);
+void positions_forget(struct sender_topic *t);
 
 #endif

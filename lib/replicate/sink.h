@@ -138,7 +138,7 @@ struct sink_ops {
 	 */
 	int (*clean)(struct sink *s, size_t topic, int32_t partition,
 	    int64_t start, struct fault *f);
-	/* Positions of one group, together. */
+	/* Positions of groups, those of each one behind the other: together. */
 	int (*commit)(struct sink *s, size_t topic,
 	    const struct sink_position *positions, size_t count,
 	    struct fault *f);

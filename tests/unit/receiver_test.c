@@ -55,11 +55,35 @@ any_clean(struct sink *s, size_t topic, int32_t partition, int64_t start,
 	return any_sync(s, topic, partition, f);
 }
 
+static int commits;
+static char committed[400];
+
+static int
+any_commit(struct sink *s, size_t topic, const struct sink_position *positions,
+    size_t count, struct fault *f)
+{
+	char one[80];
+
+	(void)s;
+	(void)f;
+	commits++;
+	for (size_t i = 0; i < count; i++) {
+		snprintf(one, sizeof(one), "%s/%d=%lld%.*s ",
+		    positions[i].group, (int)positions[i].partition,
+		    (long long)positions[i].offset,
+		    (int)positions[i].metadata.len,
+		    (const char *)positions[i].metadata.data);
+		strlcat(committed, one, sizeof(committed));
+	}
+	return topic > 0 ? STATUS_FAILED : 0;
+}
+
 static const struct sink_ops ops = {.topic = any_topic,
     .state = sinks_state,
     .append = any_append,
     .sync = any_sync,
-    .clean = any_clean};
+    .clean = any_clean,
+    .commit = any_commit};
 
 /* --- frames --------------------------------------------------------------- */
 
@@ -242,9 +266,83 @@ test_short(void)
 	sinks_end = 0;
 }
 
+static void
+give(struct receiver *r, const struct frame *f, struct buf *out)
+{
+	const char *what;
+
+	if (receiver_frame(r, f, out, &what) != 0)
+		abort();
+}
+
+static void
+give_group(struct receiver *r, const char *group, int32_t partition,
+    int64_t offset, struct buf *out)
+{
+	char data[100];
+	int len = snprintf(data, sizeof(data), "%s%cm", group, 0);
+	struct frame f = {.type = FRAME_GROUP,
+	    .partition = partition,
+	    .offset = offset,
+	    .data = {(const uint8_t *)data, (size_t)len}};
+
+	give(r, &f, out);
+}
+
+/* All that a sender has to say of groups is one commit, if it is not much. */
+static void
+test_groups(void)
+{
+	struct receiver_options o = {.named = false};
+	struct frame topic = topic_of("", 2),
+		     all = {.type = FRAME_GROUP,
+	    .data = {(const uint8_t *)"", 1}};
+	struct sink snk = {&ops};
+	struct receiver *r;
+	struct frame f;
+	struct buf out;
+	char name[20];
+
+	sinks_end = 9;
+	buf_init(&out, 1 << 20);
+	if (receiver_new(&snk, &o, &r) != 0)
+		abort();
+	give(r, &topic, &out);
+	for (int32_t n = 0; n < 2; n++) {
+		f = offer(n, 9);
+		give(r, &f, &out);
+		f = done(n, 0, 9);
+		give(r, &f, &out);
+	}
+	give_group(r, "g", 0, 1, &out);
+	give_group(r, "g", 1, 2, &out);
+	give_group(r, "h", 0, 3, &out);
+	give_group(r, "i", 1, 4, &out);
+	tap_int(receiver_tick(r, true, &out), 0, "more may come");
+	tap_int(commits, 0, "nothing yet");
+	give(r, &all, &out);
+	tap_int(commits, 1, "together");
+	tap_str(committed, "g/0=1m g/1=2m h/0=3m i/1=4m ");
+	give_group(r, "g", 0, 5, &out);
+	give(r, &topic, &out);
+	tap_int(commits, 2, "what comes next waits for them");
+	f = offer(0, 9);
+	give(r, &f, &out);
+	for (int i = 0; i < 10000; i++) {
+		snprintf(name, sizeof(name), "group%d", i);
+		give_group(r, name, 0, 1, &out);
+	}
+	give(r, &all, &out);
+	tap_int(commits, 5, "of many some thousands together");
+	receiver_free(r);
+	buf_release(&out);
+	sinks_end = 0;
+}
+
 int
 main(void)
 {
+	test_groups();
 	test_whole();
 	test_short();
 	test_skipped();

@@ -10,11 +10,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/now.h"
 #include "base/status.h"
 #include "replicate/disk_sink.h"
 #include "replicate/disk_source.h"
 #include "replicate/receiver.h"
 #include "replicate/sender.h"
+#include "store/groups.h"
 #include "store/partition.h"
 #include "store/properties.h"
 #include "store/topic.h"
@@ -431,6 +433,118 @@ test_two_receivers(void)
 	buf_release(&bytes);
 }
 
+/* A group's position in partition 0 of the source. */
+static void
+commit(const char *group, int64_t offset)
+{
+	struct groups_entry e = {.offset = offset, .leader_epoch = -1};
+	struct topic topic;
+	struct groups *g;
+
+	if (topic_open(source_path, &topic, NULL) != 0 ||
+	    groups_open(source_path, &topic, true, &g, NULL) != 0 ||
+	    groups_commit(g, group, &e, 1, NULL) != 0)
+		abort();
+	groups_close(g);
+	topic_close(&topic);
+}
+
+/* Both sides at work until they wait; then the source is looked at. */
+static void
+follow_on(struct sender *s, struct receiver *r, struct buf *to,
+    struct buf *from)
+{
+	struct fault f = {.file = ""};
+	int rc = 0;
+
+	memset(sent, 0, sizeof(sent));
+	while (rc == 0) {
+		while (rc == 0)
+			rc = sender_step(s, to, &f);
+		if (rc == EAGAIN && to->len == 0)
+			break;
+		if (rc == EAGAIN)
+			rc = carry_to_receiver(to, r, from);
+		if (rc == 0)
+			rc = carry_to_sender(from, s, to);
+	}
+	if (rc != EAGAIN)
+		abort();
+}
+
+/* Until it has looked at groups: it does so once in a second. */
+static int
+groups_said(struct source *src, struct sender *s, struct receiver *r,
+    struct buf *to, struct buf *from)
+{
+	int64_t until = now_mono_ms() + 1200;
+	struct fault f = {.file = ""};
+	bool woken;
+	int said = 0;
+
+	while (now_mono_ms() < until) {
+		if (src->ops->turn(src, &woken, &f) != 0 ||
+		    sender_look(s, to, &f) != 0)
+			abort();
+		follow_on(s, r, to, from);
+		said += sent[FRAME_GROUP];
+	}
+	return said;
+}
+
+/* Following, a position is sent once, unless what was cut may need it. */
+static void
+test_positions(void)
+{
+	struct disk_source_options so = {.follow = true};
+	struct disk_sink_options ko = {.cut = true};
+	struct sender_options o = {.follow = true,
+	    .groups = true,
+	    .window = FRAME_WINDOW};
+	struct receiver_options ro = {.cut = true};
+	struct frame failed = {.type = FRAME_NOTE, .status = 1};
+	struct fault f = {.file = ""};
+	struct source *src;
+	struct sink *snk;
+	struct sender *s;
+	struct receiver *r;
+	struct buf to, from;
+	const char *what;
+	char name[20];
+
+	fresh();
+	append(source_path, 0, 9, 'x');
+	for (int i = 0; i < 100; i++) {
+		snprintf(name, sizeof(name), "group%d", i);
+		commit(name, i % 9);
+	}
+	if (disk_source_open(source_path, &so, &src, &f) != 0 ||
+	    disk_sink_open(copy_path, &ko, &snk) != 0 ||
+	    sender_new(src, &o, &s) != 0 || receiver_new(snk, &ro, &r) != 0)
+		abort();
+	buf_init(&to, 1 << 20);
+	buf_init(&from, 1 << 20);
+	follow_on(s, r, &to, &from);
+	/* The last one says that this is all. */
+	tap_int(sent[FRAME_GROUP], 100 + 1, "all positions");
+	commit("group7", 8);
+	tap_int(groups_said(src, s, r, &to, &from), 1 + 1,
+	    "the one that moved");
+	commit("group7", 7);
+	tap_int(groups_said(src, s, r, &to, &from), 1 + 1, "and went back");
+	/* They were not kept over there. */
+	if (sender_frame(s, &failed, &to, &what) != 0)
+		abort();
+	commit("group7", 6);
+	tap_int(groups_said(src, s, r, &to, &from), 100 + 1, "all, once more");
+	sender_free(s);
+	receiver_free(r);
+	src->ops->close(src);
+	snk->ops->close(snk);
+	buf_release(&to);
+	buf_release(&from);
+}
+
 int
 main(void)
 {
@@ -441,5 +555,6 @@ main(void)
 	test_refused();
 	test_two_receivers();
 	test_synced();
+	test_positions();
 	return tap_done();
 }
