@@ -22,7 +22,8 @@ struct receiver_part {
 	bool fresh;		/* there was nothing when it was offered */
 	bool is_damaged;	/* at damaged, as CHECKED has told */
 	int64_t damaged;
-	int64_t from;		/* as of the last SYNCED */
+	/* As of the last SYNCED, or where the first batch since begins. */
+	int64_t from;
 	int64_t end;		/* where the copy ends, by what we know */
 	int64_t came;		/* the same, or where a segment is to begin */
 	int64_t bytes;

@@ -155,8 +155,11 @@ append(struct receiver *r, const struct frame *f, struct receiver_part *p,
 	if (p->end > p->came || f->offset > p->came)
 		p->came = p->end > f->offset ? p->end : f->offset;
 	if (f->data.len > 0 &&
-	    batch_decode(f->data.data, f->data.len, &b, NULL) == 0)
+	    batch_decode(f->data.data, f->data.len, &b, NULL) == 0) {
 		come_to(r, p, b.base_offset);
+		if (p->bytes == 0)
+			p->from = b.base_offset;
+	}
 	p->bytes += (int64_t)f->data.len;
 	r->totals.bytes += (int64_t)f->data.len;
 	if (!r->dirty) {
@@ -226,6 +229,9 @@ take_done(struct receiver *r, const struct frame *f, struct receiver_part *p,
 
 	if (rc != 0 || p->refused)
 		return rc;
+	/* Of a log that begins late nothing has come before that. */
+	if (p->fresh && p->bytes == 0 && f->start > p->from)
+		report.from = f->start;
 	if (is_short(r, f, p))
 		return receiver_say_short(r, f->topic, f->partition, f->end);
 	/* A copy begins where the source does, within a segment. */

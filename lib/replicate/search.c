@@ -76,6 +76,9 @@ begin_copy(struct sender *s, struct sender_part *p, struct buf *out)
 	if (rc != 0)
 		return sender_refuse(s, p, rc, &fault, out);
 	search_go_on(s, p, p->begin > p->start ? p->floor : -1);
+	/* DONE, which is all that comes, tells from where on it would be. */
+	if (s->o.dry_run && !s->o.records && p->begin > p->start)
+		p->begin = p->floor;
 	if (s->o.dry_run)
 		return 0;
 	/* It is to be so, too, if this is the last that comes over. */

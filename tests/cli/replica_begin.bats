@@ -67,6 +67,35 @@ END
 	begins 297
 }
 
+# names_alike SOURCE COPY [ARG...]: what is said of both ways is the same.
+names_alike() {
+	local from=$1 to=$2 how push
+	shift 2
+	for how in -n -v; do
+		rm -rf "$to"
+		run_tool 0 logreplicate "$how" "$@" "$from" "$to" || return 1
+		push=$out
+		rm -rf "$to"
+		run_tool 0 logreplicate "$how" "$@" --rsh ./ssh \
+		    "host:$PWD/$from" "$to" || return 1
+		same "$out" "$push" || return 1
+	done
+}
+
+@test "a pull names the same offsets as a push" {
+	printf '#!/bin/sh\nshift\nexec sh -c "$*"\n' >ssh
+	chmod +x ssh
+	many
+	names_alike a b
+	names_alike a b -o -5
+	names_alike a b -o 500
+	# What begins late is a source like any other.
+	names_alike b c
+	names_alike a b -o end
+	names_alike b c
+	same "$out" 'b: made, 1 partition'
+}
+
 has_two() {
 	[ "$(logcat "$1" | wc -l)" -eq 2 ]
 }
