@@ -89,10 +89,13 @@ grow_ends(struct disk_topic *t, int32_t count)
 /* It is not there. */
 static int
 make_topic(struct disk_sink *d, const struct sink_topic *from,
-    const struct disk_topic *t)
+    const struct disk_topic *t, struct fault *f)
 {
 	int rc;
 
+	if (from->partitions < 1)
+		return status_fault(f, ERANGE, t->path, -1, -1,
+		    "the source has no partitions");
 	if (d->o.dry_run)
 		rc = topic_may_create(t->path);
 	else
@@ -303,7 +306,7 @@ look_at_topic(struct disk_sink *d, const struct sink_topic *from,
 		f->file[0] = '\0';
 	t->missing = t->is_held = false;
 	if (rc == STATUS_NO_TOPIC) {
-		rc = make_topic(d, from, t);
+		rc = make_topic(d, from, t, f);
 		if (rc == STATUS_SYNTAX)
 			status_fault(f, rc, t->path, -1, -1,
 			    "not a name of a topic");

@@ -295,6 +295,39 @@ test_refused(void)
 	buf_release(&out);
 }
 
+/* Why a topic of the sender's is not taken. */
+static void
+test_empty(void)
+{
+	struct disk_sink_options ko = {.dry_run = false};
+	struct receiver_options ro = {.named = true};
+	struct frame f = {.type = FRAME_TOPIC,
+	    .data = {(const uint8_t *)"none", 5}};
+	struct receiver *r;
+	struct sink *snk;
+	struct view v;
+	struct buf out;
+	const char *what;
+	char text[200];
+
+	buf_init(&out, 1 << 20);
+	if (disk_sink_open(root, &ko, &snk) != 0 ||
+	    receiver_new(snk, &ro, &r) != 0)
+		abort();
+	tap_int(receiver_frame(r, &f, &out, &what), 0, "no partitions");
+	v = (struct view){out.data, out.len};
+	if (frame_decode(&v, &f, NULL, NULL) != 0)
+		abort();
+	tap_int(f.type, FRAME_REFUSE, "is refused");
+	snprintf(text, sizeof(text), "%.*s", (int)f.data.len,
+	    (const char *)f.data.data);
+	tap(strstr(text, "none: the source has no partitions") != NULL, "%s",
+	    text);
+	receiver_free(r);
+	snk->ops->close(snk);
+	buf_release(&out);
+}
+
 /* The first batch of the source, as a frame. */
 static void
 first_data(struct frame *f, struct buf *data)
@@ -553,6 +586,7 @@ main(void)
 	test_diverged();
 	test_checked();
 	test_refused();
+	test_empty();
 	test_two_receivers();
 	test_synced();
 	test_positions();
