@@ -13,6 +13,9 @@
  *     2^31 of its base) ends it earlier.  Of a source that does not show its
  *     segments (a Kafka cluster) they end by this topic's settings, as the age
  *     and size of local appends would have it, by the records' timestamps.
+ *     One that was promoted, and demoted again, keeps the segment that began
+ *     there, also if it is empty: to open the one before again would mean to
+ *     recover it, and so to cut it at any damage.
  *  3. What was appended is visible once it is synced (partition_sync()), as
  *     with a durable writer, and recovery is the same.
  *
