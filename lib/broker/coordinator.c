@@ -14,6 +14,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "broker/roster.h"
 #include "kafka/error.h"
 
 #define TYPE_CLASSIC "classic"
@@ -236,6 +237,32 @@ check_join(const struct coordinator *c, struct bytes group,
 	return 0;
 }
 
+/* May it make a group? */
+static int
+check_first(const struct group_join *r)
+{
+	return r->member_id.len != 0 ? KAFKA_UNKNOWN_MEMBER_ID
+				     : group_join_check(r);
+}
+
+int
+coordinator_may_join(const struct coordinator *c, struct bytes group,
+    const struct group_join *r)
+{
+	int error = check_join(c, group, r);
+	struct group_common common = c->common;
+	struct roster none;
+	struct entry *e;
+
+	if (error != 0)
+		return error;
+	if ((e = find(c, group)) != NULL)
+		return group_may_join(e->group, r);
+	roster_init(&none, &common);
+	error = check_first(r);
+	return error != 0 ? error : roster_check(&none, NULL, r, r->member_id);
+}
+
 /* The group, made if the join may do that. */
 static int
 find_or_add(struct coordinator *c, struct bytes group,
@@ -245,9 +272,7 @@ find_or_add(struct coordinator *c, struct bytes group,
 
 	if ((*out = find(c, group)) != NULL)
 		return 0;
-	if (r->member_id.len != 0)
-		return KAFKA_UNKNOWN_MEMBER_ID;
-	if ((error = group_join_check(r)) != 0)
+	if ((error = check_first(r)) != 0)
 		return error;
 	*out = add(c, group, now);
 	return *out == NULL ? KAFKA_COORDINATOR_NOT_AVAILABLE : 0;
@@ -455,6 +480,24 @@ coordinator_may_forget(struct coordinator *c, struct bytes group,
 }
 
 /* --- lives of the broker -------------------------------------------------- */
+
+bool
+coordinator_has_members(const struct coordinator *c, struct bytes group)
+{
+	const struct entry *e = find(c, group);
+
+	return e != NULL && group_has_members(e->group);
+}
+
+void
+coordinator_each_offer(const struct coordinator *c, struct bytes group,
+    bool (*each)(void *arg, struct bytes metadata), void *arg)
+{
+	const struct entry *e = find(c, group);
+
+	if (e != NULL)
+		group_each_offer(e->group, each, arg);
+}
 
 bool
 coordinator_is_vacant(const struct coordinator *c, struct bytes group)

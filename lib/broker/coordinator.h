@@ -11,9 +11,11 @@
  * coordinator_next_ms() has come.
  *
  * Joins and syncs are answered by the events joined() and synced(), perhaps
- * during the call, perhaps much later: each waiter once, in any order.  When
- * the connection behind a waiter is lost, coordinator_cancel() makes it be
- * forgotten.
+ * during the call, perhaps much later: each waiter once, in any order, unless
+ * coordinator_cancel() makes it be forgotten.  Nobody has to do that for a
+ * connection that is lost: like in Apache Kafka such a waiter may be answered,
+ * and its member goes when its session ends (GROUP_NEW_MEMBER_MS for one that
+ * never had a generation).
  *
  * Bounds, and what is over them:
  *	groups that are not empty		COORDINATOR_NOT_AVAILABLE
@@ -84,6 +86,12 @@ void coordinator_free(struct coordinator *c);
  */
 void coordinator_join(struct coordinator *c, struct bytes group,
     const struct group_join *r, int64_t now);
+/*
+ * Would it be refused, as things are?  0, or the error; the waiter is not
+ * looked at.  For who has to do something before a join.
+ */
+int coordinator_may_join(const struct coordinator *c, struct bytes group,
+    const struct group_join *r);
 /* SyncGroup 0 to 5.  Answered by synced(). */
 void coordinator_sync(struct coordinator *c, struct bytes group,
     const struct group_sync *r, int64_t now);
@@ -107,8 +115,8 @@ int coordinator_may_commit(struct coordinator *c, struct bytes group,
     int64_t now);
 
 /*
- * The connection of a waiter is gone.  True: it was waiting, and will not be
- * answered.
+ * Forget a waiter, whose client is not to come back.  True: it was waiting, and
+ * will not be answered.
  */
 bool coordinator_cancel(struct coordinator *c, struct bytes group,
     const void *waiter, int64_t now);
@@ -147,7 +155,12 @@ int64_t coordinator_next_ms(const struct coordinator *c);
 /* Do all that is due. */
 void coordinator_tick(struct coordinator *c, int64_t now);
 
-/* Is the group not here, or without members? */
+/* Is the group here, and with members?  Those to come back are none. */
+bool coordinator_has_members(const struct coordinator *c, struct bytes group);
+/* As group_each_offer(); nothing of a group that is not here. */
+void coordinator_each_offer(const struct coordinator *c, struct bytes group,
+    bool (*each)(void *arg, struct bytes metadata), void *arg);
+/* Is the group not here, or without members, and those to come back? */
 bool coordinator_is_vacant(const struct coordinator *c, struct bytes group);
 /*
  * A group that is vacant goes on where it was, in an earlier life of the

@@ -350,6 +350,26 @@ group_wake_ms(const struct group *g)
 }
 
 bool
+group_has_members(const struct group *g)
+{
+	return g->roster.count > 0;
+}
+
+void
+group_each_offer(const struct group *g,
+    bool (*each)(void *arg, struct bytes metadata), void *arg)
+{
+	bool more = true;
+
+	for (size_t i = 0; more && i < g->roster.count; i++) {
+		const struct roster_member *m = g->roster.members[i];
+
+		for (size_t p = 0; more && p < m->protocol_count; p++)
+			more = each(arg, m->protocols[p].metadata);
+	}
+}
+
+bool
 group_is_idle(const struct group *g)
 {
 	return g->state == GROUP_EMPTY && g->roster.pending_count == 0;

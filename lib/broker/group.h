@@ -202,6 +202,11 @@ void group_refuse(struct group *g, int error);
 
 /* Can a group without members take that join?  As a group made for it would. */
 int group_join_check(const struct group_join *r);
+/*
+ * What would the group refuse it with, as it is now?  0: perhaps nothing.  Also
+ * of one that is told an id first the size is looked at.
+ */
+int group_may_join(const struct group *g, const struct group_join *r);
 /* Answer at once, or keep the waiter. */
 void group_join(struct group *g, const struct group_join *r, int64_t now);
 void group_sync(struct group *g, const struct group_sync *r, int64_t now);
@@ -222,6 +227,12 @@ enum group_state group_state(const struct group *g);
 struct bytes group_protocol_type(const struct group *g);
 /* When to tick: may be too early, never too late. */
 int64_t group_wake_ms(const struct group *g);
+bool group_has_members(const struct group *g);
+/*
+ * What members offer, until each() says false: the metadata of each protocol.
+ */
+void group_each_offer(const struct group *g,
+    bool (*each)(void *arg, struct bytes metadata), void *arg);
 /* Neither members nor some that were told to join again. */
 bool group_is_idle(const struct group *g);
 /* Valid until the group's next call. */

@@ -101,6 +101,42 @@ is_full(const struct group *g)
 	    g->common->members_max;
 }
 
+/*
+ * What a join would be refused with, and by whom it is made: NULL if the group
+ * does not have that member yet.
+ */
+static int
+check(const struct group *g, const struct group_join *r,
+    struct roster_member **out)
+{
+	bool is_new = r->member_id.len == 0, is_static;
+	int error = 0;
+
+	*out = NULL;
+	is_static = !bytes_is_null(r->instance_id);
+	if (g->state == GROUP_DEAD)
+		return KAFKA_COORDINATOR_NOT_AVAILABLE;
+	if (is_new)
+		*out = roster_find_instance(&g->roster, r->instance_id);
+	else if (is_static || !roster_has_pending(&g->roster, r->member_id))
+		error = group_find_member(g, r->member_id, r->instance_id, out);
+	if (error != 0 || (error = check_protocols(g, *out, r)) != 0)
+		return error;
+	return is_new && *out == NULL && is_full(g)
+	    ? KAFKA_GROUP_MAX_SIZE_REACHED
+	    : 0;
+}
+
+int
+group_may_join(const struct group *g, const struct group_join *r)
+{
+	struct roster_member *m;
+	int error = check(g, r, &m);
+
+	return error != 0 ? error
+			  : roster_check(&g->roster, m, r, r->member_id);
+}
+
 static int
 add_member(struct group *g, const struct group_join *r, struct bytes id,
     bool id_told, int64_t now)
@@ -173,23 +209,19 @@ replace_static(struct group *g, struct roster_member *m,
 	return 0;
 }
 
+/* A client that was not told an id, or has forgotten it; m is who it was. */
 static int
-join_new(struct group *g, const struct group_join *r, int64_t now)
+join_new(struct group *g, struct roster_member *m, const struct group_join *r,
+    int64_t now)
 {
-	struct roster_member *old =
-	    roster_find_instance(&g->roster, r->instance_id);
 	char text[GROUP_ID_NAME_MAX + UUID_TEXT_LEN + 2];
 	struct bytes id;
 	int error;
 
-	if ((error = check_protocols(g, old, r)) != 0)
-		return error;
-	if (old == NULL && is_full(g))
-		return KAFKA_GROUP_MAX_SIZE_REACHED;
 	if ((error = make_id(g, r, text, sizeof(text), &id)) != 0)
 		return error;
-	if (old != NULL)
-		return replace_static(g, old, r, id, now);
+	if (m != NULL)
+		return replace_static(g, m, r, id, now);
 	if (r->id_required && bytes_is_null(r->instance_id))
 		return add_pending(g, r, id, now);
 	return add_member(g, r, id, false, now);
@@ -205,21 +237,14 @@ join_again(struct group *g, struct roster_member *m, void *waiter, int64_t now)
 }
 
 static int
-join_known(struct group *g, const struct group_join *r, int64_t now)
+join_known(struct group *g, struct roster_member *m, const struct group_join *r,
+    int64_t now)
 {
-	struct roster_member *m;
 	bool same;
 	int error;
 
-	if (bytes_is_null(r->instance_id) &&
-	    roster_has_pending(&g->roster, r->member_id)) {
-		error = check_protocols(g, NULL, r);
-		return error != 0 ? error
-				  : add_member(g, r, r->member_id, true, now);
-	}
-	error = group_find_member(g, r->member_id, r->instance_id, &m);
-	if (error != 0 || (error = check_protocols(g, m, r)) != 0)
-		return error;
+	if (m == NULL)
+		return add_member(g, r, r->member_id, true, now);
 	same = roster_is_same(m, r);
 	if (same &&
 	    (g->state == GROUP_COMPLETING ||
@@ -237,10 +262,12 @@ join_known(struct group *g, const struct group_join *r, int64_t now)
 void
 group_join(struct group *g, const struct group_join *r, int64_t now)
 {
-	int error = g->state == GROUP_DEAD ? KAFKA_COORDINATOR_NOT_AVAILABLE
-	    : r->member_id.len == 0        ? join_new(g, r, now)
-					   : join_known(g, r, now);
+	struct roster_member *m;
+	int error = check(g, r, &m);
 
+	if (error == 0)
+		error = r->member_id.len == 0 ? join_new(g, m, r, now)
+					      : join_known(g, m, r, now);
 	if (error != 0)
 		group_waiter_refuse_join(g, r->waiter, error, r->member_id);
 }

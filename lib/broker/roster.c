@@ -93,12 +93,20 @@ fill(struct roster_member *m, const struct group_join *join, struct bytes id,
 }
 
 int
+roster_check(const struct roster *r, const struct roster_member *m,
+    const struct group_join *join, struct bytes id)
+{
+	return check_room(r, m == NULL ? 0 : m->bytes,
+	    sizeof(*m) + block_size(join, id));
+}
+
+int
 roster_update(struct roster *r, struct roster_member *m,
     const struct group_join *join, struct bytes id)
 {
 	size_t size = block_size(join, id), bytes = sizeof(*m) + size;
 	void *block, *old = m->block;
-	int error = check_room(r, m->bytes, bytes);
+	int error = roster_check(r, m, join, id);
 
 	if (error != 0)
 		return error;

@@ -69,6 +69,12 @@ struct roster_member *roster_find_instance(const struct roster *r,
  */
 int roster_add(struct roster *r, const struct group_join *join, struct bytes id,
     struct roster_member **out);
+/*
+ * Would a new one, or (not NULL) that one, have room?  0 or an error as of
+ * roster_add().
+ */
+int roster_check(const struct roster *r, const struct roster_member *m,
+    const struct group_join *join, struct bytes id);
 /* Let it be what it says now, with that id.  Errors as roster_add(). */
 int roster_update(struct roster *r, struct roster_member *m,
     const struct group_join *join, struct bytes id);

@@ -174,6 +174,24 @@ client_protocols(const char *text, struct group_protocol *out)
 	return count;
 }
 
+/*
+ * What coordinator_may_join() said is what came of it; but of one that is told
+ * its id first it looks at the size, too.
+ */
+static inline void
+client_check_may(int said, const struct client *c)
+{
+	bool alike = said == 0 || c->joined.error == said ||
+	    (c->joined.error == KAFKA_MEMBER_ID_REQUIRED &&
+		(said == KAFKA_GROUP_MAX_SIZE_REACHED ||
+		    said == KAFKA_COORDINATOR_NOT_AVAILABLE));
+
+	if (alike && (said == 0 || !c->joined.waits))
+		return;
+	printf("# may_join %d, joined %d\n", said, c->joined.error);
+	abort();
+}
+
 /* Join with the id that it has; what comes of it is in c->joined. */
 static inline void
 client_join_group(struct client *c, struct bytes group)
@@ -197,8 +215,11 @@ client_join_group(struct client *c, struct bytes group)
 	    .waiter = &c->joined,
 	};
 
+	int said = coordinator_may_join(client_coordinator, group, &r);
+
 	c->joined = (struct answer){.waits = true};
 	coordinator_join(client_coordinator, group, &r, client_now);
+	client_check_may(said, c);
 }
 
 static inline void

@@ -1286,6 +1286,83 @@ test_memory(void)
 	client_end();
 }
 
+/* Counts what there is, and stops at the third. */
+static bool
+count_offer(void *arg, struct bytes metadata)
+{
+	size_t *bytes = arg;
+
+	*bytes += (size_t)metadata.len;
+	return *bytes < 3;
+}
+
+static void
+test_offers(void)
+{
+	size_t bytes = 0;
+
+	begin();
+	tap(!coordinator_has_members(client_coordinator, bytes_of("g")),
+	    "a group that is not there has no members");
+	coordinator_each_offer(client_coordinator, bytes_of("g"), count_offer,
+	    &bytes);
+	tap_int((int64_t)bytes, 0, "and they offer nothing");
+	a.version = 4;
+	client_join(&a);
+	tap(!coordinator_has_members(client_coordinator, bytes_of("g")) &&
+		!coordinator_is_vacant(client_coordinator, bytes_of("g")),
+	    "who is to come back is no member");
+	client_take(&a);
+	a.protocols = "range:x roundrobin:y";
+	client_join(&a);
+	tap(coordinator_has_members(client_coordinator, bytes_of("g")),
+	    "then it is one");
+	b.protocols = "range:x sticky:y";
+	client_join(&b);
+	coordinator_each_offer(client_coordinator, bytes_of("g"), count_offer,
+	    &bytes);
+	tap_int((int64_t)bytes, 3, "all that they offer, until it is enough");
+	client_end();
+}
+
+/* What may not even begin, by its size; nothing of it is kept. */
+static void
+test_may_join(void)
+{
+	static uint8_t large[2000];
+	struct coordinator_settings s = coordinator_defaults;
+	struct group_protocol p = {bytes_of("range"),
+	    {large, (int32_t)sizeof(large)}};
+	struct group_join r = {.member_id = bytes_of(""),
+	    .instance_id = BYTES_NULL,
+	    .client_id = bytes_of("a"),
+	    .client_host = bytes_of("h"),
+	    .protocol_type = bytes_of("consumer"),
+	    .protocols = &p,
+	    .protocol_count = 1,
+	    .session_ms = 10000,
+	    .id_required = true};
+	struct bytes g = bytes_of("g");
+
+	begin();
+	client_end();
+	s.group_bytes_max = 1000;
+	client_begin(&s);
+	tap_int(coordinator_may_join(client_coordinator, g, &r),
+	    KAFKA_GROUP_MAX_SIZE_REACHED, "too large for a group");
+	p.metadata.len = 10;
+	tap_int(coordinator_may_join(client_coordinator, g, &r), 0,
+	    "not too large");
+	r.member_id = bytes_of("nobody");
+	tap_int(coordinator_may_join(client_coordinator, g, &r),
+	    KAFKA_UNKNOWN_MEMBER_ID, "of no group");
+	r.session_ms = 1;
+	tap_int(coordinator_may_join(client_coordinator, g, &r),
+	    KAFKA_INVALID_SESSION_TIMEOUT, "a session too short");
+	tap_int(coordinator_groups(client_coordinator), 0, "nothing is kept");
+	client_end();
+}
+
 /* --- another life --------------------------------------------------------- */
 
 static struct group_metadata_record_members kept_members[2];
@@ -1456,6 +1533,8 @@ main(void)
 	test_groups_bound();
 	test_bytes_bound();
 	test_memory();
+	test_offers();
+	test_may_join();
 	test_restore();
 	test_restore_unsound();
 	return tap_done();
