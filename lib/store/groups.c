@@ -1,6 +1,7 @@
 #include "store/groups.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <search.h>
 #include <stdio.h>
@@ -8,6 +9,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/io.h"
 #include "base/now.h"
 #include "base/status.h"
 #include "store/commit.h"
@@ -250,6 +252,26 @@ int
 groups_dirfd(const struct groups *g)
 {
 	return keyed_dirfd(g->records);
+}
+
+int
+groups_open_dir(const char *path, bool make, int *fd)
+{
+	int topicfd = -1;
+	int rc = io_open(AT_FDCWD, path, O_RDONLY | O_DIRECTORY, 0, &topicfd);
+
+	*fd = -1;
+	if (rc == 0)
+		rc =
+		    io_open(topicfd, GROUPS_DIR, O_RDONLY | O_DIRECTORY, 0, fd);
+	if (rc == ENOENT && make && topicfd >= 0) {
+		rc = keyed_make_directory(topicfd, GROUPS_DIR);
+		if (rc == 0)
+			rc = io_open(topicfd, GROUPS_DIR,
+			    O_RDONLY | O_DIRECTORY, 0, fd);
+	}
+	(void)io_close(&topicfd);
+	return rc;
 }
 
 /* --- committing ---------------------------------------------------------- */

@@ -54,6 +54,11 @@ void groups_close(struct groups *g);
 /* TOPIC/groups; and its directory, -1 if there is none. */
 const char *groups_path(const struct groups *g);
 int groups_dirfd(const struct groups *g);
+/*
+ * That directory of the topic in directory path alone, for members (member.h);
+ * ENOENT, unless it is to be made.
+ */
+int groups_open_dir(const char *path, bool make, int *fd);
 
 /* Take in what others have committed since.  Errors as reader_next(). */
 int groups_refresh(struct groups *g, struct fault *f);

@@ -103,8 +103,8 @@ settings_of(struct properties *props)
 	return rc;
 }
 
-static int
-make_directory(int parentfd, const char *path)
+int
+keyed_make_directory(int parentfd, const char *path)
 {
 	const char *name = strrchr(path, '/');
 	struct stat st;
@@ -159,7 +159,7 @@ keyed_open(int parentfd, const char *path, enum partition_mode mode,
 	k->take = take;
 	k->arg = arg;
 	if (mode != PARTITION_READ)
-		rc = make_directory(parentfd, path);
+		rc = keyed_make_directory(parentfd, path);
 	if (rc == 0)
 		rc = open_partition(k, f);
 	if (rc != 0) {

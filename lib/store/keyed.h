@@ -32,6 +32,11 @@ typedef int keyed_take(void *arg, const struct record *rec);
  */
 int keyed_open(int parentfd, const char *path, enum partition_mode mode,
     keyed_take *take, void *arg, struct keyed **out, struct fault *f);
+/*
+ * Make the directory of one in the directory parentfd, with its access, if
+ * there is none; of path the last name counts.
+ */
+int keyed_make_directory(int parentfd, const char *path);
 /* NULL is nothing. */
 void keyed_close(struct keyed *k);
 const char *keyed_path(const struct keyed *k);

@@ -1,7 +1,5 @@
 #include "groups.h"
 
-#include <sys/queue.h>
-
 #include <errno.h>
 #include <limits.h>
 #include <pthread.h>
@@ -12,31 +10,22 @@
 #include "answers.h"
 #include "base/arena.h"
 #include "base/cli.h"
-#include "base/io.h"
 #include "base/now.h"
 #include "base/status.h"
 #include "broker/subscription.h"
 #include "catalog.h"
+#include "claims.h"
 #include "kafka/messages.h"
 #include "ledger.h"
 #include "net/loop.h"
 #include "net/pool.h"
 #include "request.h"
 #include "server.h"
-#include "store/member.h"
 #include "tell.h"
 
 enum { EXPIRE_EVERY_MS = 86400000 };
 
-/* A topic's group that the server holds. */
-struct claim {
-	char group[GROUPS_NAME_MAX + 1];
-	char topic[TOPIC_NAME_MAX + 1];
-	int fd;
-	TAILQ_ENTRY(claim) entry;
-};
-
-/* lock is taken first, then that of a topic's positions, then claims_lock. */
+/* lock is taken before that of the claims. */
 struct group_table {
 	struct server *server;
 	pthread_mutex_t lock;
@@ -49,8 +38,7 @@ struct group_table {
 	struct loop_timer *timer;	/* on the first loop; NULL: stopped */
 	struct task arm;		/* on it, too */
 	struct task tick;		/* on the pool */
-	pthread_mutex_t claims_lock;
-	TAILQ_HEAD(, claim) claims;
+	struct claims *claims;		/* NULL: nothing may be written */
 };
 
 bool
@@ -61,101 +49,6 @@ group_table_name(struct bytes id, char out[GROUPS_NAME_MAX + 1])
 	memcpy(out, id.data, (size_t)id.len);
 	out[id.len] = '\0';
 	return strlen(out) == (size_t)id.len && groups_is_name(out);
-}
-
-/* --- claims; under their lock --------------------------------------------- */
-
-static struct claim *
-find_claim(struct group_table *g, const char *group, const char *topic)
-{
-	struct claim *c;
-
-	TAILQ_FOREACH(c, &g->claims, entry)
-		if (strcmp(c->group, group) == 0 &&
-		    strcmp(c->topic, topic) == 0)
-			return c;
-	return NULL;
-}
-
-static void
-drop_claims(struct group_table *g, const char *group)
-{
-	struct claim *c, *next;
-
-	TAILQ_FOREACH_SAFE(c, &g->claims, entry, next) {
-		if (group != NULL && strcmp(c->group, group) != 0)
-			continue;
-		TAILQ_REMOVE(&g->claims, c, entry);
-		(void)io_close(&c->fd);
-		free(c);
-	}
-}
-
-static void
-tell_refused(const char *group, const char *topic, bool local)
-{
-	struct tell t;
-
-	tell_begin(&t, "group refused");
-	tell_text(&t, "group", group);
-	tell_text(&t, "topic", topic);
-	tell_text(&t, "why",
-	    local ? "local programs read the topic with -g; end them, or use "
-		    "another group"
-		  : "another server has it, or logadmin(1) changes it");
-	tell_error(&t);
-}
-
-/* EBUSY: local members have it; EAGAIN: another server, or logadmin(1). */
-static int
-claim_topic(struct group_table *g, struct served *t, struct groups *positions,
-    const char *group)
-{
-	struct claim *c;
-	bool local = false;
-	int rc;
-
-	if (find_claim(g, group, t->name) != NULL)
-		return 0;
-	c = calloc(1, sizeof(*c));
-	if (c == NULL)
-		return ENOMEM;
-	rc = member_claim(groups_dirfd(positions), group, &c->fd);
-	if (rc == 0) {
-		strlcpy(c->group, group, sizeof(c->group));
-		strlcpy(c->topic, t->name, sizeof(c->topic));
-		TAILQ_INSERT_TAIL(&g->claims, c, entry);
-		return 0;
-	}
-	free(c);
-	if (rc != EBUSY)
-		return rc;
-	rc = member_any(groups_dirfd(positions), group, &local);
-	tell_refused(group, t->name, local);
-	return rc != 0 ? rc : local ? EBUSY : EAGAIN;
-}
-
-int
-group_table_claim(struct group_table *g, const char *group, struct bytes topic)
-{
-	struct groups *positions;
-	struct served *t;
-	int rc;
-
-	if (g->server->config->read_only ||
-	    catalog_find(g->server->catalog, topic, &t) != 0)
-		return 0;
-	/* The directory of a topic's groups is made if there is none. */
-	rc = group_table_enter(g, t, true, &positions);
-	if (rc == 0) {
-		pthread_mutex_lock(&g->claims_lock);
-		rc = claim_topic(g, t, positions, group);
-		pthread_mutex_unlock(&g->claims_lock);
-		group_table_leave(g, t);
-	}
-	catalog_release(g->server->catalog, t);
-	/* Where nothing can be written, no local program commits either. */
-	return rc == EACCES || rc == EROFS ? 0 : rc;
 }
 
 /* --- the coordinator ------------------------------------------------------ */
@@ -183,11 +76,42 @@ on_changed(void *arg, struct bytes group, enum group_state from,
 		return;
 	if (cli_verbose > 0)
 		tell_changed(name, from, to);
-	if (to != GROUP_EMPTY && to != GROUP_DEAD)
+	if (g->claims == NULL)
 		return;
-	pthread_mutex_lock(&g->claims_lock);
-	drop_claims(g, name);
-	pthread_mutex_unlock(&g->claims_lock);
+	if (to == GROUP_EMPTY || to == GROUP_DEAD)
+		claims_drop(g->claims, name);
+	else if (to == GROUP_COMPLETING)
+		claims_mark(g->claims, name);
+}
+
+/* All topics of what a member offers; what cannot be read may be any. */
+static bool
+keep_offer(void *arg, struct bytes metadata)
+{
+	struct group_table *g = arg;
+	struct subscription s;
+	struct bytes topic;
+	int rc = subscription_open(metadata, &s);
+
+	while (rc == 0 && (rc = subscription_next(&s, &topic)) == 0)
+		if (claims_sweep_keep(g->claims, topic))
+			return false;
+	if (rc != STATUS_END)
+		claims_sweep_keep_all(g->claims);
+	return rc == STATUS_END;
+}
+
+/* Members may subscribe to less than before. */
+static void
+sweep(struct group_table *g)
+{
+	char group[GROUPS_NAME_MAX + 1];
+
+	while (g->claims != NULL && claims_sweep_begin(g->claims, group)) {
+		coordinator_each_offer(g->coordinator, bytes_of(group),
+		    keep_offer, g);
+		claims_sweep_end(g->claims);
+	}
 }
 
 /* --- what outlasts the server --------------------------------------------- */
@@ -263,7 +187,7 @@ claim_subscription(struct group_table *g, const char *group,
 	if (subscription_open(metadata, &s) != 0)
 		return 0;
 	while (rc == 0 && subscription_next(&s, &topic) == 0)
-		rc = group_table_claim(g, group, topic);
+		rc = claims_take(g->claims, group, topic);
 	return rc;
 }
 
@@ -290,7 +214,8 @@ restore(struct group_table *g, const char *group,
     struct group_metadata_record *r)
 {
 	struct group_summary s;
-	int rc = 0;
+	int rc = claims_begin(g->claims, group);
+	bool begun = rc == 0;
 
 	if (bytes_equal(r->protocol_type, bytes_of("consumer")))
 		for (int32_t i = 0; rc == 0 && i < r->members_count; i++)
@@ -303,14 +228,10 @@ restore(struct group_table *g, const char *group,
 	rc = coordinator_restore(g->coordinator, bytes_of(group), r,
 	    now_mono_ms());
 	coordinator_describe(g->coordinator, bytes_of(group), &s);
-	if (rc == 0 && s.member_count > 0) {
-		if (cli_verbose > 0)
-			tell_changed(group, GROUP_DEAD, s.state);
-		return;
-	}
-	pthread_mutex_lock(&g->claims_lock);
-	drop_claims(g, group);
-	pthread_mutex_unlock(&g->claims_lock);
+	if (rc == 0 && s.member_count > 0 && cli_verbose > 0)
+		tell_changed(group, GROUP_DEAD, s.state);
+	if (begun)
+		claims_end(g->claims, group, s.member_count > 0, false);
 }
 
 static void
@@ -379,6 +300,12 @@ open_ledger(struct group_table *g)
 	return rc;
 }
 
+struct claims *
+group_table_claims(struct group_table *g)
+{
+	return g->claims;
+}
+
 /* --- the lock ------------------------------------------------------------- */
 
 struct coordinator *
@@ -395,6 +322,7 @@ group_table_put(struct group_table *g)
 
 	g->answered = NULL;
 	write_ledger(g);
+	sweep(g);
 	pthread_mutex_unlock(&g->lock);
 	loop_post(g->server->loops[0], &g->arm);
 	for (; r != NULL; r = next) {
@@ -468,20 +396,13 @@ struct asking {
 	const struct served *topic;
 };
 
-/* Whose claim it is; without one, no local program may be a member. */
 static int
 may_write(void *arg, struct groups *positions, const char *group)
 {
 	struct asking *a = arg;
-	bool any = false, ours;
-	int rc = 0;
 
-	pthread_mutex_lock(&a->table->claims_lock);
-	ours = find_claim(a->table, group, a->topic->name) != NULL;
-	pthread_mutex_unlock(&a->table->claims_lock);
-	if (!ours)
-		rc = member_any(groups_dirfd(positions), group, &any);
-	return rc == 0 && any ? EBUSY : rc;
+	return claims_check(a->table->claims, group, a->topic,
+	    groups_dirfd(positions));
 }
 
 int
@@ -535,9 +456,7 @@ group_table_open(struct server *s, struct group_table **out)
 	if (g == NULL)
 		return ENOMEM;
 	g->server = s;
-	TAILQ_INIT(&g->claims);
 	pthread_mutex_init(&g->lock, NULL);
-	pthread_mutex_init(&g->claims_lock, NULL);
 	task_init(&g->arm, arm, g);
 	task_init(&g->tick, tick, g);
 	g->coordinator = coordinator_new(&coordinator_defaults, &events);
@@ -547,7 +466,11 @@ group_table_open(struct server *s, struct group_table **out)
 		group_table_close(g);
 		return ENOMEM;
 	}
-	rc = open_ledger(g);
+	rc = s->config->read_only
+	    ? 0
+	    : claims_new(s->catalog, s->files_max, &g->claims);
+	if (rc == 0)
+		rc = open_ledger(g);
 	if (rc != 0) {
 		group_table_close(g);
 		return rc;
@@ -576,8 +499,7 @@ group_table_close(struct group_table *g)
 	if (g->coordinator != NULL)
 		coordinator_free(g->coordinator);
 	ledger_close(g->ledger);
-	drop_claims(g, NULL);
+	claims_free(g->claims);
 	pthread_mutex_destroy(&g->lock);
-	pthread_mutex_destroy(&g->claims_lock);
 	free(g);
 }

@@ -8,7 +8,7 @@
  *
  * A group is in use by members of the server or by local programs at a time:
  * while it has members here, the server holds the group of every topic that
- * they subscribe to (member_claim).  Who comes while the other side has it is
+ * they subscribe to (claims.h).  Who comes while the other side has it is
  * refused, and the reason is told on stderr.
  *
  * Who the members are outlasts the server (ledger.h): a group goes on where it
@@ -54,13 +54,8 @@ void group_table_recall(struct group_table *g, const char *group);
 /* It is deleted: nothing of it is to be known later.  So, too. */
 void group_table_forget(struct group_table *g, struct bytes group);
 
-/*
- * The group is to have members who subscribe to this topic: between get and
- * put.  EBUSY: local programs have it; EAGAIN: another server has, or who moves
- * its positions; both told on stderr.  Of no topic that is there: 0.
- */
-int group_table_claim(struct group_table *g, const char *group,
-    struct bytes topic);
+/* What the server holds for members: see claims.h; NULL: nothing is written. */
+struct claims *group_table_claims(struct group_table *g);
 
 /* A group's name as a string; false: none that a group can have. */
 bool group_table_name(struct bytes id, char out[GROUPS_NAME_MAX + 1]);

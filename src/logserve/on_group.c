@@ -14,6 +14,7 @@
 #include "base/status.h"
 #include "broker/subscription.h"
 #include "catalog.h"
+#include "claims.h"
 #include "groups.h"
 #include "kafka/error.h"
 #include "request.h"
@@ -58,33 +59,6 @@ answers_joined(void *arg, void *waiter, const struct group_joined *j)
 	group_table_answer(arg, r);
 }
 
-/* The topics that a member of a group of consumers asks for. */
-static int
-claim_topics(struct request *r, const char *group)
-{
-	const struct join_group_request *in = r->message;
-	struct subscription s;
-	struct bytes topic;
-	int rc = 0;
-
-	if (!bytes_equal(in->protocol_type, bytes_of("consumer")))
-		return 0;
-	for (int32_t i = 0; i < in->protocols_count; i++) {
-		if (subscription_open(in->protocols[i].metadata, &s) != 0)
-			continue;
-		while (rc == 0 && subscription_next(&s, &topic) == 0)
-			rc = group_table_claim(r->server->groups, group, topic);
-	}
-	return rc;
-}
-
-static int
-make_way(struct request *r, const char *group)
-{
-	group_table_recall(r->server->groups, group);
-	return claim_topics(r, group);
-}
-
 static struct group_protocol *
 protocols_of(struct request *r)
 {
@@ -112,39 +86,168 @@ refuse_join(struct group_table *g, struct request *r, int code)
 		.member_id = in->member_id});
 }
 
+static int
+compare_bytes(const void *a, const void *b)
+{
+	const struct bytes *x = a, *y = b;
+
+	return x->len != y->len ? (x->len < y->len ? -1 : 1)
+				: memcmp(x->data, y->data, (size_t)x->len);
+}
+
+/*
+ * The names that may be topics in what a client offers, which has been checked
+ * to be of a size that a group may have; with out NULL they are counted.
+ */
+static size_t
+read_topics(const struct join_group_request *in, struct bytes *out)
+{
+	struct subscription s;
+	struct bytes topic;
+	size_t count = 0;
+
+	for (int32_t i = 0; i < in->protocols_count; i++) {
+		if (subscription_open(in->protocols[i].metadata, &s) != 0)
+			continue;
+		while (subscription_next(&s, &topic) == 0) {
+			if (topic.len <= 0 || topic.len > TOPIC_NAME_MAX)
+				continue;
+			if (out != NULL)
+				out[count] = topic;
+			count++;
+		}
+	}
+	return count;
+}
+
+/* Each once: the protocols of a client mostly ask for the same. */
+static int
+find_topics(struct request *r, struct bytes **out, size_t *out_count)
+{
+	const struct join_group_request *in = r->message;
+	size_t count = read_topics(in, NULL), n = 0;
+	struct bytes *topics = request_alloc(r, count, sizeof(*topics));
+
+	if (topics == NULL)
+		return ENOMEM;
+	(void)read_topics(in, topics);
+	if (count > 1)
+		qsort(topics, count, sizeof(*topics), compare_bytes);
+	for (size_t i = 0; i < count; i++)
+		if (n == 0 || compare_bytes(&topics[n - 1], &topics[i]) != 0)
+			topics[n++] = topics[i];
+	*out = topics;
+	*out_count = n;
+	return 0;
+}
+
+/*
+ * The topics that a member of a group of consumers asks for.  A client that is
+ * only to be told its id holds nothing yet.
+ */
+static int
+claim_topics(struct request *r, const char *group, const struct group_join *j)
+{
+	struct claims *claims = group_table_claims(r->server->groups);
+	bool told_id = j->id_required && j->member_id.len == 0 &&
+	    bytes_is_null(j->instance_id);
+	struct bytes *topics;
+	size_t count;
+	int rc;
+
+	if (!bytes_equal(j->protocol_type, bytes_of("consumer")))
+		return 0;
+	rc = find_topics(r, &topics, &count);
+	for (size_t i = 0; rc == 0 && i < count; i++)
+		rc = request_is_vain(r) ? ECANCELED
+		    : told_id           ? claims_look(claims, group, topics[i])
+					: claims_take(claims, group, topics[i]);
+	return rc;
+}
+
+/* There is no code for it; this one is final, and near. */
+static int
+code_of_claim(int rc)
+{
+	if (rc == 0)
+		return KAFKA_NONE;
+	return rc == EBUSY ? KAFKA_INCONSISTENT_GROUP_PROTOCOL
+			   : KAFKA_COORDINATOR_NOT_AVAILABLE;
+}
+
+/* What can be refused is, before anything is done for it. */
+static int
+judge_join(struct request *r, const char *group, const struct group_join *j)
+{
+	const struct join_group_request *in = r->message;
+	struct group_table *g = r->server->groups;
+	struct coordinator *c = group_table_get(g);
+	int code;
+
+	group_table_recall(g, group);
+	code = coordinator_may_join(c, in->group_id, j);
+	group_table_put(g);
+	return code;
+}
+
+/*
+ * The topics are claimed while others use the groups; what of them is not
+ * needed then, as the join is refused, is given up.
+ */
+static void
+join_claiming(struct request *r, const char *group, const struct group_join *j)
+{
+	struct group_table *g = r->server->groups;
+	struct claims *claims = group_table_claims(g);
+	bool begun = claims != NULL && claims_begin(claims, group) == 0;
+	int code = claims == NULL ? KAFKA_NONE
+	    : begun               ? code_of_claim(claim_topics(r, group, j))
+				  : KAFKA_COORDINATOR_NOT_AVAILABLE;
+	struct coordinator *c = group_table_get(g);
+
+	if (code == KAFKA_NONE) {
+		group_table_recall(g, group);
+		coordinator_join(c, bytes_of(group), j, now_mono_ms());
+	} else {
+		refuse_join(g, r, code);
+	}
+	if (begun)
+		claims_end(claims, group,
+		    coordinator_has_members(c, bytes_of(group)),
+		    code != KAFKA_NONE);
+	group_table_put(g);
+}
+
 void
 on_join_group(struct request *r)
 {
 	const struct join_group_request *in = r->message;
-	struct group_protocol *protocols = protocols_of(r);
 	struct group_table *g = r->server->groups;
-	struct coordinator *c = group_table_get(g);
-	char group[GROUPS_NAME_MAX + 1], host[ADDR_TEXT_MAX];
-	int rc;
+	char host[ADDR_TEXT_MAX];
+	struct group_join j = {.member_id = in->member_id,
+	    .instance_id = in->group_instance_id,
+	    .client_id = r->header.client_id,
+	    .client_host = bytes_of(host),
+	    .protocol_type = in->protocol_type,
+	    .protocols = protocols_of(r),
+	    .protocol_count = (size_t)in->protocols_count,
+	    .session_ms = in->session_timeout_ms,
+	    .rebalance_ms = in->rebalance_timeout_ms,
+	    .id_required = r->header.version >= 4,
+	    .skip_assignment = r->header.version >= 9,
+	    .waiter = r};
+	char group[GROUPS_NAME_MAX + 1];
+	int code = KAFKA_INVALID_GROUP_ID;
 
 	client_host(r->client, host);
-	if (!group_table_name(in->group_id, group) || protocols == NULL)
-		refuse_join(g, r, KAFKA_INVALID_GROUP_ID);
-	else if ((rc = make_way(r, group)) != 0)
-		/* There is no code for it; this one is final, and near. */
-		refuse_join(g, r,
-		    rc == EBUSY ? KAFKA_INCONSISTENT_GROUP_PROTOCOL
-				: KAFKA_COORDINATOR_NOT_AVAILABLE);
-	else
-		coordinator_join(c, in->group_id,
-		    &(struct group_join){.member_id = in->member_id,
-			.instance_id = in->group_instance_id,
-			.client_id = r->header.client_id,
-			.client_host = bytes_of(host),
-			.protocol_type = in->protocol_type,
-			.protocols = protocols,
-			.protocol_count = (size_t)in->protocols_count,
-			.session_ms = in->session_timeout_ms,
-			.rebalance_ms = in->rebalance_timeout_ms,
-			.id_required = r->header.version >= 4,
-			.skip_assignment = r->header.version >= 9,
-			.waiter = r},
-		    now_mono_ms());
+	if (group_table_name(in->group_id, group) && j.protocols != NULL)
+		code = judge_join(r, group, &j);
+	if (code == KAFKA_NONE) {
+		join_claiming(r, group, &j);
+		return;
+	}
+	(void)group_table_get(g);
+	refuse_join(g, r, code);
 	group_table_put(g);
 }
 

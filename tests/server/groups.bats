@@ -5,11 +5,13 @@
 # shellcheck disable=SC2030,SC2031
 load server
 
-# Version 1, the topic t, no user data.
+# subscription [TOPIC]...: version 1, those (t), names of one letter; no user data.
 subscription() {
-	printf '\0\1\0\0\0\1\0\1t\0\0\0\0'
+	[ $# -gt 0 ] || set -- t
+	printf '%b' "\\0\\1\\0\\0\\0\\0$#"
+	printf '\0\1%s' "$@"
+	printf '\0\0\0\0'
 }
-
 
 # join ID [FIELD=VALUE]...: to the group g, and leave the answer in $out.
 join() {
@@ -184,6 +186,115 @@ killed() {
 	echo >hold
 	wait_exit 0 "$admin_pid"
 	enter
+}
+
+# join_as GROUP CODE [FIELD=VALUE]...: with the subscription of sub.bin.
+join_as() {
+	call JoinGroup 3 group_id="$1" session_timeout_ms=30000 \
+		rebalance_timeout_ms=30000 protocol_type=consumer \
+		protocols.0.name=range protocols.0.metadata=@sub.bin "${@:3}"
+	is error_code "$2"
+}
+
+# local_reads CODE GROUP TOPIC: a local program, as that group.
+local_reads() {
+	run_tool "$1" logcat -g "$2" "root/$3"
+}
+
+open_files() {
+	find "/proc/$server_pid/fd" -mindepth 1 | wc -l
+}
+
+@test 'what is refused leaves nothing behind' {
+	logcreate root/t root/u
+	subscription >sub.bin
+	join_as before 26 session_timeout_ms=1
+	local files
+	files=$(open_files)
+	for i in {1..20}; do
+		join_as "x$i" 26 session_timeout_ms=1
+	done
+	join_as y 25 member_id=nobody
+	# Too much for a group: a name, very often.
+	perl -e 'print pack("nN", 0, 2e6), "\0\1t" x 2e6, pack "N", -1' >sub.bin
+	join_as z 81
+	[ "$(open_files)" -le "$files" ]
+	[ ! -e root/t/groups ]
+	# One that is to come back with its id is no member.
+	subscription >sub.bin
+	join ''
+	is error_code 79
+	local_reads 0 g t
+	local_reads 0 y t
+}
+
+@test 'a join that is refused for one topic does not hold another' {
+	logcreate root/t root/u
+	echo x | logappend root/t
+	start reader logtail -f -g g root/t
+	wait_for has_lines reader.out 1
+	subscription u t >sub.bin
+	join_as g 23
+	local_reads 0 g u
+	# Nor if there are members, who have what they had.
+	subscription u >sub.bin
+	join_as g 0
+	local member
+	member=$(field member_id)
+	subscription u v t >sub.bin
+	logcreate root/v
+	join_as g 23 member_id="$member"
+	local_reads 0 g v
+	local_reads 1 g u
+	kill "$reader_pid"
+	wait_exit 143 "$reader_pid"
+}
+
+@test 'what no member subscribes to any more is free' {
+	logcreate root/t root/u
+	subscription t u >sub.bin
+	join_as g 0
+	local member
+	member=$(field member_id)
+	local_reads 1 g t
+	local_reads 1 g u
+	subscription t >sub.bin
+	join_as g 0 member_id="$member"
+	local_reads 1 g t
+	local_reads 0 g u
+	call LeaveGroup 1 group_id=g member_id="$member"
+	local_reads 0 g t
+}
+
+@test 'a topic that is made anew is held, too' {
+	logcreate root/t
+	enter
+	sync
+	rm -r root/t
+	logcreate root/t
+	echo x | logappend root/t
+	# By the next commit, or the next join.
+	commit 0 "$generation"
+	local_reads 1 g t
+	rm -r root/t
+	logcreate root/t
+	echo x | logappend root/t
+	join "$member"
+	is error_code 0
+	generation=$(field generation_id)
+	local_reads 1 g t
+	# If a local program was first, it has it.
+	rm -r root/t
+	logcreate root/t
+	echo x | logappend root/t
+	start reader logtail -f -g g root/t
+	wait_for has_lines reader.out 1
+	sync
+	commit 25 "$generation"
+	join "$member"
+	is error_code 23
+	kill "$reader_pid"
+	wait_exit 143 "$reader_pid"
 }
 
 @test 'a member that does not come back is missed' {
