@@ -208,9 +208,9 @@ groups_refresh(struct groups *g, struct fault *f)
 
 /* --- opening ------------------------------------------------------------- */
 
-int
-groups_open(const char *path, const struct topic *t, bool write,
-    struct groups **out, struct fault *f)
+static int
+open_with(const char *path, const struct topic *t, enum partition_mode mode,
+    keyed_take *take, struct groups **out, struct fault *f)
 {
 	struct groups *g = calloc(1, sizeof(*g));
 	char directory[PATH_MAX];
@@ -220,15 +220,34 @@ groups_open(const char *path, const struct topic *t, bool write,
 		return ENOMEM;
 	strlcpy(g->topic, t->name, sizeof(g->topic));
 	snprintf(directory, sizeof(directory), "%s/%s", path, GROUPS_DIR);
-	rc = keyed_open(t->dirfd, directory,
-	    write ? PARTITION_WRITE : PARTITION_READ, take_record, g,
-	    &g->records, f);
+	rc = keyed_open(t->dirfd, directory, mode, take, g, &g->records, f);
 	if (rc != 0) {
 		groups_close(g);
 		return rc;
 	}
 	*out = g;
 	return 0;
+}
+
+int
+groups_open(const char *path, const struct topic *t, bool write,
+    struct groups **out, struct fault *f)
+{
+	return open_with(path, t, write ? PARTITION_WRITE : PARTITION_READ,
+	    take_record, out, f);
+}
+
+int
+groups_open_writer(const char *path, const struct topic *t, struct groups **out,
+    struct fault *f)
+{
+	return open_with(path, t, PARTITION_WRITE, NULL, out, f);
+}
+
+void
+groups_wait_until(struct groups *g, int64_t until_ms)
+{
+	keyed_wait_until(g->records, until_ms);
 }
 
 void

@@ -50,6 +50,17 @@ bool groups_is_name(const char *s);
  */
 int groups_open(const char *path, const struct topic *t, bool write,
     struct groups **out, struct fault *f);
+/*
+ * The same to write, but to commit alone: what there is is not read, and not
+ * known.
+ */
+int groups_open_writer(const char *path, const struct topic *t,
+    struct groups **out, struct fault *f);
+/*
+ * Commits wait for others until then (monotonic), and fail with EAGAIN; what
+ * was to be committed may be so later.  0: for as long as it takes.
+ */
+void groups_wait_until(struct groups *g, int64_t until_ms);
 void groups_close(struct groups *g);
 /* TOPIC/groups; and its directory, -1 if there is none. */
 const char *groups_path(const struct groups *g);

@@ -70,6 +70,8 @@ keyed_refresh(struct keyed *k, struct fault *f)
 {
 	int rc;
 
+	if (k->take == NULL)
+		return 0;
 	/* There was none when it was opened: is there one now? */
 	if (k->r == NULL) {
 		rc = open_partition(k, f);
@@ -138,6 +140,8 @@ open_partition(struct keyed *k, struct fault *f)
 		rc = partition_open(k->path, k->mode, &settings, &k->p, f);
 	if (rc == ENOENT && k->mode == PARTITION_READ)
 		return 0;
+	if (rc == 0 && k->take == NULL)
+		return 0;
 	if (rc == 0)
 		rc = reader_open(k->p, 0, 0, &k->r, f);
 	return rc == 0 ? keyed_refresh(k, f) : rc;
@@ -180,6 +184,12 @@ keyed_close(struct keyed *k)
 	buf_release(&k->scratch);
 	batch_builder_release(&k->builder);
 	free(k);
+}
+
+void
+keyed_wait_until(struct keyed *k, int64_t until_ms)
+{
+	partition_wait_until(k->p, until_ms);
 }
 
 const char *

@@ -25,7 +25,8 @@ struct record;
 typedef int keyed_take(void *arg, const struct record *rec);
 
 /*
- * The partition in directory path, read to its end.  To write, the last name in
+ * The partition in directory path, read to its end; with take NULL nothing is
+ * read: it is to be written only.  To write, the last name in
  * path is made in the directory parentfd if there is none, with its access; to
  * read, none is an empty one.  Errors as partition_open(), and as
  * keyed_refresh().
@@ -42,6 +43,9 @@ void keyed_close(struct keyed *k);
 const char *keyed_path(const struct keyed *k);
 /* -1: there is none. */
 int keyed_dirfd(const struct keyed *k);
+
+/* As partition_wait_until(), of one that is open to write. */
+void keyed_wait_until(struct keyed *k, int64_t until_ms);
 
 /* Take in what has been written since.  Errors as reader_next(). */
 int keyed_refresh(struct keyed *k, struct fault *f);

@@ -3,9 +3,13 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <time.h>
 
 #include "base/io.h"
+#include "base/now.h"
 #include "base/patience.h"
+
+enum { ASK_MS = 2 };
 
 enum lock_byte {
 	BYTE_GATE = 0,
@@ -33,6 +37,20 @@ lock_close(struct lock *l)
 	lock_init(l);
 }
 
+/* The kernel has no wait that ends: ask again and again. */
+static int
+ask(struct lock *l, enum lock_byte byte)
+{
+	const struct timespec pause = {.tv_nsec = ASK_MS * 1000000};
+	int rc = EAGAIN;
+
+	while (rc == EAGAIN && now_mono_ms() < l->until_ms) {
+		(void)nanosleep(&pause, NULL);
+		rc = io_lock(l->fd, byte, IO_LOCK_EXCLUSIVE, false);
+	}
+	return rc;
+}
+
 /* Take the lock on a byte.  If that blocks, a wait begins, or goes on. */
 static int
 take(struct lock *l, enum lock_byte byte, struct patience *wait)
@@ -43,7 +61,8 @@ take(struct lock *l, enum lock_byte byte, struct patience *wait)
 		return rc;
 	if (wait->since_ms == 0)
 		patience_begin(wait, l->path);
-	return io_lock(l->fd, byte, IO_LOCK_EXCLUSIVE, true);
+	return l->until_ms != 0 ? ask(l, byte)
+				: io_lock(l->fd, byte, IO_LOCK_EXCLUSIVE, true);
 }
 
 int

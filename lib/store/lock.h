@@ -23,11 +23,13 @@
  */
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 struct lock {
 	int fd;
 	const char *path;	/* to tell that a wait lasts (patience.h) */
+	int64_t until_ms;	/* monotonic: waits end; 0: they do not */
 	bool log;		/* held by us */
 	bool sync;
 	bool clean;
@@ -40,10 +42,10 @@ void lock_init(struct lock *l);
 int lock_open(struct lock *l, int dirfd, mode_t mode, gid_t gid);
 void lock_close(struct lock *l);
 
-/* Wait for the log: gate, log, free gate. */
+/* Wait for the log: gate, log, free gate.  EAGAIN: until_ms has come. */
 int lock_log(struct lock *l);
 int lock_unlock_log(struct lock *l);
-/* Wait for the right to sync; the log must not be held. */
+/* Wait for the right to sync, so; the log must not be held. */
 int lock_sync(struct lock *l);
 int lock_unlock_sync(struct lock *l);
 /*

@@ -150,6 +150,12 @@ partition_close(struct partition *p)
 	free(p);
 }
 
+void
+partition_wait_until(struct partition *p, int64_t until_ms)
+{
+	p->lock.until_ms = until_ms;
+}
+
 const char *
 partition_path(const struct partition *p)
 {

@@ -129,6 +129,13 @@ int partition_open(const char *path, enum partition_mode mode,
  */
 void partition_close(struct partition *p);
 
+/*
+ * Calls of this handle wait for the locks of others until then (monotonic), and
+ * fail with EAGAIN: of an append nothing is done, of a sync nothing is known.
+ * 0, as it is opened: they wait for as long as it takes.
+ */
+void partition_wait_until(struct partition *p, int64_t until_ms);
+
 const char *partition_path(const struct partition *p);
 int partition_dirfd(const struct partition *p);
 

@@ -61,6 +61,7 @@ enum {
 	CONFIG_SCRUB_RATE = 10 << 20,	/* bytes in a second */
 	CONFIG_UPKEEP_KEYS_BYTES = 64 << 20,	/* keys of one pass */
 	CONFIG_POSITIONS_BYTES = 64 << 20,	/* of a topic's groups */
+	CONFIG_COMMIT_MS = 5000,	/* offsets.commit.timeout.ms */
 	CONFIG_METADATA_BYTES = 4096,	/* offset.metadata.max.bytes */
 	/* Replicas: clients at a time, topics and partitions of each. */
 	CONFIG_REPLICAS = 16,

@@ -375,13 +375,12 @@ tick(void *arg)
 /* --- positions ------------------------------------------------------------ */
 
 int
-group_table_enter(struct group_table *g, struct served *t, bool write,
-    struct groups **out)
+group_table_enter(struct group_table *g, struct served *t, struct groups **out)
 {
 	char path[PATH_MAX];
 
 	catalog_path(g->server->catalog, t->name, path);
-	return positions_enter(&t->positions, path, write, out);
+	return positions_enter(&t->positions, path, out);
 }
 
 void

@@ -62,15 +62,15 @@ bool group_table_name(struct bytes id, char out[GROUPS_NAME_MAX + 1]);
 
 /*
  * A topic's positions, locked and as of now; until group_table_leave().
- * STATUS_NO_TOPIC: nobody has committed anything, and write is not set.
+ * STATUS_NO_TOPIC: nobody has committed anything.
  */
-int group_table_enter(struct group_table *g, struct served *t, bool write,
+int group_table_enter(struct group_table *g, struct served *t,
     struct groups **out);
 void group_table_leave(struct group_table *g, struct served *t);
 
 /*
- * Commit to one topic: as groups_commit().  EBUSY: local programs are members
- * of the group.
+ * Commit to one topic: as positions_commit().  EBUSY: local programs are
+ * members of the group.
  */
 int group_table_commit(struct group_table *g, struct served *t,
     const char *group, const struct groups_entry *entries, size_t count);

@@ -189,7 +189,7 @@ fetch_named(struct request *r, const char *group, struct bytes name,
 	out->partitions_count = count;
 	rc = catalog_find(r->server->catalog, name, &t);
 	if (rc == 0)
-		rc = group_table_enter(r->server->groups, t, false, &positions);
+		rc = group_table_enter(r->server->groups, t, &positions);
 	for (int32_t i = 0; i < count; i++)
 		fill_part(r,
 		    rc == 0 ? groups_find(positions, group, partitions[i])
@@ -234,7 +234,7 @@ fetch_all_of(struct served *t, void *arg)
 
 	if (request_is_vain(r))
 		return ECANCELED;
-	if (group_table_enter(r->server->groups, t, false, &positions) != 0)
+	if (group_table_enter(r->server->groups, t, &positions) != 0)
 		return 0;
 	first = groups_first(positions, f->group);
 	while ((e = groups_at(positions, first + (size_t)count)) != NULL &&

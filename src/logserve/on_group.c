@@ -410,7 +410,7 @@ search_topic(struct served *t, void *arg)
 
 	if (request_is_vain(s->request))
 		return ECANCELED;
-	if (group_table_enter(g, t, false, &positions) != 0)
+	if (group_table_enter(g, t, &positions) != 0)
 		return 0;
 	for (size_t i = 0; (e = groups_at(positions, i)) != NULL; last = e, i++)
 		if (last == NULL || strcmp(last->group, e->group) != 0)
@@ -590,7 +590,7 @@ add_names(struct served *t, void *arg)
 
 	if (request_is_vain(l->request))
 		return ECANCELED;
-	if (group_table_enter(g, t, false, &positions) != 0)
+	if (group_table_enter(g, t, &positions) != 0)
 		return 0;
 	for (size_t i = 0; rc == 0 && (e = groups_at(positions, i)) != NULL;
 	     last = e, i++)
@@ -675,7 +675,7 @@ forget_in_topic(struct served *t, void *arg)
 	struct groups *positions;
 	size_t count = 0;
 
-	if (group_table_enter(g, t, false, &positions) != 0)
+	if (group_table_enter(g, t, &positions) != 0)
 		return 0;
 	for (size_t i = groups_first(positions, d->group);
 	     (e = groups_at(positions, i)) != NULL &&

@@ -1,12 +1,15 @@
 #include "positions.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "base/now.h"
 #include "base/status.h"
 #include "config.h"
 #include "store/groups.h"
 #include "store/topic.h"
+#include "tell.h"
 
 /*
  * Of one batch, about: below what a batch takes, also with one more commit, as
@@ -17,8 +20,8 @@ enum { TOGETHER_BYTES = 256 << 10, ENTRY_BYTES = 1024 };
 void
 positions_init(struct positions *p)
 {
-	p->groups = NULL;
-	p->writes = p->busy = false;
+	p->groups = p->writer = NULL;
+	p->busy = p->stuck = false;
 	pthread_mutex_init(&p->lock, NULL);
 	pthread_mutex_init(&p->queue_lock, NULL);
 	pthread_cond_init(&p->changed, NULL);
@@ -29,6 +32,7 @@ void
 positions_release(struct positions *p)
 {
 	groups_close(p->groups);
+	groups_close(p->writer);
 	pthread_cond_destroy(&p->changed);
 	pthread_mutex_destroy(&p->queue_lock);
 	pthread_mutex_destroy(&p->lock);
@@ -37,38 +41,29 @@ positions_release(struct positions *p)
 /* --- one at a time -------------------------------------------------------- */
 
 static int
-open_groups(struct positions *p, const char *path, bool writes)
+open_groups(struct positions *p, const char *path)
 {
 	struct topic topic = {.dirfd = -1};
 	struct fault f;
 	int rc = topic_open(path, &topic, NULL);
 
-	if (rc == 0 && !writes &&
-	    faccessat(topic.dirfd, GROUPS_DIR, F_OK, 0) != 0)
+	if (rc == 0 && faccessat(topic.dirfd, GROUPS_DIR, F_OK, 0) != 0)
 		rc = STATUS_NO_TOPIC;
 	if (rc == 0)
-		rc = groups_open(path, &topic, writes, &p->groups, &f);
-	p->writes = writes;
+		rc = groups_open(path, &topic, false, &p->groups, &f);
 	topic_close(&topic);
 	return rc;
 }
 
 int
-positions_enter(struct positions *p, const char *path, bool writes,
-    struct groups **out)
+positions_enter(struct positions *p, const char *path, struct groups **out)
 {
 	struct fault f;
-	int rc = 0;
+	int rc;
 
 	pthread_mutex_lock(&p->lock);
-	if (p->groups != NULL && writes && !p->writes) {
-		groups_close(p->groups);
-		p->groups = NULL;
-	}
-	if (p->groups == NULL)
-		rc = open_groups(p, path, writes);
-	else
-		rc = groups_refresh(p->groups, &f);
+	rc = p->groups == NULL ? open_groups(p, path)
+			       : groups_refresh(p->groups, &f);
 	if (rc == 0) {
 		*out = p->groups;
 		return 0;
@@ -136,6 +131,42 @@ check_room(const struct groups *g, const struct positions_commit *c)
 	return 0;
 }
 
+/* What each of them is told before it is written; 0: all may be asked. */
+static int
+judge_all(struct positions *p, const char *path, struct commits *all)
+{
+	struct positions_commit *c;
+	struct groups *known;
+	int rc = positions_enter(p, path, &known);
+
+	if (rc != 0)
+		return rc;
+	STAILQ_FOREACH(c, all, entry)
+	{
+		c->rc = c->may(c->arg, known, c->group);
+		if (c->rc == 0)
+			c->rc = check_room(known, c);
+	}
+	positions_leave(p);
+	return 0;
+}
+
+static int
+open_writer(struct positions *p, const char *path)
+{
+	struct topic topic = {.dirfd = -1};
+	struct fault f;
+	int rc;
+
+	if (p->writer != NULL)
+		return 0;
+	rc = topic_open(path, &topic, NULL);
+	if (rc == 0)
+		rc = groups_open_writer(path, &topic, &p->writer, &f);
+	topic_close(&topic);
+	return rc;
+}
+
 static void
 write_each(struct groups *g, struct commits *all)
 {
@@ -156,13 +187,8 @@ write_all(struct groups *g, struct commits *all)
 	int rc = 0;
 
 	STAILQ_FOREACH(c, all, entry)
-	{
-		c->rc = c->may(c->arg, g, c->group);
-		if (c->rc == 0)
-			c->rc = check_room(g, c);
-		if (rc == 0 && c->rc == 0)
-			rc = groups_add(g, c->group, c->entries, c->count);
-	}
+	if (rc == 0 && c->rc == 0)
+		rc = groups_add(g, c->group, c->entries, c->count);
 	if (rc == 0)
 		return groups_write(g, &f);
 	groups_drop(g);
@@ -170,48 +196,103 @@ write_all(struct groups *g, struct commits *all)
 	return 0;
 }
 
-static void
+/* What is said is how it was for those that might be written. */
+static int
 commit_all(struct positions *p, const char *path, struct commits *all)
 {
 	struct positions_commit *c;
-	struct groups *g;
-	int rc = positions_enter(p, path, true, &g);
+	int rc = open_writer(p, path);
 
 	STAILQ_FOREACH(c, all, entry)
 	c->rc = 0;
+	if (rc == 0)
+		rc = judge_all(p, path, all);
 	if (rc == 0) {
-		rc = write_all(g, all);
-		positions_leave(p);
+		groups_wait_until(p->writer, now_mono_ms() + CONFIG_COMMIT_MS);
+		rc = write_all(p->writer, all);
+	}
+	if (rc != 0 && rc != EAGAIN) {
+		/* The next one opens it anew. */
+		groups_close(p->writer);
+		p->writer = NULL;
 	}
 	STAILQ_FOREACH(c, all, entry)
 	if (c->rc == 0)
 		c->rc = rc;
+	return rc;
+}
+
+/* They are done; under the lock. */
+static void
+end_all(struct commits *all)
+{
+	struct positions_commit *c;
+
+	STAILQ_FOREACH(c, all, entry)
+	c->done = true;
+}
+
+/* Who has come meanwhile would wait for as long, in vain: under the lock. */
+static void
+refuse_queue(struct positions *p)
+{
+	struct positions_commit *c;
+
+	STAILQ_FOREACH(c, &p->queue, entry)
+	{
+		c->rc = EAGAIN;
+		c->done = true;
+	}
+	STAILQ_INIT(&p->queue);
+}
+
+/* Whoever runs the server is told, once until it works again. */
+static void
+tell_stuck(const char *path)
+{
+	struct tell t;
+
+	tell_begin(&t, "commit failed");
+	tell_text(&t, "path", path);
+	tell_text(&t, "why", "another process has its lock");
+	tell_error(&t);
+}
+
+/* Write what there is, as nobody else does; under the lock. */
+static void
+write_round(struct positions *p, const char *path)
+{
+	struct commits all;
+	int rc;
+
+	p->busy = true;
+	take(p, &all);
+	pthread_mutex_unlock(&p->queue_lock);
+	rc = commit_all(p, path, &all);
+	pthread_mutex_lock(&p->queue_lock);
+	end_all(&all);
+	if (rc == EAGAIN && !p->stuck)
+		tell_stuck(path);
+	p->stuck = rc == EAGAIN;
+	if (p->stuck)
+		refuse_queue(p);
+	p->busy = false;
+	pthread_cond_broadcast(&p->changed);
 }
 
 int
 positions_commit(struct positions *p, const char *path,
     struct positions_commit *c)
 {
-	struct positions_commit *each;
-	struct commits all;
-
-	c->done = false;
 	pthread_mutex_lock(&p->queue_lock);
-	STAILQ_INSERT_TAIL(&p->queue, c, entry);
+	c->done = p->busy && p->stuck;
+	c->rc = EAGAIN;
+	if (!c->done)
+		STAILQ_INSERT_TAIL(&p->queue, c, entry);
 	while (p->busy && !c->done)
 		pthread_cond_wait(&p->changed, &p->queue_lock);
-	/* Nobody writes, and this one waits: it writes what there is. */
-	while (!c->done) {
-		p->busy = true;
-		take(p, &all);
-		pthread_mutex_unlock(&p->queue_lock);
-		commit_all(p, path, &all);
-		pthread_mutex_lock(&p->queue_lock);
-		STAILQ_FOREACH(each, &all, entry)
-		each->done = true;
-		p->busy = false;
-		pthread_cond_broadcast(&p->changed);
-	}
+	while (!c->done)
+		write_round(p, path);
 	pthread_mutex_unlock(&p->queue_lock);
 	return c->rc;
 }

@@ -7,6 +7,10 @@
  * A commit is durable when it returns.  Those that come while another is being
  * synced wait, and are then written as one batch, by one of them: many groups
  * that commit at once share a sync.
+ *
+ * Whoever commits may have to wait for a local program that does so, and which
+ * may be stopped: for CONFIG_COMMIT_MS at most, and nobody waits for who waits
+ * already, once it was in vain.  Who reads does not wait.
  */
 
 #include <sys/queue.h>
@@ -19,13 +23,14 @@ struct groups;
 struct groups_entry;
 
 struct positions {
-	pthread_mutex_t lock;		/* of the next two; taken first */
-	struct groups *groups;		/* NULL: not open */
-	bool writes;			/* it is open to write */
+	pthread_mutex_t lock;	/* of the next; not for waits for others */
+	struct groups *groups;		/* to read; NULL: not open */
+	struct groups *writer;		/* so; of who is busy */
 	pthread_mutex_t queue_lock;	/* of the rest */
 	pthread_cond_t changed;
 	STAILQ_HEAD(, positions_commit) queue;
 	bool busy;			/* somebody writes */
+	bool stuck;			/* or tried, in vain */
 };
 
 /* What a group commits; the caller's, until positions_commit() returns. */
@@ -34,8 +39,8 @@ struct positions_commit {
 	const struct groups_entry *entries;
 	size_t count;
 	/*
-	 * May it, just before it is written?  0 or what is returned; under the
-	 * lock.
+	 * May it, just before it is written?  0 or what is returned; between
+	 * enter and leave.
 	 */
 	int (*may)(void *arg, struct groups *g, const char *group);
 	void *arg;
@@ -49,17 +54,17 @@ void positions_release(struct positions *p);
 
 /*
  * Those of the topic in directory path, locked and as of now; until
- * positions_leave().  STATUS_NO_TOPIC: nobody has committed anything, and
- * writes is not set.  Else errors as groups_open() and groups_refresh().
+ * positions_leave().  STATUS_NO_TOPIC: nobody has committed anything.  Else
+ * errors as groups_open() and groups_refresh().
  */
-int positions_enter(struct positions *p, const char *path, bool writes,
-    struct groups **out);
+int positions_enter(struct positions *p, const char *path, struct groups **out);
 void positions_leave(struct positions *p);
 
 /*
- * Errors as positions_enter(), groups_commit(), and of may().  STATUS_TOO_BIG
- * also if positions that were not there before come to a topic that has
- * CONFIG_POSITIONS_BYTES of them.
+ * Errors as groups_open_writer(), positions_enter(), groups_commit(), and of
+ * may().  STATUS_TOO_BIG also if positions that were not there before come to a
+ * topic that has CONFIG_POSITIONS_BYTES of them.  EAGAIN: a local program is in
+ * the way; it may yet be committed.
  */
 int positions_commit(struct positions *p, const char *path,
     struct positions_commit *c);

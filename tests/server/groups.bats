@@ -386,17 +386,80 @@ is_busy() {
 		-gt "$1" ]
 }
 
-@test 'commits of many groups go to the disk together' {
-	local preload=$ROOT/build/tests/fault/fault_preload.so i
+# hold_positions: a local program is stopped while it holds the log of those of t.
+hold_positions() {
+	local preload=$ROOT/build/tests/fault/fault_preload.so
 	[ -e "$preload" ] || skip "fault_preload.so is not built"
-	logcreate root/t root/u
-	echo x | logappend root/t
-	echo x | logappend root/u
 	place first t
-	# A local program is stopped while it holds the log of positions.
 	start holder env LD_PRELOAD="$preload" FAULT=write:1:stop \
 	    FAULT_LOG="$PWD/log" "$ROOT/bin/logadmin" group seek root/t local -o 0
 	wait_for test -s log
+}
+
+# placed CODE NAME: that is how it went.
+placed() {
+	local pid=$2_pid
+	wait_exit 0 "${!pid}"
+	grep -qx "topics.0.partitions.0.error_code=$1" "$2.out"
+}
+
+# are_gone COUNT PID...: so many of them at least.
+are_gone() {
+	local count=$1 pid
+	for pid in "${@:2}"; do
+		! process_gone "$pid" || count=$((count - 1))
+	done
+	[ "$count" -le 0 ]
+}
+
+@test 'a local program that is stopped holds up its own topic, for a while' {
+	logcreate root/t root/u
+	echo x | logappend root/t
+	echo x | logappend root/u
+	hold_positions
+	local i
+	for i in {1..5}; do
+		start "place$i" place "g$i" t
+	done
+	wait_for is_busy 7
+	# Meanwhile all others, and who joins for the same topic.
+	enter
+	sync
+	beat 0
+	call OffsetFetch 1 group_id=first topics.0.name=t \
+		topics.0.partition_indexes.0=0
+	is topics.0.partitions.0.committed_offset 1
+	call ListGroups 0
+	out=$(place other u)
+	is topics.0.partitions.0.error_code 0
+	process_gone "$place1_pid" && return 1
+	for i in {1..5}; do
+		placed 15 "place$i"
+	done
+	same "$(grep -c 'commit failed: path=[^ ]*root/t why=' server.err)" 1
+	# One tries; nobody waits for it.
+	start trial1 place a t
+	start trial2 place b t
+	start trial3 place c t
+	wait_for are_gone 2 "$trial1_pid" "$trial2_pid" "$trial3_pid"
+	are_gone 3 "$trial1_pid" "$trial2_pid" "$trial3_pid" && return 1
+	kill -CONT "$holder_pid"
+	wait_exit 0 "$holder_pid"
+	for i in {1..3}; do
+		pid=trial${i}_pid
+		wait_exit 0 "${!pid}"
+	done
+	[ "$(cat trial?.out | grep -c 'partitions.0.error_code=15')" -eq 2 ]
+	out=$(place c t)
+	is topics.0.partitions.0.error_code 0
+}
+
+@test 'commits of many groups go to the disk together' {
+	local i
+	logcreate root/t root/u
+	echo x | logappend root/t
+	echo x | logappend root/u
+	hold_positions
 	for i in {1..12}; do
 		start "place$i" place "g$i" t
 	done
@@ -406,9 +469,7 @@ is_busy() {
 	is topics.0.partitions.0.error_code 0
 	kill -9 "$holder_pid"
 	for i in {1..12}; do
-		pid=place${i}_pid
-		wait_exit 0 "${!pid}"
-		grep -qx 'topics.0.partitions.0.error_code=0' "place$i.out"
+		placed 0 "place$i"
 	done
 	# One was being written when the others came.
 	batches=$(perl -0777 -ne 'for (my $at = 0; $at < length;

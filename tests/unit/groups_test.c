@@ -14,7 +14,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/io.h"
+#include "base/now.h"
 #include "base/status.h"
+#include "store/lock.h"
 #include "store/member.h"
 #include "store/properties.h"
 #include "store/topic.h"
@@ -364,12 +367,72 @@ test_claims(void)
 	topic_close(&topic);
 }
 
+/* Who only commits knows nothing, and waits for as long as it wants to. */
+static void
+test_writer(void)
+{
+	struct groups_entry e = {.offset = 5, .leader_epoch = -1};
+	struct groups *w = NULL, *g;
+	struct lock l;
+	struct fault f;
+
+	make_topic(1);
+	if (groups_open_writer(path, &topic, &w, &f) != 0)
+		abort();
+	tap_int(groups_commit(w, "a", &e, 1, &f), 0, "commit alone");
+	tap(groups_find(w, "a", 0) == NULL && groups_bytes(w) == 0,
+	    "nothing is known here");
+	g = open_groups(false);
+	tap_int(offset_of(g, "a", 0), 5, "but elsewhere");
+	lock_init(&l);
+	if (lock_open(&l, groups_dirfd(w), 0600, getegid()) != 0 ||
+	    lock_log(&l) != 0)
+		abort();
+	groups_wait_until(w, now_mono_ms() + 20);
+	e.offset = 6;
+	tap_int(groups_commit(w, "a", &e, 1, &f), EAGAIN, "not for ever");
+	lock_unlock_log(&l);
+	if (lock_sync(&l) != 0)
+		abort();
+	groups_wait_until(w, now_mono_ms() + 20);
+	e.offset = 7;
+	tap_int(groups_commit(w, "a", &e, 1, &f), EAGAIN,
+	    "nor until it can be synced");
+	tap(groups_refresh(g, &f) == 0 && offset_of(g, "a", 0) == 5,
+	    "what is not synced is not seen");
+	lock_close(&l);
+	tap_int(groups_commit(w, "b", &e, 1, &f), 0, "the next one");
+	tap(groups_refresh(g, &f) == 0 && offset_of(g, "a", 0) == 7 &&
+		offset_of(g, "b", 0) == 7,
+	    "is synced with it");
+	groups_close(w);
+	groups_close(g);
+	topic_close(&topic);
+}
+
+/* The directory alone. */
+static void
+test_directory(void)
+{
+	int fd = -1;
+
+	make_topic(1);
+	tap_int(groups_open_dir(path, false, &fd), ENOENT, "there is none");
+	tap(groups_open_dir(path, true, &fd) == 0 && fd >= 0, "it is made");
+	io_close(&fd);
+	tap_int(groups_open_dir(path, false, &fd), 0, "it is there");
+	io_close(&fd);
+	topic_close(&topic);
+}
+
 int
 main(void)
 {
 	tap_dir();
 	test_names();
 	test_positions();
+	test_writer();
+	test_directory();
 	test_together();
 	test_small();
 	test_members();

@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 
 #include "base/io.h"
+#include "base/now.h"
 #include "tap.h"
 
 /* The bytes of the file, as the header tells them. */
@@ -308,6 +309,35 @@ test_fairness(void)
 	lock_close(&l);
 }
 
+/* Waits that end, of each kind; the lock is as it was before. */
+static void
+test_until(void)
+{
+	struct lock a, b;
+
+	open_lock(&a);
+	open_lock(&b);
+	if (lock_log(&a) != 0)
+		abort();
+	b.until_ms = now_mono_ms() + 20;
+	tap_int(lock_log(&b), EAGAIN, "a wait for the log ends");
+	tap(now_mono_ms() >= b.until_ms, "in time");
+	tap(!b.log && !is_held(&a, GATE), "and nothing is held");
+	tap_int(lock_log(&b), EAGAIN, "the time has come");
+	lock_unlock_log(&a);
+	tap_int(lock_log(&b), 0, "what is free needs no time");
+	lock_unlock_log(&b);
+	if (lock_sync(&a) != 0)
+		abort();
+	b.until_ms = now_mono_ms() + 20;
+	tap_int(lock_sync(&b), EAGAIN, "a wait for the sync ends");
+	tap(!b.sync, "and it is not ours");
+	lock_close(&a);
+	b.until_ms = now_mono_ms() + 10000;
+	tap_int(lock_sync(&b), 0, "then it is");
+	lock_close(&b);
+}
+
 int
 main(void)
 {
@@ -325,6 +355,7 @@ main(void)
 	test_kill();
 	test_kill_waiter();
 	test_fairness();
+	test_until();
 	io_close(&dirfd);
 	return tap_done();
 }
