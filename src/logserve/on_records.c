@@ -1,17 +1,23 @@
 /*
  * DeleteRecords: the log start rises.  Each partition's handle to append does
- * it, in the order of appends; the last that is done answers.
+ * it, in the order of appends; the last that is done answers.  What is not done
+ * in time is answered as timed out, and yet may be done later.
  */
 
 #include "dispatch.h"
 
+#include <sys/queue.h>
+
 #include <errno.h>
+#include <pthread.h>
 #include <stdatomic.h>
 
+#include "base/now.h"
 #include "base/status.h"
 #include "catalog.h"
 #include "codes.h"
 #include "config.h"
+#include "deadlines.h"
 #include "kafka/error.h"
 #include "log.h"
 #include "request.h"
@@ -24,26 +30,93 @@ struct deletion {
 	struct request *request;
 	atomic_int left;	/* parts not done, and one for who hands out */
 	struct served **topics;	/* references, one per topic of the request */
+	bool has_deadline;
+	struct deadline deadline;
+	struct task expire;
+	pthread_mutex_t lock;	/* of what parts have said, and of these */
+	bool answered;		/* some as timed out */
+	bool finished;		/* all is done */
+	SLIST_HEAD(, deletion_part) parts;
 };
 
 struct deletion_part {
 	struct log_append append;
 	struct deletion *deletion;
 	int64_t offset;
+	bool done;		/* under the lock */
 	records_out *out;
+	SLIST_ENTRY(deletion_part) entry;
 };
 
 static void
-finish_part(struct deletion *d)
+answer(struct deletion *d)
 {
 	struct request *r = d->request;
 	const struct delete_records_request *in = r->message;
 
-	if (atomic_fetch_sub(&d->left, 1) > 1)
-		return;
 	for (int32_t i = 0; i < in->topics_count; i++)
 		catalog_release(r->server->catalog, d->topics[i]);
-	request_answer(r);
+	pthread_mutex_destroy(&d->lock);
+	if (d->answered)
+		request_free(r);
+	else
+		request_answer(r);
+}
+
+/* If the time is just over, the later one of both answers. */
+static void
+finish_part(struct deletion *d)
+{
+	bool last;
+
+	if (atomic_fetch_sub(&d->left, 1) > 1)
+		return;
+	if (!d->has_deadline ||
+	    deadlines_remove(d->request->server->deadlines, &d->deadline)) {
+		answer(d);
+		return;
+	}
+	pthread_mutex_lock(&d->lock);
+	d->finished = true;
+	last = d->answered;
+	pthread_mutex_unlock(&d->lock);
+	if (last)
+		answer(d);
+}
+
+/* The time is over: say so of what is not done. */
+static void
+expire(void *arg)
+{
+	struct deletion *d = arg;
+	struct deletion_part *part;
+	bool last;
+
+	pthread_mutex_lock(&d->lock);
+	SLIST_FOREACH(part, &d->parts, entry)
+		if (!part->done)
+			part->out->error_code = KAFKA_REQUEST_TIMED_OUT;
+	request_send(d->request);
+	d->answered = true;
+	last = d->finished;
+	pthread_mutex_unlock(&d->lock);
+	if (last)
+		answer(d);
+}
+
+static void
+begin_deadline(struct deletion *d)
+{
+	struct request *r = d->request;
+	const struct delete_records_request *in = r->message;
+
+	if (in->timeout_ms <= 0)
+		return;
+	task_init(&d->expire, expire, d);
+	d->deadline.task = &d->expire;
+	d->deadline.until_ms = now_mono_ms() + in->timeout_ms;
+	d->has_deadline = true;
+	deadlines_add(r->server->deadlines, &d->deadline);
 }
 
 /* -1 is all that consumers can see, and beyond it nothing is deleted. */
@@ -70,9 +143,12 @@ on_deleted(struct log_append *a)
 {
 	struct deletion_part *part = a->arg;
 
+	pthread_mutex_lock(&part->deletion->lock);
+	part->done = true;
 	part->out->error_code = (int16_t)a->code;
 	if (a->code == KAFKA_NONE)
 		part->out->low_watermark = a->log_start;
+	pthread_mutex_unlock(&part->deletion->lock);
 	finish_part(part->deletion);
 }
 
@@ -96,6 +172,7 @@ begin_part(struct deletion *d, struct served *t, const records_in *in,
 	part->append = (struct log_append){.act = delete_before,
 	    .done = on_deleted,
 	    .arg = part};
+	SLIST_INSERT_HEAD(&d->parts, part, entry);
 	atomic_fetch_add(&d->left, 1);
 	log_append(log, &part->append);
 	return KAFKA_NONE;
@@ -172,6 +249,8 @@ prepare(struct request *r)
 		if (out->topics[i].partitions == NULL)
 			return NULL;
 	}
+	SLIST_INIT(&d->parts);
+	pthread_mutex_init(&d->lock, NULL);
 	return d;
 }
 
@@ -187,5 +266,6 @@ on_delete_records(struct request *r)
 	}
 	for (int32_t i = 0; i < in->topics_count; i++)
 		begin_topic(d, i);
+	begin_deadline(d);
 	finish_part(d);
 }

@@ -120,6 +120,28 @@ send() {
 	stop_serving
 }
 
+@test 'records that are to be deleted behind a lock, for too long' {
+	hold
+	logcreate root/other
+	echo one | logappend root/other
+	call DeleteRecords 1 timeout_ms=1000 topics.0.name=t \
+	    topics.0.partitions.0.offset=1 topics.1.name=other \
+	    topics.1.partitions.0.offset=1
+	is topics.0.partitions.0.error_code 7 \
+	    topics.0.partitions.0.low_watermark -1 \
+	    topics.1.partitions.0.low_watermark 1
+	kill -CONT "$holder_pid"
+	wait_for served_line held
+	# Yet it is done.
+	wait_for begins_at 1
+	stop_serving
+}
+
+# begins_at OFFSET: the records of root/t are from there on.
+begins_at() {
+	same "$(logcat -F '%o\n' root/t | head -n 1)" "$1"
+}
+
 @test 'a topic that goes while a batch waits for its log' {
 	hold
 	send
