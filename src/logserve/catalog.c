@@ -623,6 +623,33 @@ catalog_each(struct catalog *c, int (*fn)(struct served *t, void *arg),
 	return rc;
 }
 
+static void
+each_busy_of(const struct catalog *c, struct served *t,
+    void (*fn)(const char *path))
+{
+	char path[PATH_MAX];
+
+	for (int32_t i = 0; i < t->log_count; i++)
+		if (t->logs[i] != NULL && log_is_busy(t->logs[i]))
+			fn(t->logs[i]->path);
+	if (!positions_is_busy(&t->positions))
+		return;
+	snprintf(path, sizeof(path), "%s/%s/" GROUPS_DIR, c->root, t->name);
+	fn(path);
+}
+
+void
+catalog_each_busy(struct catalog *c, void (*fn)(const char *path))
+{
+	struct served *t;
+
+	if (pthread_mutex_trylock(&c->lock) != 0)
+		return;
+	RB_FOREACH(t, catalog_names, &c->names)
+	each_busy_of(c, t, fn);
+	pthread_mutex_unlock(&c->lock);
+}
+
 /* --- changes -------------------------------------------------------------- */
 
 int

@@ -116,6 +116,12 @@ int catalog_each(struct catalog *c, int (*fn)(struct served *t, void *arg),
     void *arg);
 
 /*
+ * The directories of all logs and positions that somebody writes to at this
+ * moment.  Waits for nobody; what others have locked is left out.
+ */
+void catalog_each_busy(struct catalog *c, void (*fn)(const char *path));
+
+/*
  * Make a topic.  As topic_create(), with the mode that the root has.
  */
 int catalog_create(struct catalog *c, const char *name,

@@ -50,6 +50,7 @@ enum {
 	CONFIG_IDLE_MS = 600000,	/* connections.max.idle.ms */
 	CONFIG_STALL_MS = 60000,
 	CONFIG_DRAIN_MS = 10000,
+	CONFIG_END_MS = 5000,		/* then all has to be over */
 	CONFIG_POOL_THREADS = 64,
 	CONFIG_THREADS_MAX = 64,
 	CONFIG_FETCH_WAIT_MS = 60000,	/* no fetch waits for longer */

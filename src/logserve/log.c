@@ -520,6 +520,18 @@ work(void *arg)
 	buf_release(&scratch);
 }
 
+bool
+log_is_busy(struct log *l)
+{
+	bool busy;
+
+	if (pthread_mutex_trylock(&l->write_lock) != 0)
+		return false;
+	busy = l->busy;
+	pthread_mutex_unlock(&l->write_lock);
+	return busy;
+}
+
 void
 log_append(struct log *l, struct log_append *a)
 {

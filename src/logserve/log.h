@@ -105,6 +105,9 @@ void log_set(struct log *l, const struct properties *settings);
 /* The topic is gone: what waits for this log is told. */
 void log_remove(struct log *l);
 
+/* Does somebody write to it? */
+bool log_is_busy(struct log *l);
+
 /* Append, or act; a->done is called when it is durable, or cannot be. */
 void log_append(struct log *l, struct log_append *a);
 

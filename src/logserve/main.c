@@ -371,11 +371,13 @@ wait_for_end(struct server *s, const sigset_t *waited, pid_t pid)
 	}
 }
 
+/* *clean: no thread is left. */
 static int
-serve(const struct config *c)
+serve(const struct config *c, bool *clean)
 {
+	/* What is left outlasts this call. */
+	static struct server server;
 	char address[ADDR_TEXT_MAX];
-	struct server server;
 	sigset_t waited;
 	pid_t pid = -1;
 	int status;
@@ -392,7 +394,7 @@ serve(const struct config *c)
 	if (status == CLI_DONE)
 		status = wait_for_end(&server, &waited, pid);
 	life_notify("STOPPING=1");
-	server_close(&server);
+	*clean = server_close(&server);
 	return status;
 }
 
@@ -401,6 +403,7 @@ main(int argc, char **argv)
 {
 	struct config config;
 	char *temporary = NULL;
+	bool clean = true;
 	int status;
 
 	cli_start(argv);
@@ -410,8 +413,10 @@ main(int argc, char **argv)
 		return check_config(&config);
 	if (config.ephemeral)
 		config.root = temporary = life_temporary();
-	status = serve(&config);
+	status = serve(&config, &clean);
 	if (temporary != NULL)
 		life_remove(temporary);
+	if (!clean)
+		_exit(status);
 	return status;
 }

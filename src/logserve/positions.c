@@ -296,3 +296,15 @@ positions_commit(struct positions *p, const char *path,
 	pthread_mutex_unlock(&p->queue_lock);
 	return c->rc;
 }
+
+bool
+positions_is_busy(struct positions *p)
+{
+	bool busy;
+
+	if (pthread_mutex_trylock(&p->queue_lock) != 0)
+		return false;
+	busy = p->busy;
+	pthread_mutex_unlock(&p->queue_lock);
+	return busy;
+}

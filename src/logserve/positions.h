@@ -60,6 +60,9 @@ void positions_release(struct positions *p);
 int positions_enter(struct positions *p, const char *path, struct groups **out);
 void positions_leave(struct positions *p);
 
+/* Does somebody write to them? */
+bool positions_is_busy(struct positions *p);
+
 /*
  * Errors as groups_open_writer(), positions_enter(), groups_commit(), and of
  * may().  STATUS_TOO_BIG also if positions that were not there before come to a

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/cli.h"
@@ -339,34 +340,6 @@ open_parts(struct server *s)
 	return rc == 0 ? CLI_DONE : fail("sockets", rc, NULL);
 }
 
-int
-server_open(struct server *s, const struct config *config)
-{
-	int status, rc;
-
-	memset(s, 0, sizeof(*s));
-	s->config = config;
-	s->start_ms = now_wall_ms();
-	pthread_mutex_init(&s->sessions_lock, NULL);
-	if (choose_ids(s) != 0)
-		return fail("random numbers", STATUS_FAILED, NULL);
-	if (read_secret(s) != CLI_DONE)
-		return CLI_FAIL;
-	status = open_parts(s);
-	if (status == CLI_DONE)
-		status = listen_on(s);
-	if (status == CLI_DONE && config->metrics != NULL)
-		status = open_metrics(s);
-	if (status == CLI_DONE) {
-		rc = listener_start(s->listener);
-		if (rc != 0)
-			status = fail("sockets", rc, NULL);
-	}
-	if (status != CLI_DONE)
-		server_close(s);
-	return status;
-}
-
 void
 server_look(struct server *s)
 {
@@ -414,8 +387,8 @@ drain_clients(struct server *s)
 		}
 }
 
-void
-server_close(struct server *s)
+static void
+end(struct server *s)
 {
 	upkeep_stop(s->upkeep);
 	if (s->waiting != NULL)
@@ -429,6 +402,7 @@ server_close(struct server *s)
 	scrubbing_close(s->scrubbing);
 	deadlines_stop(s->deadlines);
 	pool_close(s->pool);
+	atomic_store(&s->over, true);
 	upkeep_close(s->upkeep);
 	group_table_close(s->groups);
 	fetch_sessions_free(s->sessions);
@@ -442,4 +416,72 @@ server_close(struct server *s)
 	if (s->secret != NULL)
 		explicit_bzero(s->secret, sizeof(*s->secret));
 	free(s->secret);
+}
+
+int
+server_open(struct server *s, const struct config *config)
+{
+	int status, rc;
+
+	memset(s, 0, sizeof(*s));
+	s->config = config;
+	s->start_ms = now_wall_ms();
+	pthread_mutex_init(&s->sessions_lock, NULL);
+	if (choose_ids(s) != 0)
+		return fail("random numbers", STATUS_FAILED, NULL);
+	if (read_secret(s) != CLI_DONE)
+		return CLI_FAIL;
+	status = open_parts(s);
+	if (status == CLI_DONE)
+		status = listen_on(s);
+	if (status == CLI_DONE && config->metrics != NULL)
+		status = open_metrics(s);
+	if (status == CLI_DONE) {
+		rc = listener_start(s->listener);
+		if (rc != 0)
+			status = fail("sockets", rc, NULL);
+	}
+	if (status != CLI_DONE)
+		end(s);
+	return status;
+}
+
+static void *
+end_aside(void *arg)
+{
+	end(arg);
+	return NULL;
+}
+
+static void
+tell_busy(const char *path)
+{
+	struct tell t;
+
+	tell_begin(&t, "given up");
+	tell_text(&t, "path", path);
+	tell_error(&t);
+}
+
+bool
+server_close(struct server *s)
+{
+	const int64_t ms = CONFIG_DRAIN_MS + CONFIG_END_MS;
+	struct timespec until;
+	pthread_t thread;
+
+	if (pthread_create(&thread, NULL, end_aside, s) != 0) {
+		end(s);
+		return true;
+	}
+	(void)clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += ms / 1000;
+	if (pthread_clockjoin_np(thread, NULL, CLOCK_MONOTONIC, &until) == 0)
+		return true;
+	/* Once it is over the topics go. */
+	if (atomic_load(&s->over))
+		tell_busy(s->config->root);
+	else
+		catalog_each_busy(s->catalog, tell_busy);
+	return false;
 }

@@ -62,6 +62,7 @@ struct server {
 	struct trust_secret *secret;	/* of replicas; NULL: there are none */
 	atomic_int replicas;		/* of clients */
 	int64_t start_ms;		/* wall clock */
+	atomic_bool over;		/* nothing is in work any more */
 	atomic_uint_fast64_t requests[API_COUNT_MAX];
 	atomic_uint_fast64_t request_bytes;
 	atomic_uint_fast64_t answer_bytes;
@@ -81,9 +82,11 @@ size_t server_logs_max(size_t max);
 /* Is that API one for clients of this server? */
 bool server_offers(const struct server *s, const struct api *a);
 /*
- * Finish what is in work, and end.
+ * Finish what is in work, and end.  False: something waits for others, who may
+ * never go on; it is told on stderr, and the process has to end without it, by
+ * _exit(2), as threads use all that there is.  What was acknowledged is stored.
  */
-void server_close(struct server *s);
+bool server_close(struct server *s);
 /* Look at what all topics are to keep, now. */
 void server_look(struct server *s);
 /* The address that clients of the first socket are told, HOST:PORT. */

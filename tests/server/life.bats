@@ -171,6 +171,27 @@ begins_at() {
 	same "$(logcat root/t)" $'before\nheld\none'
 }
 
+# There is no end to wait for: a program that is stopped is no reason to stay.
+@test 'TERM: what waits for a lock for too long is given up' {
+	hold
+	logcreate root/other
+	send
+	# Another is stored, and stays so.
+	call Produce 8 acks=-1 topic_data.0.name=other \
+	    topic_data.0.partition_data.0.records=@"$(echo u/0/*.log)"
+	is responses.0.partition_responses.0.error_code 0
+	kill "$server_pid"
+	has_ended
+	grep -q 'given up: path=[^ ]*root/t/0$' server.err
+	wait "$producer_pid" || true
+	! grep -q '^responses' producer.out || return 1
+	same "$(logcat root/other)" one
+	kill -CONT "$holder_pid"
+	wait_exit 0 "$holder_pid"
+	same "$(logcat root/t)" $'before\nheld'
+	serve
+}
+
 # served_line LINE: it is in root/t.
 served_line() {
 	grep -qx "$1" <<<"$(logcat root/t)"
