@@ -1,7 +1,7 @@
 /*
- * Groups by id, those with something to wait for by when, and those that are
- * idle by since when.  A group is among the last two after each call as
- * settle() finds it.
+ * Groups by id, those with something to wait for by when, those that are idle
+ * by since when, and so those that wait only for clients to come back with
+ * their id.  A group is among these three after each call as settle() finds it.
  */
 
 #include "broker/coordinator.h"
@@ -24,10 +24,12 @@ struct entry {
 	RB_ENTRY(entry) by_id;
 	RB_ENTRY(entry) by_wake;	/* unless idle */
 	TAILQ_ENTRY(entry) idle;
+	TAILQ_ENTRY(entry) hollow;
 	struct group *group;		/* owned */
 	struct bytes id;		/* the group's */
 	int64_t wake_ms;
 	int64_t idle_ms;		/* since when; -1: is not idle */
+	bool is_hollow;			/* no members, but not idle */
 };
 
 RB_HEAD(ids, entry);
@@ -40,6 +42,7 @@ struct coordinator {
 	struct ids ids;
 	struct wakes wakes;
 	struct idles idles;	/* the longest idle one first */
+	struct idles hollows;	/* those that have been so longest first */
 	size_t count;
 	bool stopped;
 };
@@ -97,6 +100,7 @@ coordinator_new(const struct coordinator_settings *settings,
 	RB_INIT(&c->ids);
 	RB_INIT(&c->wakes);
 	TAILQ_INIT(&c->idles);
+	TAILQ_INIT(&c->hollows);
 	return c;
 }
 
@@ -119,6 +123,22 @@ place(struct coordinator *c, struct entry *e)
 		RB_INSERT(wakes, &c->wakes, e);
 }
 
+/* For those who were told an id and have not come back alone? */
+static void
+note_hollow(struct coordinator *c, struct entry *e)
+{
+	bool hollow =
+	    !group_is_idle(e->group) && group_state(e->group) == GROUP_EMPTY;
+
+	if (hollow == e->is_hollow)
+		return;
+	e->is_hollow = hollow;
+	if (hollow)
+		TAILQ_INSERT_TAIL(&c->hollows, e, hollow);
+	else
+		TAILQ_REMOVE(&c->hollows, e, hollow);
+}
+
 /* A group has been used: put it where it belongs now. */
 static void
 settle(struct coordinator *c, struct entry *e, int64_t now)
@@ -126,6 +146,7 @@ settle(struct coordinator *c, struct entry *e, int64_t now)
 	int64_t wake = group_wake_ms(e->group);
 	bool idle = group_is_idle(e->group), was = e->idle_ms >= 0;
 
+	note_hollow(c, e);
 	if (idle == was && (idle || wake == e->wake_ms))
 		return;
 	unsettle(c, e);
@@ -138,6 +159,8 @@ static void
 drop(struct coordinator *c, struct entry *e)
 {
 	unsettle(c, e);
+	if (e->is_hollow)
+		TAILQ_REMOVE(&c->hollows, e, hollow);
 	RB_REMOVE(ids, &c->ids, e);
 	c->count--;
 	group_free(e->group);
@@ -176,14 +199,22 @@ find(const struct coordinator *c, struct bytes id)
 	return id.len > 0 ? RB_FIND(ids, ids, &key) : NULL;
 }
 
+/* Who is given up for a new one: NULL, if all have members. */
+static struct entry *
+find_spare(const struct coordinator *c)
+{
+	struct entry *e = TAILQ_FIRST(&c->idles);
+
+	return e != NULL ? e : TAILQ_FIRST(&c->hollows);
+}
+
 /* A group without members makes room for a new one. */
 static struct entry *
 add(struct coordinator *c, struct bytes id, int64_t now)
 {
 	struct entry *e;
 
-	if (c->count >= c->settings.groups_max &&
-	    (e = TAILQ_FIRST(&c->idles)) != NULL)
+	if (c->count >= c->settings.groups_max && (e = find_spare(c)) != NULL)
 		drop(c, e);
 	if (c->count >= c->settings.groups_max ||
 	    (e = calloc(1, sizeof(*e))) == NULL)

@@ -18,12 +18,13 @@
  * never had a generation).
  *
  * Bounds, and what is over them:
- *	groups that are not empty		COORDINATOR_NOT_AVAILABLE
+ *	groups with members			COORDINATOR_NOT_AVAILABLE
  *	members of one				GROUP_MAX_SIZE_REACHED
  *	bytes of what a group's members sent	GROUP_MAX_SIZE_REACHED
  *	bytes of all				COORDINATOR_NOT_AVAILABLE
- * Who was given an id and is to come back with it counts as a member.  Unlike
- * in Apache Kafka a member that has gone counts until its session ends.
+ * Who was given an id and is to come back with it counts as a member, but a
+ * group of such alone makes room for another.  Unlike in Apache Kafka a member
+ * that has gone counts until its session ends.
  */
 
 #include <stdbool.h>

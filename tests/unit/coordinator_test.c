@@ -1173,6 +1173,38 @@ test_groups_bound(void)
 	client_end();
 }
 
+/* Groups of those alone who were told an id, and may never come back. */
+static void
+test_hollow_groups(void)
+{
+	struct coordinator_settings s = coordinator_defaults;
+
+	begin();
+	client_end();
+	s.groups_max = 2;
+	client_begin(&s);
+	a.version = b.version = c.version = 4;
+	client_join_group(&a, bytes_of("f"));
+	client_take(&a);
+	client_join_group(&b, bytes_of("g"));
+	client_take(&b);
+	client_join_group(&c, bytes_of("h"));
+	tap_int(c.joined.error, KAFKA_MEMBER_ID_REQUIRED,
+	    "one without members makes room");
+	tap_int(coordinator_groups(client_coordinator), 2, "there are two");
+	client_join_group(&a, bytes_of("f"));
+	tap_int(a.joined.error, KAFKA_UNKNOWN_MEMBER_ID, "it was the oldest");
+	client_join(&b);
+	tap_int(b.joined.error, 0, "who comes back has a group");
+	client_take(&c);
+	client_join_group(&c, bytes_of("h"));
+	a.id[0] = '\0';
+	client_join_group(&a, bytes_of("f"));
+	tap_int(a.joined.error, KAFKA_COORDINATOR_NOT_AVAILABLE,
+	    "which makes no room");
+	client_end();
+}
+
 /* Room for two members, and the assignment of one of them. */
 static void
 test_assignments_bound(size_t bytes)
@@ -1531,6 +1563,7 @@ main(void)
 	test_stop();
 	test_bounds();
 	test_groups_bound();
+	test_hollow_groups();
 	test_bytes_bound();
 	test_memory();
 	test_offers();
