@@ -257,9 +257,32 @@ group_table_recall(struct group_table *g, const char *group)
 }
 
 void
+group_table_refresh(struct group_table *g)
+{
+	if (g->ledger != NULL)
+		tell_ledger(g, ledger_refresh(g->ledger));
+}
+
+static bool
+is_known(struct group_table *g, const char *group)
+{
+	struct group_metadata_record r;
+	struct arena arena;
+	int rc;
+
+	arena_init(&arena, CONFIG_ARENA_BYTES);
+	rc = ledger_find(g->ledger, group, &arena, &r);
+	arena_release(&arena);
+	return rc != ENOENT;
+}
+
+void
 group_table_forget(struct group_table *g, struct bytes group)
 {
-	if (g->ledger == NULL)
+	char name[GROUPS_NAME_MAX + 1];
+
+	if (g->ledger == NULL || !group_table_name(group, name) ||
+	    !is_known(g, name))
 		return;
 	tell_ledger(g, ledger_put(g->ledger, group, NULL));
 	g->wrote = true;
@@ -404,20 +427,31 @@ may_write(void *arg, struct groups *positions, const char *group)
 	    groups_dirfd(positions));
 }
 
+void
+group_table_commit_all(struct group_table *g, struct served *t,
+    struct positions_commit *commits, size_t count)
+{
+	struct asking a = {g, t};
+	char path[PATH_MAX];
+
+	for (size_t i = 0; i < count; i++) {
+		commits[i].may = may_write;
+		commits[i].arg = &a;
+	}
+	catalog_path(g->server->catalog, t->name, path);
+	positions_commit(&t->positions, path, commits, count);
+}
+
 int
 group_table_commit(struct group_table *g, struct served *t, const char *group,
     const struct groups_entry *entries, size_t count)
 {
-	struct asking a = {g, t};
 	struct positions_commit c = {.group = group,
 	    .entries = entries,
-	    .count = count,
-	    .may = may_write,
-	    .arg = &a};
-	char path[PATH_MAX];
+	    .count = count};
 
-	catalog_path(g->server->catalog, t->name, path);
-	return positions_commit(&t->positions, path, &c);
+	group_table_commit_all(g, t, &c, 1);
+	return c.rc;
 }
 
 /* --- its life ------------------------------------------------------------- */

@@ -27,6 +27,7 @@
 #include "store/groups.h"
 
 struct group_table;
+struct positions_commit;
 struct request;
 struct served;
 struct server;
@@ -51,6 +52,8 @@ void group_table_answer(struct group_table *g, struct request *r);
  * before; between get and put.
  */
 void group_table_recall(struct group_table *g, const char *group);
+/* Take in what is to outlast the server; so, too, and before the next. */
+void group_table_refresh(struct group_table *g);
 /* It is deleted: nothing of it is to be known later.  So, too. */
 void group_table_forget(struct group_table *g, struct bytes group);
 
@@ -74,5 +77,8 @@ void group_table_leave(struct group_table *g, struct served *t);
  */
 int group_table_commit(struct group_table *g, struct served *t,
     const char *group, const struct groups_entry *entries, size_t count);
+/* The same of several groups; how each went is its rc. */
+void group_table_commit_all(struct group_table *g, struct served *t,
+    struct positions_commit *commits, size_t count);
 
 #endif

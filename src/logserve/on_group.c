@@ -1,6 +1,6 @@
 /*
  * The classic group protocol: JoinGroup, SyncGroup, Heartbeat, LeaveGroup; and
- * what administrators ask: DescribeGroups, ListGroups, DeleteGroups.
+ * what administrators ask: DescribeGroups, ListGroups.
  */
 
 #include "dispatch.h"
@@ -653,93 +653,5 @@ on_list_groups(struct request *r)
 	release_names(&l);
 	if (l.failed)
 		out->error_code = KAFKA_UNKNOWN_SERVER_ERROR;
-	request_answer(r);
-}
-
-/* --- deleting ------------------------------------------------------------- */
-
-struct removal {
-	struct server *server;
-	const char *group;
-	int rc;
-	bool found;
-};
-
-static int
-forget_in_topic(struct served *t, void *arg)
-{
-	struct removal *d = arg;
-	struct group_table *g = d->server->groups;
-	struct groups_entry *gone = NULL, *more;
-	const struct groups_entry *e;
-	struct groups *positions;
-	size_t count = 0;
-
-	if (group_table_enter(g, t, &positions) != 0)
-		return 0;
-	for (size_t i = groups_first(positions, d->group);
-	     (e = groups_at(positions, i)) != NULL &&
-	     strcmp(e->group, d->group) == 0;
-	     i++) {
-		more = reallocarray(gone, count + 1, sizeof(*gone));
-		if (more == NULL)
-			break;
-		gone = more;
-		gone[count++] = (struct groups_entry){.partition = e->partition,
-		    .offset = -1,
-		    .leader_epoch = -1,
-		    .metadata = BYTES_NULL};
-	}
-	group_table_leave(g, t);
-	d->found = d->found || count > 0;
-	if (count > 0)
-		d->rc = group_table_commit(g, t, d->group, gone, count);
-	free(gone);
-	return d->rc;
-}
-
-static int
-delete_group(struct request *r, struct bytes id)
-{
-	struct group_table *g = r->server->groups;
-	char name[GROUPS_NAME_MAX + 1];
-	struct removal d = {.server = r->server, .group = name};
-	int code;
-
-	if (!group_table_name(id, name))
-		return KAFKA_INVALID_GROUP_ID;
-	code = coordinator_delete(group_table_get(g), id);
-	if (code != KAFKA_NON_EMPTY_GROUP)
-		group_table_forget(g, id);
-	group_table_put(g);
-	if (code != 0 && code != KAFKA_GROUP_ID_NOT_FOUND)
-		return code;
-	(void)catalog_each(r->server->catalog, forget_in_topic, &d);
-	if (d.rc != 0)
-		return d.rc == EBUSY ? KAFKA_NON_EMPTY_GROUP
-				     : KAFKA_COORDINATOR_NOT_AVAILABLE;
-	return d.found ? 0 : code;
-}
-
-void
-on_delete_groups(struct request *r)
-{
-	const struct delete_groups_request *in = r->message;
-	struct delete_groups_response *out = r->response;
-
-	out->results = request_alloc(r, (size_t)in->groups_names_count,
-	    sizeof(*out->results));
-	if (out->results == NULL) {
-		request_fail(r, ENOMEM, "no memory");
-		return;
-	}
-	out->results_count = in->groups_names_count;
-	for (int32_t i = 0; i < in->groups_names_count; i++) {
-		out->results[i].group_id = in->groups_names[i];
-		out->results[i].error_code =
-		    (int16_t)(r->server->config->read_only
-			    ? KAFKA_GROUP_AUTHORIZATION_FAILED
-			    : delete_group(r, in->groups_names[i]));
-	}
 	request_answer(r);
 }

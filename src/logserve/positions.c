@@ -280,21 +280,35 @@ write_round(struct positions *p, const char *path)
 	pthread_cond_broadcast(&p->changed);
 }
 
-int
-positions_commit(struct positions *p, const char *path,
-    struct positions_commit *c)
+/* They come one behind the other, so the last is done last. */
+static void
+add_all(struct positions *p, struct positions_commit *commits, size_t count)
 {
+	bool refused = p->busy && p->stuck;
+
+	for (size_t i = 0; i < count; i++) {
+		commits[i].done = refused;
+		commits[i].rc = EAGAIN;
+		if (!refused)
+			STAILQ_INSERT_TAIL(&p->queue, &commits[i], entry);
+	}
+}
+
+void
+positions_commit(struct positions *p, const char *path,
+    struct positions_commit *commits, size_t count)
+{
+	const struct positions_commit *last = commits + count - 1;
+
+	if (count == 0)
+		return;
 	pthread_mutex_lock(&p->queue_lock);
-	c->done = p->busy && p->stuck;
-	c->rc = EAGAIN;
-	if (!c->done)
-		STAILQ_INSERT_TAIL(&p->queue, c, entry);
-	while (p->busy && !c->done)
+	add_all(p, commits, count);
+	while (p->busy && !last->done)
 		pthread_cond_wait(&p->changed, &p->queue_lock);
-	while (!c->done)
+	while (!last->done)
 		write_round(p, path);
 	pthread_mutex_unlock(&p->queue_lock);
-	return c->rc;
 }
 
 bool

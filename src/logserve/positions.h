@@ -64,12 +64,13 @@ void positions_leave(struct positions *p);
 bool positions_is_busy(struct positions *p);
 
 /*
- * Errors as groups_open_writer(), positions_enter(), groups_commit(), and of
- * may().  STATUS_TOO_BIG also if positions that were not there before come to a
- * topic that has CONFIG_POSITIONS_BYTES of them.  EAGAIN: a local program is in
- * the way; it may yet be committed.
+ * So many commits; how each went is its rc.  Errors as groups_open_writer(),
+ * positions_enter(), groups_commit(), and of may().  STATUS_TOO_BIG also if
+ * positions that were not there before come to a topic that has
+ * CONFIG_POSITIONS_BYTES of them.  EAGAIN: a local program is in the way; it
+ * may yet be committed.
  */
-int positions_commit(struct positions *p, const char *path,
-    struct positions_commit *c);
+void positions_commit(struct positions *p, const char *path,
+    struct positions_commit *commits, size_t count);
 
 #endif

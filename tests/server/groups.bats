@@ -478,3 +478,56 @@ are_gone() {
 	echo "$batches batches of 13 commits"
 	[ "$batches" -le 9 ]
 }
+
+@test 'groups are deleted, in all topics that they have read' {
+	logcreate root/t root/u
+	enter
+	sync
+	for i in a b c; do
+		place "$i" t >/dev/null
+		place "$i" u >/dev/null
+	done
+	echo x | logappend root/u
+	start reader logtail -f -g c root/u
+	wait_for test -e root/u/groups/c.members
+	call DeleteGroups 1 groups_names.0=b groups_names.1=g \
+		groups_names.2=nobody groups_names.3= groups_names.4=c \
+		groups_names.5=b
+	is results.0.group_id b results.0.error_code 0 \
+		results.1.error_code 68 results.2.error_code 69 \
+		results.3.error_code 24 results.4.error_code 68 \
+		results.5.error_code 0
+	kill "$reader_pid"
+	wait_exit 143 "$reader_pid"
+	for i in t u; do
+		call OffsetFetch 1 group_id=b topics.0.name=$i \
+			topics.0.partition_indexes.0=0
+		is topics.0.partitions.0.committed_offset -1
+		call OffsetFetch 1 group_id=a topics.0.name=$i \
+			topics.0.partition_indexes.0=0
+		is topics.0.partitions.0.committed_offset 1
+	done
+	call DeleteGroups 1 groups_names.0=b
+	is results.0.error_code 69
+}
+
+@test 'as many as a request may name' {
+	eval "logcreate root/t{1..150}"
+	# shellcheck disable=SC2016 # perl's
+	run_tool 0 perl -e 'use Socket;
+	    my ($host, $port) = split ":", shift;
+	    my $n = 200000;
+	    my $body = pack("nnNn", 42, 0, 7, 0) . pack("N", $n) .
+		join "", map { pack "n/a*", "g$_" } 1 .. $n;
+	    socket(my $s, PF_INET, SOCK_STREAM, 0) or die $!;
+	    connect($s, sockaddr_in($port, inet_aton($host))) or die $!;
+	    print {$s} pack "N/a*", $body;
+	    $s->flush;
+	    my $all = "";
+	    while (length $all < 4 || length $all < 4 + unpack "N", $all) {
+		sysread($s, $all, 1 << 20, length $all) or die "closed";
+	    }
+	    my $none = () = $all =~ /\0E/g;
+	    print $none' "$address"
+	[ "$out" -ge 200000 ]
+}
