@@ -227,7 +227,6 @@ on_join_group(struct request *r)
 	struct group_join j = {.member_id = in->member_id,
 	    .instance_id = in->group_instance_id,
 	    .client_id = r->header.client_id,
-	    .client_host = bytes_of(host),
 	    .protocol_type = in->protocol_type,
 	    .protocols = protocols_of(r),
 	    .protocol_count = (size_t)in->protocols_count,
@@ -240,6 +239,7 @@ on_join_group(struct request *r)
 	int code = KAFKA_INVALID_GROUP_ID;
 
 	client_host(r->client, host);
+	j.client_host = bytes_of(host);
 	if (group_table_name(in->group_id, group) && j.protocols != NULL)
 		code = judge_join(r, group, &j);
 	if (code == KAFKA_NONE) {
