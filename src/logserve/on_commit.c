@@ -388,7 +388,7 @@ has_positions(struct served *t, void *arg)
 	struct groups *positions;
 	bool yes;
 
-	if (group_table_enter(s->groups, t, false, &positions) != 0)
+	if (group_table_enter(s->groups, t, &positions) != 0)
 		return 0;
 	e = groups_at(positions, groups_first(positions, s->group));
 	yes = e != NULL && strcmp(e->group, s->group) == 0;
