@@ -311,7 +311,7 @@ add(struct catalog *c, const char *name, const struct topic *topic,
 		return ENOMEM;
 	strlcpy(t->name, name, sizeof(t->name));
 	t->id = *id;
-	positions_init(&t->positions);
+	positions_init(&t->positions, c->handles);
 	atomic_init(&t->references, 1);
 	rc = take_in(t, topic, file);
 	if (rc != 0) {

@@ -68,8 +68,8 @@ struct served {
 bool catalog_name(struct bytes name, char out[TOPIC_NAME_MAX + 1]);
 
 /*
- * At most open_logs partitions have files open; see handles.h.  read_only: no
- * file is written but by catalog_create().
+ * At most open_logs partitions and positions of topics have files open; see
+ * handles.h.  read_only: no file is written but by catalog_create().
  */
 int catalog_open(const char *root, bool read_only, size_t open_logs,
     struct pool *pool, struct waiting *waiting, struct catalog **out);

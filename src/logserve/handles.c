@@ -1,15 +1,11 @@
 #include "handles.h"
 
-#include <sys/queue.h>
-
 #include <pthread.h>
 #include <stdlib.h>
 
-#include "log.h"
-
 struct handles {
 	pthread_mutex_t lock;
-	TAILQ_HEAD(, log) logs;	/* the oldest first */
+	TAILQ_HEAD(, handle) all;	/* the oldest first */
 	size_t count;
 	size_t max;
 };
@@ -22,7 +18,7 @@ handles_new(size_t max)
 	if (h == NULL)
 		return NULL;
 	pthread_mutex_init(&h->lock, NULL);
-	TAILQ_INIT(&h->logs);
+	TAILQ_INIT(&h->all);
 	h->max = max;
 	return h;
 }
@@ -36,52 +32,59 @@ handles_free(struct handles *h)
 	free(h);
 }
 
-static void
-take_out(struct handles *h, struct log *l)
+void
+handles_init(struct handle *one, bool (*shed)(void *arg), void *arg)
 {
-	TAILQ_REMOVE(&h->logs, l, with_files);
-	l->has_files = false;
+	*one = (struct handle){.shed = shed, .arg = arg};
+	atomic_init(&one->used, false);
+}
+
+static void
+take_out(struct handles *h, struct handle *one)
+{
+	TAILQ_REMOVE(&h->all, one, entry);
+	one->has_files = false;
 	h->count--;
 }
 
 /*
- * Under the lock, so that no log goes meanwhile.  Each is looked at twice at
+ * Under the lock, so that none goes meanwhile.  Each is looked at twice at
  * most: the first look takes the mark that it was used.
  */
 static void
-make_room(struct handles *h, const struct log *but)
+make_room(struct handles *h, const struct handle *but)
 {
-	struct log *l;
+	struct handle *one;
 
 	for (size_t looks = 2 * h->count; h->count > h->max && looks > 0;
 	     looks--) {
-		l = TAILQ_FIRST(&h->logs);
-		TAILQ_REMOVE(&h->logs, l, with_files);
-		TAILQ_INSERT_TAIL(&h->logs, l, with_files);
-		if (l != but && !atomic_exchange(&l->used, false) &&
-		    log_shed(l))
-			take_out(h, l);
+		one = TAILQ_FIRST(&h->all);
+		TAILQ_REMOVE(&h->all, one, entry);
+		TAILQ_INSERT_TAIL(&h->all, one, entry);
+		if (one != but && !atomic_exchange(&one->used, false) &&
+		    one->shed(one->arg))
+			take_out(h, one);
 	}
 }
 
 void
-handles_add(struct handles *h, struct log *l)
+handles_add(struct handles *h, struct handle *one)
 {
 	pthread_mutex_lock(&h->lock);
-	if (!l->has_files) {
-		TAILQ_INSERT_TAIL(&h->logs, l, with_files);
-		l->has_files = true;
+	if (!one->has_files) {
+		TAILQ_INSERT_TAIL(&h->all, one, entry);
+		one->has_files = true;
 		h->count++;
 	}
-	make_room(h, l);
+	make_room(h, one);
 	pthread_mutex_unlock(&h->lock);
 }
 
 void
-handles_remove(struct handles *h, struct log *l)
+handles_remove(struct handles *h, struct handle *one)
 {
 	pthread_mutex_lock(&h->lock);
-	if (l->has_files)
-		take_out(h, l);
+	if (one->has_files)
+		take_out(h, one);
 	pthread_mutex_unlock(&h->lock);
 }

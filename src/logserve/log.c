@@ -18,6 +18,7 @@
 #include "validate.h"
 #include "waiting.h"
 
+static bool shed(void *arg);
 static void work(void *arg);
 
 struct log *
@@ -41,7 +42,7 @@ log_new(const char *topic_path, int32_t number,
 	l->epoch = -1;
 	l->settings = *settings;
 	atomic_init(&l->changes, 0);
-	atomic_init(&l->used, false);
+	handles_init(&l->handle, shed, l);
 	TAILQ_INIT(&l->waiters);
 	TAILQ_INIT(&l->queue);
 	proven_init(&l->proven);
@@ -57,7 +58,7 @@ log_free(struct log *l)
 	if (l == NULL)
 		return;
 	waiting_forget(l->waiting, l);
-	handles_remove(l->handles, l);
+	handles_remove(l->handles, &l->handle);
 	reader_close(l->walker);
 	partition_close(l->reader);
 	partition_close(l->writer);
@@ -95,13 +96,13 @@ log_get(struct log *l, int *rc)
 
 	*rc = 0;
 	pthread_mutex_lock(&l->read_lock);
-	atomic_store(&l->used, true);
+	atomic_store(&l->handle.used, true);
 	if (l->reader == NULL) {
 		*rc = partition_open(l->path, PARTITION_READ,
 		    &partition_defaults, &l->reader, &f);
 		l->epoch = -1;
 		if (*rc == 0)
-			handles_add(l->handles, l);
+			handles_add(l->handles, &l->handle);
 	}
 	if (*rc == 0)
 		return l->reader;
@@ -114,7 +115,7 @@ log_try(struct log *l)
 {
 	if (pthread_mutex_trylock(&l->read_lock) != 0)
 		return NULL;
-	atomic_store(&l->used, true);
+	atomic_store(&l->handle.used, true);
 	if (l->reader != NULL)
 		return l->reader;
 	pthread_mutex_unlock(&l->read_lock);
@@ -227,9 +228,11 @@ take_writer(struct log *l, struct partition **out)
 	return idle;
 }
 
-bool
-log_shed(struct log *l)
+/* Of a log that is not in use. */
+static bool
+shed(void *arg)
 {
+	struct log *l = arg;
 	struct partition *writer = NULL;
 	bool idle;
 
@@ -272,7 +275,7 @@ open_writer(struct log *l, struct properties *settings, struct fault *f)
 	bool changed, gone;
 	int rc;
 
-	atomic_store(&l->used, true);
+	atomic_store(&l->handle.used, true);
 	pthread_mutex_lock(&l->write_lock);
 	*settings = l->settings;
 	changed = l->changed_settings;
@@ -293,7 +296,7 @@ open_writer(struct log *l, struct properties *settings, struct fault *f)
 	    l->relaxed ? PARTITION_WRITE_RELAXED : PARTITION_WRITE, &s,
 	    &l->writer, f);
 	if (rc == 0)
-		handles_add(l->handles, l);
+		handles_add(l->handles, &l->handle);
 	return rc;
 }
 

@@ -20,6 +20,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "handles.h"
 #include "net/task.h"
 #include "proven.h"
 #include "store/lookup.h"
@@ -28,7 +29,6 @@
 #include "waiting.h"
 
 struct fault;
-struct handles;
 struct pool;
 
 /*
@@ -70,10 +70,7 @@ struct log {
 	TAILQ_HEAD(, waiting_on) waiters;
 	struct waiting_sight sight;
 
-	/* For handles.c, under its lock; but used is set by all. */
-	TAILQ_ENTRY(log) with_files;
-	bool has_files;
-	atomic_bool used;
+	struct handle handle;
 
 	struct proven proven;
 	atomic_int_fast64_t damage_told;	/* a position + 1; 0: none */
@@ -136,11 +133,6 @@ bool log_is_good(struct log *l, int fd, int64_t pos, const uint8_t *data,
     size_t len);
 /* Close the handle to read, as after STATUS_REMOVED; between get and put. */
 void log_forget(struct log *l);
-/*
- * Close the files of a log that is not in use; false: it is, or some of its
- * handles are.  From handles.c.
- */
-bool log_shed(struct log *l);
 /*
  * A reader with that handle, between get and put: it stops at the high
  * watermark of now, and stands anywhere.

@@ -17,9 +17,33 @@
  */
 enum { TOGETHER_BYTES = 256 << 10, ENTRY_BYTES = 1024 };
 
-void
-positions_init(struct positions *p)
+/* Nobody looks at them, and nobody writes. */
+static bool
+shed(void *arg)
 {
+	struct positions *p = arg;
+	bool idle = false;
+
+	if (pthread_mutex_trylock(&p->lock) != 0)
+		return false;
+	if (pthread_mutex_trylock(&p->queue_lock) == 0) {
+		idle = !p->busy;
+		if (idle) {
+			groups_close(p->groups);
+			groups_close(p->writer);
+			p->groups = p->writer = NULL;
+		}
+		pthread_mutex_unlock(&p->queue_lock);
+	}
+	pthread_mutex_unlock(&p->lock);
+	return idle;
+}
+
+void
+positions_init(struct positions *p, struct handles *handles)
+{
+	p->handles = handles;
+	handles_init(&p->handle, shed, p);
 	p->groups = p->writer = NULL;
 	p->busy = p->stuck = false;
 	pthread_mutex_init(&p->lock, NULL);
@@ -31,6 +55,7 @@ positions_init(struct positions *p)
 void
 positions_release(struct positions *p)
 {
+	handles_remove(p->handles, &p->handle);
 	groups_close(p->groups);
 	groups_close(p->writer);
 	pthread_cond_destroy(&p->changed);
@@ -51,6 +76,8 @@ open_groups(struct positions *p, const char *path)
 		rc = STATUS_NO_TOPIC;
 	if (rc == 0)
 		rc = groups_open(path, &topic, false, &p->groups, &f);
+	if (rc == 0)
+		handles_add(p->handles, &p->handle);
 	topic_close(&topic);
 	return rc;
 }
@@ -62,6 +89,7 @@ positions_enter(struct positions *p, const char *path, struct groups **out)
 	int rc;
 
 	pthread_mutex_lock(&p->lock);
+	atomic_store(&p->handle.used, true);
 	rc = p->groups == NULL ? open_groups(p, path)
 			       : groups_refresh(p->groups, &f);
 	if (rc == 0) {
@@ -163,6 +191,8 @@ open_writer(struct positions *p, const char *path)
 	rc = topic_open(path, &topic, NULL);
 	if (rc == 0)
 		rc = groups_open_writer(path, &topic, &p->writer, &f);
+	if (rc == 0)
+		handles_add(p->handles, &p->handle);
 	topic_close(&topic);
 	return rc;
 }

@@ -19,6 +19,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "handles.h"
+
 struct groups;
 struct groups_entry;
 
@@ -26,6 +28,8 @@ struct positions {
 	pthread_mutex_t lock;	/* of the next; not for waits for others */
 	struct groups *groups;		/* to read; NULL: not open */
 	struct groups *writer;		/* so; of who is busy */
+	struct handles *handles;
+	struct handle handle;
 	pthread_mutex_t queue_lock;	/* of the rest */
 	pthread_cond_t changed;
 	STAILQ_HEAD(, positions_commit) queue;
@@ -49,7 +53,7 @@ struct positions_commit {
 	STAILQ_ENTRY(positions_commit) entry;
 };
 
-void positions_init(struct positions *p);
+void positions_init(struct positions *p, struct handles *handles);
 void positions_release(struct positions *p);
 
 /*

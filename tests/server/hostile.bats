@@ -164,6 +164,29 @@ ends_of() {
 	is topics.0.partitions.7.leader_epoch 1
 }
 
+@test 'positions of more topics than descriptors' {
+	local i topics=() names=()
+	stop_serving
+	for i in {0..59}; do
+		logcreate "root/t$i"
+		topics+=("topics.$i.name=t$i"
+			"topics.$i.partitions.0.committed_offset=$i")
+		names+=("topics.$i.name=t$i"
+			"topics.$i.partition_indexes.0=0")
+	done
+	ulimit -n 128
+	serve
+	for _ in 1 2; do
+		call OffsetCommit 2 group_id=g \
+			generation_id_or_member_epoch=-1 "${topics[@]}"
+		same "$(grep -c 'error_code=0$' <<<"$out")" 60
+	done
+	call OffsetFetch 1 group_id=g "${names[@]}"
+	same "$(sed -n 's/.*committed_offset=//p' <<<"$out")" "$(seq 0 59)"
+	[ "$(find "/proc/$server_pid/fd" | wc -l)" -lt 100 ]
+	good
+}
+
 # Times are found by the largest of each batch: Kafka computes it anew, too.
 @test 'a batch that is wrong about its largest time is put right' {
 	local max
