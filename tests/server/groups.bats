@@ -182,6 +182,8 @@ killed() {
 	    open(my $end, "<", "hold")'
 	wait_for has_lines admin.out 1
 	join ''
+	is error_code 79
+	join "$(field member_id)"
 	is error_code 15
 	echo >hold
 	wait_exit 0 "$admin_pid"
