@@ -854,7 +854,7 @@ static struct state
 read_state(void)
 {
 	char path[600];
-	struct state s;
+	struct state s = {0};
 	int fd;
 
 	path_of(path, STATE_FILE);
