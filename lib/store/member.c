@@ -344,6 +344,8 @@ is_held(int dirfd, const char *group, int64_t byte, int64_t len, bool *held)
 	if (rc == 0)
 		rc = io_locked_any(fd, byte, len, held);
 	(void)io_close(&fd);
+	if (rc == EROFS)
+		rc = EACCES;
 	return rc == ENOENT ? 0 : rc;
 }
 

@@ -78,7 +78,7 @@ int member_claim(int dirfd, const char *group, int *fd);
 /*
  * Are there local members of a group?  For those who list its positions.
  * dirfd -1: TOPIC/groups is not there, so there are none.  EACCES where only
- * they could tell who may write the topic.
+ * they could tell who may write the topic, and where nobody may.
  */
 int member_any(int dirfd, const char *group, bool *any);
 /* Would member_claim() find it in use?  The same, for those who only ask. */

@@ -1,5 +1,6 @@
 #include "tool/lag.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -134,10 +135,13 @@ lag_add(struct listing *l, const char *path, struct topic_place *place,
 			continue;
 		if (strcmp(last, e->group) != 0) {
 			strlcpy(last, e->group, sizeof(last));
-			use.known = member_any(groups_dirfd(g), e->group,
-					&use.any) == 0;
+			rc = member_any(groups_dirfd(g), e->group, &use.any);
+			use.known = rc == 0;
+			if (rc == EACCES)
+				rc = 0;
 		}
-		rc = add_row(l, path, place, e, &use, worst, f);
+		if (rc == 0)
+			rc = add_row(l, path, place, e, &use, worst, f);
 		if (rc == 0)
 			(*rows)++;
 	}

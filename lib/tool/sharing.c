@@ -308,6 +308,11 @@ sharing_commit_topic(struct sharing *sh, size_t topic, bool now)
 	size_t count = 0;
 	int rc = entries == NULL ? ENOMEM : 0;
 
+	/* Told once; what it left is for the next program to look at. */
+	if (t->failed) {
+		free(entries);
+		return CLI_FAIL;
+	}
 	for (int32_t n = 0; rc == 0 && n < t->count; n++) {
 		struct share *share = &t->shares[n];
 
@@ -326,9 +331,12 @@ sharing_commit_topic(struct sharing *sh, size_t topic, bool now)
 		return sh->s->r->retry ? CLI_DONE : CLI_FAIL;
 	if (rc != 0 && !now && is_going(sh, t, rc))
 		return CLI_DONE;
-	if (rc == 0)
+	if (rc == 0) {
 		t->going_ms = 0;
-	return rc == 0 ? CLI_DONE : sharing_fail(t, rc, &f);
+		return CLI_DONE;
+	}
+	t->failed = true;
+	return sharing_fail(t, rc, &f);
 }
 
 int

@@ -41,6 +41,7 @@ struct sharing_topic {
 	int32_t count;
 	int64_t return_ms;	/* monotonic, back from resting */
 	bool removed;		/* it is not there any more: told */
+	bool failed;		/* to commit: told */
 	int64_t going_ms;	/* monotonic: commits fail since; 0: no */
 };
 

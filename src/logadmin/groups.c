@@ -70,9 +70,12 @@ ls_one(const char *path, struct topic_place *place, void *arg)
 		listing_time(l, latest);
 		rc = member_any(groups_dirfd(g), group, &in_use);
 		lag_use(l, rc == 0, in_use);
+		if (rc != 0 && rc != EACCES)
+			break;
 	}
 	groups_close(g);
-	return CLI_DONE;
+	return rc == 0 || rc == EACCES ? CLI_DONE
+				       : message_warn(path, rc, NULL);
 }
 
 int
