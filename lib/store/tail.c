@@ -315,7 +315,8 @@ look_after_crash(struct partition *p, const struct state *s,
 	out->synced = s->synced_offset;
 	out->leader_epoch = s->leader_epoch;
 	*hint = (struct tail_hint){.active_base = s->active_base,
-	    .active_max_timestamp = INT64_MAX};
+	    .active_max_timestamp = INT64_MAX,
+	    .contiguous = s->role == STATE_ROLE_OPEN};
 	/* What it counted beyond may be gone. */
 	if (s->end_pos == s->synced_pos)
 		hint_sums(hint, s);

@@ -174,7 +174,7 @@ remove_from(struct served *t, void *arg)
 		return 0;
 	rc = gather(d, positions);
 	group_table_leave(g, t);
-	if (rc != 0)
+	if (rc != 0 || d->commit_count == 0)
 		return rc;
 	for (size_t i = 0; i < d->commit_count; i++) {
 		d->commits[i].entries = &d->entries[at];
