@@ -390,8 +390,6 @@ adopt(struct partition *p, bool have_state, struct fault *f)
 		return rc;
 	if (!have_state) {
 		state_init(s);
-		/* No number that a handle has seen before. */
-		s->cuts = (uint64_t)now_wall_ms() << 20;
 		s->log_start = l.count > 0 ? tail_log_start(p, l.bases[0]) : 0;
 	}
 	if (l.count > 0)
@@ -552,8 +550,8 @@ recover(struct partition *p, enum cause cause, bool have_state, struct fault *f)
 		return rc;
 	/* Of a copy the end was not known. */
 	if (s->end_offset < end || cause == CAUSE_COPY) {
-		p->st.cuts++;
-		p->producers_cuts = p->st.cuts;
+		state_cut(s, now_wall_ms());
+		p->producers_cuts = s->cuts;
 	}
 	/* What was deleted stays so. */
 	if (s->log_start > s->end_offset)

@@ -450,7 +450,7 @@ shorten(struct partition *p, int64_t offset)
 	struct state *s = &p->st;
 
 	s->end_offset = s->synced_offset = s->visible_offset = offset;
-	s->cuts++;
+	state_cut(s, now_wall_ms());
 }
 
 static int

@@ -127,6 +127,15 @@ state_begin_segment(struct state *s, int64_t base, int64_t now_ms)
 	s->flags |= STATE_SUMS;
 }
 
+/* By the clock: where a state was lost its number was, too. */
+void
+state_cut(struct state *s, int64_t now_ms)
+{
+	uint64_t now = (uint64_t)now_ms << 20;
+
+	s->cuts = s->cuts < now ? now : s->cuts + 1;
+}
+
 int64_t
 state_last_stable(const struct state *s)
 {

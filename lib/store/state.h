@@ -49,7 +49,7 @@
  *	236    8  smallest base timestamp in the active segment, -1 none
  *	244    8  inode of this file
  *	252    8  largest timestamp in all earlier segments, or more, -1 none
- *	260    8  raised whenever the end offset falls
+ *	260    8  another, greater number whenever the end offset falls
  *	268       reserved, 0
  *
  * The last stable offset is the smaller of visible and the open transaction's
@@ -128,6 +128,8 @@ struct state {
 void state_init(struct state *s);
 /* Forget what concerns one segment and begin a new one at base. */
 void state_begin_segment(struct state *s, int64_t base, int64_t now_ms);
+/* The end falls: cuts becomes a number that it was never before. */
+void state_cut(struct state *s, int64_t now_ms);
 /* The last stable offset. */
 int64_t state_last_stable(const struct state *s);
 

@@ -219,7 +219,6 @@ balance_remote(struct sharing *sh)
 	struct fault f = {.file = ""};
 	int wait_ms = sh->idle && sh->s->watch == NULL ? IDLE_MS : 0;
 	int rc = remote_group_poll(sh->remote, wait_ms, &f);
-
 	int status = CLI_DONE;
 
 	/* What went wrong with a partition was told then. */
