@@ -104,6 +104,8 @@ add_commit(struct removal *d, struct doomed *w, const char *name)
 	d->commit_cap = cap;
 	if (w->text == NULL)
 		w->text = (const char *)request_copy(d->request, name).data;
+	if (w->text == NULL)
+		return false;
 	d->whose[d->commit_count] = w;
 	d->commits[d->commit_count++] =
 	    (struct positions_commit){.group = w->text};
